@@ -1,0 +1,43 @@
+// The built-in rules: data in rules/*.textproto, compiled into the library.
+#ifndef LIB_COMPILER_CATALOGUE_CATALOGUE_H_
+#define LIB_COMPILER_CATALOGUE_CATALOGUE_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "proto/builtin_rule.pb.h"
+
+namespace varmor {
+
+// Immutable once made; safe to share between threads.
+class Catalogue {
+ public:
+  // INVALID_ARGUMENT when an id or alias is used twice or is not normalised.
+  static absl::StatusOr<Catalogue> FromRules(BuiltinRules rules);
+
+  // In the order of the data files, categories together.
+  const std::vector<BuiltinRule>& rules() const { return rules_; }
+
+  // By id or alias, already normalised; null when there is none.
+  const BuiltinRule* Find(absl::string_view name) const;
+
+  // Ids and aliases of one category, sorted: for "did you mean".
+  std::vector<std::string> Names(BuiltinRule::Category category) const;
+
+ private:
+  std::vector<BuiltinRule> rules_;
+  absl::flat_hash_map<std::string, size_t> index_;
+};
+
+// The rules that this library ships; parsed once, lives for ever.
+const Catalogue& BuiltinCatalogue();
+
+// Lower case, "_" as "-": "Disable_Cap_Net_Raw" is "disable-cap-net-raw".
+std::string NormaliseRuleName(absl::string_view name);
+
+}  // namespace varmor
+
+#endif  // LIB_COMPILER_CATALOGUE_CATALOGUE_H_

@@ -1,0 +1,40 @@
+// What resolving makes of a policy: for each enforcer the rules it has to carry out.
+#ifndef LIB_COMPILER_IR_RULE_SET_H_
+#define LIB_COMPILER_IR_RULE_SET_H_
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lib/compiler/ir/app_armor_rules.h"
+#include "lib/compiler/ir/bpf_rules.h"
+#include "lib/compiler/ir/seccomp_rules.h"
+
+namespace varmor {
+
+// Whether one rule of the policy took effect under one enforcer; the report lists these.
+struct Coverage {
+  // Built-in rule id, or "raw".
+  std::string rule;
+  std::string field;
+  // "AppArmor", "BPF", "Seccomp".
+  std::string enforcer;
+  // "enforced", "observed" (allowed and logged), "no effect", "not enforceable".
+  std::string state;
+  // Why, when not enforced: the catalogue's reason.
+  std::string reason;
+};
+
+struct RuleSet {
+  std::string profile_name;
+  bool complain = false;
+  // Set for every enforcer the policy names (and the caller did not switch off).
+  std::optional<AppArmorRules> app_armor;
+  std::optional<BpfRules> bpf;
+  std::optional<SeccompRules> seccomp;
+  std::vector<Coverage> coverage;
+};
+
+}  // namespace varmor
+
+#endif  // LIB_COMPILER_IR_RULE_SET_H_
