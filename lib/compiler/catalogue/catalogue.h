@@ -15,8 +15,9 @@ namespace varmor {
 // Immutable once made; safe to share between threads.
 class Catalogue {
  public:
-  // INVALID_ARGUMENT when an id or alias is used twice or is not normalised.
-  static absl::StatusOr<Catalogue> FromRules(BuiltinRules rules);
+  // INVALID_ARGUMENT when an id or alias is used twice or is not normalised. `runtime_default` is
+  // what runtime_default() returns; it is not among the rules.
+  static absl::StatusOr<Catalogue> FromRules(BuiltinRules rules, BuiltinRule runtime_default = {});
 
   // In the order of the data files, categories together.
   const std::vector<BuiltinRule>& rules() const { return rules_; }
@@ -27,8 +28,14 @@ class Catalogue {
   // Ids and aliases of one category, sorted: for "did you mean".
   std::vector<std::string> Names(BuiltinRule::Category category) const;
 
+  // What the BPF enforcer forbids in every profile that is not privileged (modes RuntimeDefault and
+  // EnhanceProtect). Only the BPF effects are to be applied: AppArmor has its own base, and for
+  // seccomp the container runtime has one. Not a rule that a policy can name.
+  const BuiltinRule& runtime_default() const { return runtime_default_; }
+
  private:
   std::vector<BuiltinRule> rules_;
+  BuiltinRule runtime_default_;
   absl::flat_hash_map<std::string, size_t> index_;
 };
 
