@@ -18,7 +18,6 @@ PolicyMode ParseMode(const std::string& mode, bool modeling_finished) {
 }
 
 EnforcerSet SelectEnforcers(EnforcerSet set, const std::vector<std::string>& only) {
-  set.network_proxy = false;  // reported by validation; nothing to compile
   if (only.empty()) return set;
   const auto keep = [&](absl::string_view name) {
     for (const std::string& wanted : only) {
@@ -72,8 +71,9 @@ Policy NormalisePolicy(const PolicyObject& object, absl::string_view install_nam
   policy.object = &object;
   policy.profile_name = ProfileName(object, install_namespace);
   policy.mode = ParseMode(body.mode(), modeling_finished);
-  policy.enforcers = SelectEnforcers(
-      ParseEnforcers(body.enforcer(), "spec.policy.enforcer", said_before), only_enforcers);
+  policy.named_enforcers = ParseEnforcers(body.enforcer(), "spec.policy.enforcer", said_before);
+  policy.named_enforcers.network_proxy = false;  // reported by validation; nothing to compile
+  policy.enforcers = SelectEnforcers(policy.named_enforcers, only_enforcers);
   policy.action = Action{true, false, false};
   switch (policy.mode) {
     case PolicyMode::kEnhanceProtect:

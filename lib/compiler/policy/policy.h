@@ -43,7 +43,9 @@ struct TargetGroup {
 struct Policy {
   std::string profile_name;
   PolicyMode mode = PolicyMode::kAlwaysAllow;
+  // Those to compile for, and those that the policy names (a caller may ask for fewer).
   EnforcerSet enforcers;
+  EnforcerSet named_enforcers;
   bool privileged = false;
   // What built-in rules and the runtime-default base do, and raw rules without qualifiers.
   Action action;

@@ -1,0 +1,74 @@
+#include "lib/compiler/resolve/resolve_rules.h"
+
+#include "absl/strings/str_cat.h"
+#include "lib/compiler/resolve/resolve_app_armor.h"
+#include "lib/compiler/resolve/resolve_bpf.h"
+#include "lib/compiler/resolve/resolve_coverage.h"
+#include "lib/compiler/resolve/resolve_names.h"
+#include "lib/compiler/resolve/resolve_seccomp.h"
+
+namespace varmor {
+namespace {
+
+// Raw rules for an enforcer that the policy does not name would be dead text.
+void ReportRulesWithoutEnforcer(const Policy& policy, Diagnostics& diagnostics) {
+  const EnhanceProtect& enhance = policy.object->spec().policy().enhance_protect();
+  const struct {
+    bool present;
+    bool named;
+    absl::string_view key;
+    absl::string_view enforcer;
+  } lists[] = {
+      {!enhance.app_armor_raw_rules().empty(), policy.named_enforcers.app_armor,
+       "appArmorRawRules", "AppArmor"},
+      {enhance.has_bpf_raw_rules(), policy.named_enforcers.bpf, "bpfRawRules", "BPF"},
+      {!enhance.syscall_raw_rules().empty(), policy.named_enforcers.seccomp, "syscallRawRules",
+       "Seccomp"},
+  };
+  for (const auto& list : lists) {
+    if (!list.present || list.named) continue;
+    diagnostics.StrictError(
+        "rules-without-enforcer", absl::StrCat("spec.policy.enhanceProtect.", list.key),
+        absl::StrCat("the policy's enforcers do not include ", list.enforcer,
+                     ", so these rules have no effect"),
+        absl::StrCat("add ", list.enforcer, " to spec.policy.enforcer, or remove the rules"));
+  }
+}
+
+void ReportSilentSwitches(const Policy& policy, Diagnostics& diagnostics) {
+  if (policy.action.deny || policy.action.audit) return;
+  diagnostics.Warning("rules-without-effect", "spec.policy.enhanceProtect.allowViolations",
+                      "allowViolations without auditViolations: built-in rules neither block nor "
+                      "report anything",
+                      "set auditViolations to true to see what would be blocked");
+}
+
+}  // namespace
+
+RuleSet ResolveRules(const Policy& policy, const Catalogue& catalogue, const ResolveInputs& inputs,
+                     Diagnostics& diagnostics) {
+  RuleSet out;
+  out.profile_name = policy.profile_name;
+  out.complain = policy.complain;
+
+  std::vector<ResolvedReference> references;
+  if (policy.mode == PolicyMode::kEnhanceProtect) {
+    ReportSilentSwitches(policy, diagnostics);
+    references = ResolveNames(policy, catalogue, diagnostics);
+    out.coverage = ResolveCoverage(policy, references, diagnostics);
+    ReportRulesWithoutEnforcer(policy, diagnostics);
+  }
+  if (policy.enforcers.app_armor) {
+    out.app_armor = ResolveAppArmor(policy, references, inputs.model, diagnostics);
+  }
+  if (policy.enforcers.bpf) {
+    out.bpf = ResolveBpf(policy, references, catalogue, inputs.model, inputs.cluster, diagnostics);
+  }
+  if (policy.enforcers.seccomp) {
+    out.seccomp = ResolveSeccomp(policy, references, inputs.model, inputs.architectures,
+                                 diagnostics);
+  }
+  return out;
+}
+
+}  // namespace varmor
