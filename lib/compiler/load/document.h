@@ -18,8 +18,8 @@ struct DocumentNode {
   enum class Kind { kNull, kScalar, kSequence, kMapping };
   Kind kind = Kind::kNull;
   TextPlace place;
-  // kScalar: the value, unescaped. `plain`: written without quotes and not as a block, so that it may
-  // be a number or a boolean.
+  // kScalar: the value, unescaped. `plain`: written without quotes and not as a block, so that it
+  // may be a number or a boolean.
   std::string scalar;
   bool plain = false;
   // kScalar whose lines map to lines of the source (a "|" block, or a one-line string without
@@ -35,9 +35,9 @@ struct DocumentNode {
 };
 
 struct DocumentLimits {
-  size_t bytes = 64 << 20;         // of one input
+  size_t bytes = 64 << 20;          // of one input
   size_t document_bytes = 8 << 20;  // of one document
-  size_t nodes = 1 << 20;          // of one document, aliases expanded
+  size_t nodes = 1 << 20;           // of one document, aliases expanded
   int depth = 64;
   size_t scalar_bytes = 1 << 20;
 };
@@ -51,13 +51,14 @@ struct ParsedDocuments {
 };
 
 // Parses a stream of YAML documents, or JSON when `name` ends in ".json" or the text begins like
-// JSON and is. Any bytes are fine as input; mistakes (syntax, not UTF-8, duplicate keys, a limit) go
-// to `diagnostics` with `name` as file and their place, and the documents before them are returned.
+// JSON and is. Any bytes are fine as input; mistakes (syntax, not UTF-8, duplicate keys, a limit)
+// go to `diagnostics` with `name` as file and their place, and the documents before them are
+// returned.
 ParsedDocuments ParseDocuments(absl::string_view name, absl::string_view text,
                                const DocumentLimits& limits, Diagnostics& diagnostics);
 
-// The node at a field path ("spec.policy.rules[2].id"; `["a.b"]` for keys with dots), or the deepest
-// ancestor that exists. Never null for a non-null root.
+// The node at a field path ("spec.policy.rules[2].id"; `["a.b"]` for keys with dots), or the
+// deepest ancestor that exists. Never null for a non-null root.
 const DocumentNode* FindNode(const DocumentNode& root, absl::string_view field);
 
 }  // namespace varmor

@@ -51,8 +51,8 @@ struct LoadOptions {
   DocumentLimits limits;
 };
 
-// Reads every policy in `sources`. Unknown and duplicate keys, wrong types, numbers out of range and
-// missing required keys are errors with their place; nothing is ignored silently.
+// Reads every policy in `sources`. Unknown and duplicate keys, wrong types, numbers out of range
+// and missing required keys are errors with their place; nothing is ignored silently.
 LoadResult LoadPolicies(const std::vector<PolicySource>& sources, const LoadOptions& options);
 
 // Reads one object of another schema (NodeFacts, ClusterFacts, BehaviorModel) with the same care.
