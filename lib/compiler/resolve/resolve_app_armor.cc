@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "lib/compiler/apparmor/check_target.h"
 #include "lib/compiler/apparmor/parse_statements.h"
-#include "lib/compiler/apparmor/target.h"
 #include "lib/compiler/resolve/model_text.h"
 
 namespace varmor {
