@@ -116,9 +116,10 @@ class Reader {
   void WrongType(const DocumentNode& node, const Path& path, absl::string_view wanted,
                  absl::string_view fix);
   void ReadPairs(const DocumentNode& node, Message* message, const Path& path);
-  void UnknownKey(const DocumentNode& key, const Descriptor& type, const Path& path);
+  const FieldDescriptor* UnknownKey(const DocumentNode& key, const Descriptor& type,
+                                    const Path& path);
   void Legacy(const DocumentNode& key, const FieldDescriptor& field, const Path& path);
-  void CheckRequired(const Descriptor& type, const std::vector<bool>& seen, const Path& path);
+  void CheckRequired(const FieldDescriptor& field, const Path& path);
   void ReadField(const DocumentNode& node, const FieldDescriptor& field, Message* message,
                  const Path& path);
   void ReadMap(const DocumentNode& node, const FieldDescriptor& field, Message* message,
@@ -167,9 +168,9 @@ void Reader::ReadObject(const DocumentNode& node, Message* message, const Path& 
     return;
   }
   const std::string& text_field = type.options().GetExtension(varmor::string_form);
-  if (!text_field.empty() && node.kind == Kind::kScalar) {
+  if (!text_field.empty() && node.kind == Kind::kScalar &&
+      Resolve(node).type == ScalarType::kText) {
     const FieldDescriptor& field = *type.FindFieldByName(text_field);
-    if (!CheckText(node, path)) return;
     message->GetReflection()->SetString(message, &field, node.scalar);
     Diagnostic note;
     note.severity = Diagnostic::Severity::kNote;
@@ -181,7 +182,7 @@ void Reader::ReadObject(const DocumentNode& node, Message* message, const Path& 
     return;
   }
   if (node.kind != Kind::kMapping) {
-    WrongType(node, path, "an object", "");
+    WrongType(node, path, "an object", "write `key: value` pairs below it, indented");
     return;
   }
   ReadPairs(node, message, path);
@@ -190,12 +191,16 @@ void Reader::ReadObject(const DocumentNode& node, Message* message, const Path& 
 void Reader::ReadPairs(const DocumentNode& node, Message* message, const Path& path) {
   const Descriptor& type = *message->GetDescriptor();
   std::vector<bool> seen(static_cast<size_t>(type.field_count()));
+  // Fields that an unknown key was probably meant to be.
+  std::vector<bool> meant_fields = seen;
   for (size_t i = 0; i + 1 < node.items.size() && errors_ <= kMaxErrors; i += 2) {
     const DocumentNode& key = *node.items[i];
     const DocumentNode& value = *node.items[i + 1];
     const FieldDescriptor* field = FindByJsonName(type, key.scalar);
     if (field == nullptr) {
-      UnknownKey(key, type, path);
+      const FieldDescriptor* meant = UnknownKey(key, type, path);
+      // One mistake, one error: the key is not missing as well.
+      if (meant != nullptr) meant_fields[static_cast<size_t>(meant->index())] = true;
       continue;
     }
     if (seen[static_cast<size_t>(field->index())]) continue;
@@ -206,10 +211,13 @@ void Reader::ReadPairs(const DocumentNode& node, Message* message, const Path& p
     Legacy(key, *field, here);
     ReadField(value, *field, message, here);
   }
-  CheckRequired(type, seen, path);
+  for (size_t i = 0; i < seen.size(); ++i) {
+    if (!seen[i] && !meant_fields[i]) CheckRequired(*type.field(static_cast<int>(i)), path);
+  }
 }
 
-void Reader::UnknownKey(const DocumentNode& key, const Descriptor& type, const Path& path) {
+const FieldDescriptor* Reader::UnknownKey(const DocumentNode& key, const Descriptor& type,
+                                          const Path& path) {
   std::vector<std::string> known;
   for (int i = 0; i < type.field_count(); ++i) known.push_back(type.field(i)->json_name());
   const std::string nearest = NearestWord(key.scalar, known);
@@ -217,6 +225,7 @@ void Reader::UnknownKey(const DocumentNode& key, const Descriptor& type, const P
         nearest.empty() ? absl::StrCat("known here: ", absl::StrJoin(known, ", "))
                         : absl::StrCat("did you mean \"", nearest, "\"?"),
         key.place);
+  return nearest.empty() ? nullptr : FindByJsonName(type, nearest);
 }
 
 void Reader::Legacy(const DocumentNode& key, const FieldDescriptor& field, const Path& path) {
@@ -232,16 +241,14 @@ void Reader::Legacy(const DocumentNode& key, const FieldDescriptor& field, const
   diagnostics_.Add(std::move(note));
 }
 
-void Reader::CheckRequired(const Descriptor& type, const std::vector<bool>& seen,
-                           const Path& path) {
-  for (int i = 0; i < type.field_count(); ++i) {
-    const FieldDescriptor& field = *type.field(i);
-    if (seen[static_cast<size_t>(i)] || !field.options().GetExtension(varmor::required)) continue;
-    const std::vector<std::string> words = Words(field, varmor::one_of);
-    Error("missing-field", At(path, field.json_name()),
-          absl::StrCat("required key \"", field.json_name(), "\" is missing"),
-          words.empty() ? "" : absl::StrCat("write one of ", absl::StrJoin(words, ", ")));
-  }
+// Called for a field whose key is not there.
+void Reader::CheckRequired(const FieldDescriptor& field, const Path& path) {
+  if (!field.options().GetExtension(varmor::required)) return;
+  const std::vector<std::string> words = Words(field, varmor::one_of);
+  Error("missing-field", At(path, field.json_name()),
+        absl::StrCat("required key \"", field.json_name(), "\" is missing"),
+        words.empty() ? absl::StrCat("add \"", field.json_name(), ":\"")
+                      : absl::StrCat("write one of ", absl::StrJoin(words, ", ")));
 }
 
 void Reader::ReadField(const DocumentNode& node, const FieldDescriptor& field, Message* message,
@@ -290,7 +297,7 @@ void Reader::ReadMap(const DocumentNode& node, const FieldDescriptor& field, Mes
 void Reader::ReadList(const DocumentNode& node, const FieldDescriptor& field, Message* message,
                       const Path& path) {
   if (node.kind != Kind::kSequence) {
-    WrongType(node, path, "a list", node.kind == Kind::kScalar ? "write it as a list: [...]" : "");
+    WrongType(node, path, "a list", "begin every item with \"- \"");
     return;
   }
   if (node.items.size() > kMaxItems) {
@@ -348,7 +355,10 @@ void Reader::ReadBool(const DocumentNode& node, const FieldDescriptor& field, Me
   const bool quoted = node.kind == Kind::kScalar && !node.plain &&
                       ResolvePlainScalar(node.scalar).type == ScalarType::kBoolean;
   WrongType(node, path, "true or false",
-            quoted ? absl::StrCat("write ", node.scalar, " without quotes") : "");
+            quoted
+                ? absl::StrCat("write ", ResolvePlainScalar(node.scalar).boolean ? "true" : "false",
+                               " without quotes")
+                : "write true or false");
 }
 
 void Reader::ReadNumber(const DocumentNode& node, const FieldDescriptor& field, Message* message,
@@ -359,8 +369,9 @@ void Reader::ReadNumber(const DocumentNode& node, const FieldDescriptor& field, 
   if (value.type == ScalarType::kText || value.type == ScalarType::kBoolean) {
     const bool quoted = node.kind == Kind::kScalar && !node.plain &&
                         ResolvePlainScalar(node.scalar).type == ScalarType::kInteger;
-    WrongType(node, path, "a whole number",
-              quoted ? absl::StrCat("write ", node.scalar, " without quotes") : "");
+    WrongType(
+        node, path, "a whole number",
+        quoted ? absl::StrCat("write ", node.scalar, " without quotes") : "write a whole number");
     return;
   }
   if (value.type == ScalarType::kFloat || value.negative || value.magnitude < smallest ||
@@ -397,9 +408,9 @@ void Reader::ReadNumber(const DocumentNode& node, const FieldDescriptor& field, 
 bool Reader::CheckText(const DocumentNode& node, const Path& path) {
   const bool is_text = node.kind == Kind::kScalar && Resolve(node).type == ScalarType::kText;
   if (is_text) return true;
-  WrongType(
-      node, path, "text",
-      node.kind == Kind::kScalar ? absl::StrCat("write ", Quoted(node.scalar), " in quotes") : "");
+  WrongType(node, path, "text",
+            node.kind == Kind::kScalar ? absl::StrCat("write ", Quoted(node.scalar), " in quotes")
+                                       : "write one text");
   return false;
 }
 

@@ -156,4 +156,19 @@ ScalarLines FindScalarLines(absl::string_view text, size_t offset, TextPlace pla
   return lines;
 }
 
+bool QuotesAreClosed(absl::string_view text, size_t offset) {
+  size_t i = SkipProperties(text, std::min(offset, text.size()));
+  if (i >= text.size() || (text[i] != '"' && text[i] != '\'')) return true;
+  const char quote = text[i++];
+  for (; i < text.size(); ++i) {
+    if (quote == '"' && text[i] == '\\') {
+      ++i;
+    } else if (text[i] == quote) {
+      if (quote == '"' || i + 1 >= text.size() || text[i + 1] != quote) return true;
+      ++i;  // '' stands for one quote
+    }
+  }
+  return false;
+}
+
 }  // namespace varmor

@@ -51,6 +51,10 @@ struct ScalarLines {
 ScalarLines FindScalarLines(absl::string_view text, size_t offset, TextPlace place,
                             absl::string_view value);
 
+// False when the scalar that begins at `offset`, anchor and tag included, opens a quote that
+// nothing closes.
+bool QuotesAreClosed(absl::string_view text, size_t offset);
+
 }  // namespace varmor
 
 #endif  // LIB_COMPILER_LOAD_SOURCE_TEXT_H_

@@ -15,6 +15,9 @@ using Kind = DocumentNode::Kind;
 // Below this a walk over the keys is cheaper than a table.
 constexpr size_t kFewItems = 16;
 
+// Nobody reads more about one document.
+constexpr size_t kMaxDuplicates = 1000;
+
 constexpr absl::string_view kMergeKey = "<<";
 
 const DocumentNode* FindKey(const DocumentNode& mapping, absl::string_view key) {
@@ -35,6 +38,7 @@ void TreeBuilder::Start(int index, size_t offset) {
   start_offset_ = offset;
   nodes_ = 0;
   scalar_bytes_ = 0;
+  duplicates_ = 0;
   spoiled_ = false;
   root_.reset();
   retired_.clear();
@@ -200,7 +204,7 @@ bool TreeBuilder::CheckKey(const DocumentNode& key) {
     Spoil("bad-key", key.place,
           absl::StrCat("a key is ",
                        key.kind == Kind::kNull ? "empty" : "a list or an object instead of text"),
-          "write the key as text");
+          "write the key as text; \"{{\" belongs to a template, which has to be rendered first");
     return false;
   }
   OpenCollection& open = open_.back();
@@ -218,7 +222,7 @@ bool TreeBuilder::CheckKey(const DocumentNode& key) {
     const auto [it, added] = open.keys.emplace(key.scalar, &key);
     if (!added) first = it->second;
   }
-  if (first == nullptr) return true;
+  if (first == nullptr || ++duplicates_ > kMaxDuplicates) return true;
   Report("duplicate-key", key.place, JoinKey(OpenPath(), key.scalar),
          absl::StrCat("key ", Quoted(key.scalar), " stands twice, first at line ",
                       first->place.line, ", column ", first->place.column),

@@ -78,6 +78,7 @@ class TreeBuilder {
   size_t start_offset_ = 0;
   size_t nodes_ = 0;
   size_t scalar_bytes_ = 0;
+  size_t duplicates_ = 0;
   bool spoiled_ = false;
   std::unique_ptr<DocumentNode> root_;
   std::vector<OpenCollection> open_;

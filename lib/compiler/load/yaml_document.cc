@@ -83,12 +83,7 @@ class YamlHandler : public YAML::EventHandler {
   }
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
-    // A value that is not written has the mark of whatever comes next.
-    TextPlace place = PlaceOf(mark);
-    if (!IsWrittenNull(OffsetOf(mark)) && builder_->PendingKey() != nullptr) {
-      place = builder_->PendingKey()->place;
-    }
-    Remember(anchor, builder_->AddNull(OffsetOf(mark), place));
+    Remember(anchor, builder_->AddNull(OffsetOf(mark), NullPlace(mark)));
   }
 
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -99,6 +94,7 @@ class YamlHandler : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     if (!CheckTag(mark, tag, {"str", "int", "bool", "float", "null"})) return;
+    if (tag != kNoTag) CheckQuotes(mark);
     const bool plain = tag != kQuotedTag && tag != absl::StrCat(kCoreTags, "str");
     Remember(anchor, builder_->AddScalar(OffsetOf(mark), PlaceOf(mark), value, plain));
   }
@@ -136,12 +132,30 @@ class YamlHandler : public YAML::EventHandler {
     return false;
   }
 
-  bool IsWrittenNull(size_t offset) const {
-    const absl::string_view rest = text_.substr(std::min(offset, text_.size()));
+  // A value that is not written has the mark of whatever comes next: its key or its "-" is a better
+  // place.
+  TextPlace NullPlace(const YAML::Mark& mark) const {
+    const size_t offset = std::min(OffsetOf(mark), text_.size());
+    const absl::string_view rest = text_.substr(offset);
     for (const absl::string_view word : {"~", "null", "Null", "NULL", "&", "!"}) {
-      if (absl::StartsWith(rest, word)) return true;
+      if (absl::StartsWith(rest, word)) return PlaceOf(mark);
     }
-    return false;
+    if (builder_->PendingKey() != nullptr) return builder_->PendingKey()->place;
+    const absl::string_view before = absl::StripTrailingAsciiWhitespace(text_.substr(0, offset));
+    if (!absl::EndsWith(before, "-")) return PlaceOf(mark);
+    const absl::string_view skipped = text_.substr(before.size(), offset - before.size());
+    const size_t newline = before.rfind('\n');
+    const size_t line_start = newline == absl::string_view::npos ? 0 : newline + 1;
+    return {mark.line + 1 - static_cast<int>(std::count(skipped.begin(), skipped.end(), '\n')),
+            static_cast<int>(before.size() - line_start)};
+  }
+
+  // The parser takes the end of the text for a closing quote.
+  void CheckQuotes(const YAML::Mark& mark) {
+    if (builder_->spoiled() || QuotesAreClosed(text_, OffsetOf(mark))) return;
+    builder_->Spoil("syntax", PlaceOf(mark), "not valid YAML: the text's quote is never closed",
+                    "close it, or write a quote inside text twice");
+    throw StopParsing();
   }
 
   bool CheckTag(const YAML::Mark& mark, const std::string& tag,
@@ -257,7 +271,7 @@ bool RunParser(absl::string_view text, YamlHandler* handler, SyntaxError* error)
     return false;
   } catch (const YAML::DeepRecursion& e) {
     error->place = PlaceOf(e.mark);
-    error->reason = "lists and objects are nested too deep";
+    error->reason = "lists and objects are nested too deep to read on";
     error->fix = "a policy needs fewer than 16 levels";
   } catch (const YAML::Exception& e) {
     error->place = e.mark.is_null() ? EndPlace(text) : PlaceOf(e.mark);
