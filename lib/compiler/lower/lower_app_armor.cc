@@ -1,0 +1,252 @@
+#include "lib/compiler/lower/lower_app_armor.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "lib/compiler/apparmor/check_statements.h"
+#include "lib/compiler/apparmor/check_target.h"
+#include "lib/compiler/apparmor/profile_text.h"
+#include "lib/compiler/lower/lower_app_armor_base.h"
+#include "lib/compiler/lower/lower_app_armor_body.h"
+#include "lib/compiler/lower/lower_app_armor_children.h"
+#include "lib/compiler/status/status_macros.h"
+
+namespace varmor {
+namespace {
+
+using Base = AppArmorRules::Base;
+
+constexpr absl::string_view kBaseInclude = "<abstractions/base>";
+
+std::vector<std::string> Flags() { return {"attach_disconnected", "mediate_deleted"}; }
+
+absl::Status CheckInput(const AppArmorRules& rules, absl::string_view profile_name) {
+  if (!IsAppArmorProfileName(profile_name)) {
+    return absl::InternalError(absl::StrCat("AppArmor profile name ", Quoted(profile_name)));
+  }
+  for (const AppArmorTargetRules& unit : rules.target_rules) {
+    Diagnostics problems;
+    if (!CheckAppArmorTarget(unit.target, "", problems)) {
+      return absl::InternalError(absl::StrCat("AppArmor target ", Quoted(unit.target)));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// ---- the profile itself
+
+void AddSection(const AppArmorSection& section, AppArmorBody& body) {
+  body.BeginSection(section.heading);
+  body.AddAll(section.lines);
+}
+
+void AddBase(const AppArmorRules& rules, const std::string& profile, const std::string& parent,
+             AppArmorBody& body) {
+  if (rules.base == Base::kAllowAll) AddSection(AllowAllBase(), body);
+  if (rules.base == Base::kRuntimeDefault) {
+    AddSection(RuntimeDefaultBase(profile, parent, rules.base_action), body);
+  }
+}
+
+// Built-in rules come first, as `rules` has them.
+void AddRules(const std::vector<AppArmorRule>& rules, AppArmorBody& body) {
+  body.BeginSection("Built-in rules.");
+  for (const AppArmorRule& rule : rules) {
+    if (rule.builtin) body.Add(AppArmorLineOf(rule));
+  }
+  body.BeginSection("Raw rules.");
+  for (const AppArmorRule& rule : rules) {
+    if (!rule.builtin) body.Add(AppArmorLineOf(rule));
+  }
+}
+
+// ---- children
+
+std::string ChildName(size_t index) { return absl::StrCat("child_", index); }
+
+AppArmorLine TargetLine(absl::string_view target, absl::string_view permissions,
+                        absl::string_view exec, absl::string_view child) {
+  return FrameLine(AppArmorFileStatement(EscapeAppArmorPath(target), permissions, exec, child));
+}
+
+// Fields of lines that have no origin of their own, by text.
+using FieldOfLine = std::map<std::string, std::string>;
+
+FieldOfLine AddTransitions(const AppArmorRules& rules, const std::string& profile_name,
+                           const std::vector<AppArmorChild>& children, AppArmorBody& body) {
+  FieldOfLine fields;
+  body.BeginSection("Executables with a profile of their own.");
+  for (size_t i = 0; i < children.size(); ++i) {
+    if (rules.base != Base::kAllowAll) {
+      body.AddAll(LinesAboutChild(absl::StrCat(profile_name, "//", ChildName(i))));
+    }
+    for (const AppArmorTarget& target : children[i].targets) {
+      AppArmorLine line = TargetLine(target.path, "", "cx", ChildName(i));
+      fields[AppArmorLineText(line)] = target.field;
+      body.Add(std::move(line));
+    }
+  }
+  return fields;
+}
+
+AppArmorProfile LowerChild(const AppArmorRules& rules, const std::string& profile_name,
+                           const AppArmorChild& child, size_t index) {
+  AppArmorProfile profile;
+  profile.name = ChildName(index);
+  profile.flags = Flags();
+  profile.includes = {std::string(kBaseInclude)};
+  const std::string full_name = absl::StrCat(profile_name, "//", profile.name);
+
+  AppArmorBody body;
+  body.BeginSection("The executables of this profile.");
+  for (const AppArmorTarget& target : child.targets) {
+    body.Add(TargetLine(target.path, "r", "ix", ""));
+  }
+  if (rules.base == Base::kText) {
+    AddSection(DenyAllChildBase(full_name, profile_name), body);
+  } else {
+    AddBase(rules, full_name, profile_name, body);
+    AddRules(rules.rules, body);
+  }
+  body.BeginSection("Rules of these executables only.");
+  body.AddAll(child.lines);
+  profile.sections = body.sections();
+  return profile;
+}
+
+// ---- somebody else's text
+
+// The profile's name, or under lenient the wrong one as a warning: the profile is renamed then.
+void CheckName(const AppArmorBlock& block, const std::string& profile_name,
+               const std::string& field, Diagnostics& diagnostics) {
+  if (block.name == profile_name) return;
+  diagnostics.StrictError("profile-name", field,
+                          absl::StrCat("the profile is called ", Quoted(block.name),
+                                       ", but containers will run under ", Quoted(profile_name)),
+                          absl::StrCat("call it ", profile_name));
+}
+
+void CheckChildNames(const AppArmorBlock& block, size_t children, const std::string& field,
+                     Diagnostics& diagnostics) {
+  for (size_t i = 0; i < children; ++i) {
+    for (const AppArmorBlock& present : block.children) {
+      if (present.name != ChildName(i)) continue;
+      diagnostics.Error("child-profile-name", field,
+                        absl::StrCat("child profile ", Quoted(present.name),
+                                     " has the name of one made for the targets of raw rules"),
+                        "give it another name");
+    }
+  }
+}
+
+// Nothing when the text has errors.
+std::optional<AppArmorProfileText> ReadBaseText(const AppArmorRules& rules, size_t children,
+                                                const std::string& profile_name,
+                                                Diagnostics& diagnostics) {
+  const std::string& field = rules.base_origin.field;
+  std::optional<AppArmorProfileText> text =
+      ParseAppArmorProfileText(rules.base_text, field, AppArmorParseOptions(), diagnostics);
+  if (text.has_value()) {
+    CheckName(text->profile(), profile_name, field, diagnostics);
+    CheckChildNames(text->profile(), children, field, diagnostics);
+  }
+  return text;
+}
+
+AppArmorSurroundings CutAtEndOfBody(const AppArmorProfileText& text,
+                                    const std::string& profile_name) {
+  AppArmorSurroundings cut;
+  cut.after = text.text().substr(text.profile().body_end);
+  const std::string renamed =
+      text.profile().name == profile_name ? text.text() : text.WithName(profile_name);
+  // Renaming changes nothing behind the end of the body.
+  cut.before = renamed.substr(0, renamed.size() - cut.after.size());
+  return cut;
+}
+
+// ---- checks
+
+// The parent's rules stand in its children too; what is wrong with them is said once.
+void AddUnlessPresent(const Diagnostic& diagnostic, Diagnostics& diagnostics) {
+  const std::vector<Diagnostic>& list = diagnostics.list();
+  const bool present = std::any_of(list.begin(), list.end(), [&](const Diagnostic& other) {
+    return other.code == diagnostic.code && other.field == diagnostic.field &&
+           other.problem == diagnostic.problem;
+  });
+  if (!present) diagnostics.Add(diagnostic);
+}
+
+std::string FieldOf(const AppArmorLine& line, const FieldOfLine& fields) {
+  if (!line.origins.empty()) return line.origins.front().field;
+  const auto found = fields.find(AppArmorLineText(line));
+  return found == fields.end() ? "" : found->second;
+}
+
+// `statements` are those of the text around the profile's own.
+void CheckProfile(const AppArmorProfile& profile, std::vector<AppArmorPlacedStatement> statements,
+                  const FieldOfLine& fields, Diagnostics& diagnostics) {
+  for (const AppArmorSection& section : profile.sections) {
+    for (const AppArmorLine& line : section.lines) {
+      if (!line.disk.has_value()) statements.push_back({line.statement, FieldOf(line, fields)});
+    }
+  }
+  Diagnostics found(diagnostics.lenient());
+  CheckAppArmorStatements(statements, found);
+  for (const Diagnostic& diagnostic : found.list()) AddUnlessPresent(diagnostic, diagnostics);
+}
+
+std::vector<AppArmorPlacedStatement> StatementsOf(const std::optional<AppArmorProfileText>& text,
+                                                  const std::string& field) {
+  std::vector<AppArmorPlacedStatement> statements;
+  if (!text.has_value()) return statements;
+  for (const AppArmorStatement& statement : text->profile().statements) {
+    statements.push_back({statement, field});
+  }
+  return statements;
+}
+
+}  // namespace
+
+absl::StatusOr<AppArmorProfile> LowerAppArmor(const AppArmorRules& rules,
+                                              absl::string_view profile_name,
+                                              Diagnostics& diagnostics) {
+  VARMOR_RETURN_IF_ERROR(CheckInput(rules, profile_name));
+  const std::vector<AppArmorChild> children = JoinTargets(rules.target_rules);
+
+  AppArmorProfile profile;
+  profile.name = std::string(profile_name);
+  profile.flags = Flags();
+  if (rules.base != Base::kEmpty) profile.includes = {std::string(kBaseInclude)};
+  profile.complain = rules.complain;
+
+  std::optional<AppArmorProfileText> text;
+  if (rules.base == Base::kText) {
+    text = ReadBaseText(rules, children.size(), profile.name, diagnostics);
+    if (!text.has_value()) return profile;
+    profile.surroundings = CutAtEndOfBody(*text, profile.name);
+  }
+
+  AppArmorBody body;
+  AddBase(rules, profile.name, "", body);
+  AddRules(rules.rules, body);
+  const FieldOfLine fields = AddTransitions(rules, profile.name, children, body);
+  profile.sections = body.sections();
+  for (size_t i = 0; i < children.size(); ++i) {
+    profile.children.push_back(LowerChild(rules, profile.name, children[i], i));
+  }
+
+  CheckProfile(profile, StatementsOf(text, rules.base_origin.field), fields, diagnostics);
+  for (const AppArmorProfile& child : profile.children) {
+    CheckProfile(child, {}, {}, diagnostics);
+  }
+  return profile;
+}
+
+}  // namespace varmor
