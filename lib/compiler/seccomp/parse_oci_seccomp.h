@@ -13,7 +13,7 @@
 namespace varmor {
 
 // Limits of ParseOciSeccomp: far above any real profile, far below what would hurt.
-inline constexpr size_t kMaxSeccompTextBytes = 4 << 20;
+inline constexpr size_t kMaxSeccompTextBytes = 1 << 20;
 inline constexpr size_t kMaxSeccompEntries = 4096;
 
 struct ParsedSeccomp {
