@@ -263,7 +263,8 @@ void RuleReader::ReadMount(const BpfMountRule& rule, const std::string& field) {
                      " bytes; 1 to ", kMaxFstypeBytes, " are possible"),
         "write a file system type, \"none\" or \"*\"");
   } else if (rule.fstype() != "*" &&
-             rule.fstype().find_first_of(absl::string_view("*\x01\0", 3)) != std::string::npos) {
+             absl::string_view(rule.fstype()).find_first_of(absl::string_view("*\x01\0", 3)) !=
+                 absl::string_view::npos) {
     fstype_fits = false;
     diagnostics_.Error("bad-fstype", fstype_field,
                        absl::StrCat("file system type ", Quoted(rule.fstype()),
