@@ -35,10 +35,12 @@ struct PathTableLimits {
   size_t soft_states = 32768;
   size_t hard_states = 131072;
   size_t max_tables = VARMOR_PATH_TABLES_MAX;
-  // Steps of the subset construction (members of sets looked at and transitions written) for one
-  // table, and for all attempts together.
-  uint64_t work = uint64_t{40} << 20;
-  uint64_t total_work = uint64_t{400} << 20;
+  // Steps of the subset construction (members of sets looked at and edges written) that one attempt
+  // may take: at least `work`, and more for many patterns. All attempts together may take
+  // `attempts` times as much as one for all the patterns.
+  uint64_t work = 1 << 20;
+  uint64_t work_per_byte = 256;
+  uint64_t attempts = 8;
 };
 
 struct PathTable {

@@ -1,0 +1,299 @@
+#include "lib/compiler/automaton/determinise.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+namespace varmor {
+namespace {
+
+using Loop = NfaNode::Loop;
+using Members = std::vector<uint32_t>;
+
+constexpr uint32_t kNone = ~uint32_t{0};
+constexpr uint32_t kUndecided = ~uint32_t{0};
+
+// What the rows that can still match behind a node have in common.
+struct Reach {
+  // The one decision of all of them, 0 when they differ or have none; kUndecided: no row.
+  uint32_t decision = kUndecided;
+  uint32_t lowest_value = ~uint32_t{0};
+
+  void Join(const Reach& other) {
+    if (other.decision == kUndecided) return;
+    if (decision == kUndecided) decision = other.decision;
+    if (decision != other.decision) decision = 0;
+    lowest_value = std::min(lowest_value, other.lowest_value);
+  }
+};
+
+// Interns sorted lists of nodes; list number n becomes state n.
+class StateNames {
+ public:
+  StateNames() : slots_(1024, kNone) {}
+
+  size_t size() const { return first_.size() - 1; }
+  absl::Span<const uint32_t> operator[](size_t state) const {
+    return absl::MakeConstSpan(arena_).subspan(first_[state], first_[state + 1] - first_[state]);
+  }
+
+  uint32_t Intern(const Members& members) {
+    if (size() * 2 >= slots_.size()) Grow();
+    size_t slot = Hash(members) & (slots_.size() - 1);
+    while (slots_[slot] != kNone) {
+      if ((*this)[slots_[slot]] == absl::MakeConstSpan(members)) return slots_[slot];
+      slot = (slot + 1) & (slots_.size() - 1);
+    }
+    slots_[slot] = static_cast<uint32_t>(size());
+    arena_.insert(arena_.end(), members.begin(), members.end());
+    first_.push_back(arena_.size());
+    return slots_[slot];
+  }
+
+ private:
+  static uint64_t Hash(absl::Span<const uint32_t> members) {
+    uint64_t hash = 0x9e3779b97f4a7c15;
+    for (const uint32_t member : members) {
+      hash = (hash ^ member) * 0xff51afd7ed558ccd;
+      hash ^= hash >> 32;
+    }
+    return hash;
+  }
+
+  void Grow() {
+    slots_.assign(slots_.size() * 2, kNone);
+    for (uint32_t state = 0; state < size(); ++state) {
+      size_t slot = Hash((*this)[state]) & (slots_.size() - 1);
+      while (slots_[slot] != kNone) slot = (slot + 1) & (slots_.size() - 1);
+      slots_[slot] = state;
+    }
+  }
+
+  std::vector<uint32_t> slots_;
+  std::vector<uint32_t> arena_;
+  std::vector<size_t> first_ = {0};
+};
+
+class Determiniser {
+ public:
+  Determiniser(const Nfa& nfa, absl::Span<const TableRow> rows)
+      : nfa_(nfa),
+        rows_(rows),
+        slash_(nfa.byte_class['/']),
+        closures_(nfa.nodes.size()),
+        reach_(nfa.nodes.size()),
+        marks_(nfa.nodes.size(), 0),
+        by_class_(nfa.classes + 1) {
+    for (uint32_t i = 0; i < nfa.nodes.size(); ++i) closures_[i] = Closure(i);
+    ComputeReach();
+    out_.byte_class = nfa.byte_class;
+    out_.classes = nfa.classes;
+    SetNumber({});
+  }
+
+  std::optional<SparseDfa> Run(const DeterminiseLimits& limits, uint64_t& work) {
+    StateOf(closures_[0]);
+    bool fits = true;
+    for (uint32_t state = 0; state < names_.size() && fits; ++state) {
+      Expand(state);
+      fits = names_.size() <= limits.states && work_ <= limits.work;
+    }
+    work += work_;
+    if (!fits) return std::nullopt;
+    return std::move(out_);
+  }
+
+ private:
+  // The nodes reached from `node` without reading; those that do nothing but lead on are left out.
+  Members Closure(uint32_t node) const {
+    Members all = {node};
+    for (size_t i = 0; i < all.size(); ++i) {
+      for (const uint32_t next : nfa_.nodes[all[i]].epsilon) {
+        if (std::find(all.begin(), all.end(), next) == all.end()) all.push_back(next);
+      }
+    }
+    const auto idle = [this](uint32_t n) {
+      const NfaNode& node = nfa_.nodes[n];
+      return node.loop == Loop::kNone && node.edges.empty() && node.rows.empty();
+    };
+    all.erase(std::remove_if(all.begin(), all.end(), idle), all.end());
+    return all;
+  }
+
+  void ComputeReach() {
+    for (size_t i = nfa_.nodes.size(); i-- > 0;) {
+      const NfaNode& node = nfa_.nodes[i];
+      for (const uint32_t row : node.rows) reach_[i].Join({rows_[row].decision, rows_[row].value});
+      for (const NfaEdge& edge : node.edges) reach_[i].Join(reach_[edge.target]);
+      for (const uint32_t next : node.epsilon) reach_[i].Join(reach_[next]);
+    }
+    for (size_t i = 0; i < nfa_.nodes.size(); ++i) reach_[i] = reach_[nfa_.nodes[i].twin];
+  }
+
+  void Expand(uint32_t state) {
+    out_.accept.push_back(AcceptOf(state));
+    any_.clear();
+    not_slash_.clear();
+    touched_.clear();
+    for (const uint32_t member : names_[state]) Follow(member);
+    std::sort(touched_.begin(), touched_.end());
+
+    Members rest = any_;
+    rest.insert(rest.end(), not_slash_.begin(), not_slash_.end());
+    if (rest.empty()) {
+      for (const uint8_t byte_class : touched_) Leave(byte_class, by_class_[byte_class]);
+    } else {
+      LeaveByEveryClass(rest);
+    }
+    for (const uint8_t byte_class : touched_) by_class_[byte_class].clear();
+    out_.first.push_back(static_cast<uint32_t>(out_.edges.size()));
+  }
+
+  // Sorts what follows `member` by the classes that lead there.
+  void Follow(uint32_t member) {
+    const NfaNode& node = nfa_.nodes[member];
+    if (node.loop == Loop::kAny) Append(closures_[member], any_);
+    if (node.loop == Loop::kNotSlash) Append(closures_[member], not_slash_);
+    for (const NfaEdge& edge : node.edges) {
+      if (edge.symbol < 256) {
+        AppendByClass(nfa_.byte_class[edge.symbol], edge.target);
+        continue;
+      }
+      for (const uint8_t byte_class : nfa_.set_classes[edge.symbol - 256]) {
+        AppendByClass(byte_class, edge.target);
+      }
+    }
+  }
+
+  void Append(const Members& more, Members& to) {
+    work_ += 1 + more.size();
+    to.insert(to.end(), more.begin(), more.end());
+  }
+
+  void AppendByClass(uint8_t byte_class, uint32_t target) {
+    if (byte_class == 0) return;  // NUL in an exact pattern: no path has it
+    if (by_class_[byte_class].empty()) touched_.push_back(byte_class);
+    Append(closures_[target], by_class_[byte_class]);
+  }
+
+  // Some member loops, so no class is dead (but perhaps "/"). Classes that nothing else follows share
+  // one target.
+  void LeaveByEveryClass(const Members& rest) {
+    uint32_t shared = kNone;
+    for (uint32_t c = 1; c <= nfa_.classes; ++c) {
+      const auto byte_class = static_cast<uint8_t>(c);
+      const Members& loops = byte_class == slash_ ? any_ : rest;
+      if (!by_class_[c].empty()) {
+        Append(loops, by_class_[c]);
+        Leave(byte_class, by_class_[c]);
+      } else if (byte_class == slash_) {
+        Leave(byte_class, loops);
+      } else {
+        if (shared == kNone) shared = StateOf(rest);
+        ++work_;
+        out_.edges.push_back({shared, byte_class});
+      }
+    }
+  }
+
+  void Leave(uint8_t byte_class, const Members& members) {
+    if (members.empty()) return;
+    out_.edges.push_back({StateOf(members), byte_class});
+  }
+
+  // Sorts, drops repetitions and what can no longer change the outcome.
+  uint32_t StateOf(const Members& members) {
+    work_ += 1 + members.size();
+    ++mark_;
+    unique_.clear();
+    for (const uint32_t member : members) {
+      if (marks_[member] == mark_) continue;
+      marks_[member] = mark_;
+      unique_.push_back(member);
+    }
+    std::sort(unique_.begin(), unique_.end());
+    DropDecided();
+    return names_.Intern(unique_);
+  }
+
+  // A node that accepts whatever follows settles its decision. Nodes that could only add higher values
+  // of the same decision are of no use any more.
+  void DropDecided() {
+    settled_.clear();
+    for (const uint32_t member : unique_) {
+      if (nfa_.nodes[member].loop != Loop::kAny) continue;
+      for (const uint32_t row : nfa_.nodes[member].rows) {
+        if (rows_[row].decision == 0) continue;
+        const Settled settled = {rows_[row].value, member};
+        const auto place = settled_.emplace(rows_[row].decision, settled).first;
+        place->second = std::min(place->second, settled);
+      }
+    }
+    if (settled_.empty()) return;
+    const auto useless = [this](uint32_t member) {
+      const auto found = settled_.find(reach_[member].decision);
+      return found != settled_.end() && found->first != 0 && found->second.second != member &&
+             reach_[member].lowest_value >= found->second.first;
+    };
+    unique_.erase(std::remove_if(unique_.begin(), unique_.end(), useless), unique_.end());
+  }
+
+  // The number of the set of values that match in `state`.
+  uint32_t AcceptOf(uint32_t state) {
+    std::vector<uint32_t> values;
+    std::map<uint32_t, uint32_t> lowest;  // value by decision
+    for (const uint32_t member : names_[state]) {
+      for (const uint32_t row : nfa_.nodes[member].rows) {
+        const TableRow& from = rows_[row];
+        if (from.decision == 0) {
+          values.push_back(from.value);
+          continue;
+        }
+        const auto place = lowest.emplace(from.decision, from.value).first;
+        place->second = std::min(place->second, from.value);
+      }
+    }
+    for (const auto& [decision, value] : lowest) values.push_back(value);
+    if (values.empty()) return 0;
+    std::sort(values.begin(), values.end());
+    values.erase(std::unique(values.begin(), values.end()), values.end());
+    return SetNumber(values);
+  }
+
+  uint32_t SetNumber(const std::vector<uint32_t>& values) {
+    const auto next = static_cast<uint32_t>(out_.sets.size());
+    const auto [place, added] = set_numbers_.emplace(values, next);
+    if (added) out_.sets.push_back(values);
+    return place->second;
+  }
+
+  const Nfa& nfa_;
+  const absl::Span<const TableRow> rows_;
+  const uint8_t slash_;
+  std::vector<Members> closures_;
+  std::vector<Reach> reach_;
+  StateNames names_;
+  std::map<std::vector<uint32_t>, uint32_t> set_numbers_;
+  SparseDfa out_;
+  uint64_t work_ = 0;
+
+  // Scratch of one step.
+  uint32_t mark_ = 0;
+  std::vector<uint32_t> marks_;
+  Members unique_;
+  Members any_;
+  Members not_slash_;
+  std::vector<Members> by_class_;
+  std::vector<uint8_t> touched_;
+  using Settled = std::pair<uint32_t, uint32_t>;  // lowest value, node
+  std::map<uint32_t, Settled> settled_;
+};
+
+}  // namespace
+
+std::optional<SparseDfa> Determinise(const Nfa& nfa, absl::Span<const TableRow> rows,
+                                     const DeterminiseLimits& limits, uint64_t& work) {
+  return Determiniser(nfa, rows).Run(limits, work);
+}
+
+}  // namespace varmor

@@ -1,0 +1,198 @@
+#include "lib/compiler/automaton/table_plan.h"
+
+#include <algorithm>
+#include <iterator>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "lib/compiler/automaton/minimise.h"
+#include "lib/compiler/diagnostic/diagnostic.h"
+#include "lib/compiler/status/status_macros.h"
+
+namespace varmor {
+namespace {
+
+using Kind = GlobAtom::Kind;
+using Rows = std::vector<TableRow>;
+
+// The subset construction may pass through more states than the minimal automaton has.
+constexpr size_t kStatesBeforeMinimising = 4;
+// A table with fewer states than this many per byte of its rows is a trie: cutting it saves nothing.
+constexpr size_t kTrieStatesPerAtom = 2;
+
+bool IsByte(const GlobAtom& atom) { return atom.kind == Kind::kByte; }
+bool SpansSlashes(const GlobAtom& atom) {
+  return atom.kind == Kind::kDoubleStar || atom.kind == Kind::kOverlap ||
+         atom.kind == Kind::kDirectories;
+}
+
+// Begins with "/" and a literal byte.
+bool IsAnchored(const GlobRow& row) {
+  return row.size() >= 2 && IsByte(row[0]) && row[0].byte == '/' && IsByte(row[1]);
+}
+
+// Crosses directories before its end.
+bool HasInnerDoubleStar(const TableRow& row) {
+  return !row.atoms.empty() &&
+         std::any_of(row.atoms.begin(), std::prev(row.atoms.end()), SpansSlashes);
+}
+
+uint64_t Atoms(const Rows& rows) {
+  uint64_t atoms = 0;
+  for (const TableRow& row : rows) atoms += row.atoms.size() + 1;
+  return atoms;
+}
+
+Rows Reversed(Rows rows) {
+  for (TableRow& row : rows) std::reverse(row.atoms.begin(), row.atoms.end());
+  std::sort(rows.begin(), rows.end());
+  return rows;
+}
+
+std::pair<Rows, Rows> Halves(const Rows& rows) {
+  const auto middle = rows.begin() + rows.size() / 2;
+  return {Rows(rows.begin(), middle), Rows(middle, rows.end())};
+}
+
+class Planner {
+ public:
+  Planner(absl::Span<const ByteSet> sets, absl::Span<const std::string> texts,
+          const PathTableLimits& limits, uint64_t atoms)
+      : sets_(sets), texts_(texts), limits_(limits) {
+    work_left_ = limits.attempts * std::max(limits.work, limits.work_per_byte * atoms);
+  }
+
+  absl::StatusOr<TablePlan> Plan(Rows anchored, Rows floating, Rows rest) && {
+    std::sort(anchored.begin(), anchored.end());
+    std::sort(rest.begin(), rest.end());
+    VARMOR_RETURN_IF_ERROR(PlaceAnchored(std::move(anchored)));
+    VARMOR_RETURN_IF_ERROR(Place(Reversed(std::move(floating)), true));
+    VARMOR_RETURN_IF_ERROR(Place(std::move(rest), false));
+    return std::move(plan_);
+  }
+
+ private:
+  // Rows with a "**" inside multiply each other's states; the others are a trie, whatever their number.
+  absl::Status PlaceAnchored(Rows rows) {
+    if (rows.empty()) return absl::OkStatus();
+    std::optional<PlannedTable> table = Build(rows, false);
+    if (table.has_value() && !Exploded(*table)) return Keep(*std::move(table));
+    const auto inner = std::stable_partition(rows.begin(), rows.end(), [](const TableRow& row) {
+      return !HasInnerDoubleStar(row);
+    });
+    VARMOR_RETURN_IF_ERROR(Place(Rows(rows.begin(), inner), false));
+    return Place(Rows(inner, rows.end()), false);
+  }
+
+  // Adds one table for `rows`, or several.
+  absl::Status Place(Rows rows, bool reverse) {
+    if (rows.empty()) return absl::OkStatus();
+    std::optional<PlannedTable> table = Build(rows, reverse);
+    if (table.has_value() && !Exploded(*table)) return Keep(*std::move(table));
+    if (rows.size() == 1) {
+      if (!table.has_value()) table = Build(Reversed(std::move(rows)), !reverse);
+      if (!table.has_value()) return DoesNotFit(rows_of_failure_);
+      return Keep(*std::move(table));
+    }
+    auto [left, right] = Halves(rows);
+    if (table.has_value()) {
+      // It fits, but is large. Two tables cost every path one more look: worth it only if the whole
+      // was much larger than its parts.
+      std::optional<PlannedTable> first = Build(left, reverse);
+      std::optional<PlannedTable> second = Build(right, reverse);
+      if (!first.has_value() || !second.has_value() ||
+          (first->dfa.states() + second->dfa.states()) * 2 > table->dfa.states()) {
+        return Keep(*std::move(table));
+      }
+    }
+    VARMOR_RETURN_IF_ERROR(Place(std::move(left), reverse));
+    return Place(std::move(right), reverse);
+  }
+
+  absl::Status Keep(PlannedTable table) {
+    if (plan_.tables.size() == limits_.max_tables) {
+      if (rows_of_failure_.empty()) rows_of_failure_ = table.rows;
+      return DoesNotFit(rows_of_failure_);
+    }
+    plan_.tables.push_back(std::move(table));
+    return absl::OkStatus();
+  }
+
+  // Nothing when the automaton is too large, or takes too long to find out.
+  std::optional<PlannedTable> Build(const Rows& rows, bool reverse) {
+    DeterminiseLimits limits;
+    limits.states = limits_.hard_states * kStatesBeforeMinimising;
+    limits.work = std::max(limits_.work, limits_.work_per_byte * Atoms(rows));
+    limits.work = std::min(limits.work, work_left_);
+    const uint64_t before = plan_.work;
+    std::optional<SparseDfa> dfa =
+        Determinise(BuildNfa(rows, sets_), rows, limits, plan_.work);
+    work_left_ -= std::min(work_left_, plan_.work - before);
+    PlannedTable table;
+    if (dfa.has_value()) table.dfa = Minimise(*dfa, dfa->accept);
+    if (!dfa.has_value() || table.dfa.states() > limits_.hard_states) {
+      rows_of_failure_ = rows;
+      return std::nullopt;
+    }
+    table.reverse = reverse;
+    table.rows = rows;
+    return table;
+  }
+
+  bool Exploded(const PlannedTable& table) const {
+    return table.dfa.states() > limits_.soft_states &&
+           table.dfa.states() > kTrieStatesPerAtom * Atoms(table.rows);
+  }
+
+  absl::Status DoesNotFit(const Rows& rows) const {
+    constexpr size_t kNamed = 5;
+    std::set<uint32_t> patterns;
+    for (const TableRow& row : rows) patterns.insert(row.pattern);
+    std::vector<std::string> named;
+    for (const uint32_t pattern : patterns) {
+      if (named.size() == kNamed) break;
+      named.push_back(Quoted(texts_[pattern]));
+    }
+    std::string list = absl::StrJoin(named, ", ");
+    if (patterns.size() > kNamed) absl::StrAppend(&list, " and ", patterns.size() - kNamed, " more");
+    const bool one = patterns.size() == 1;
+    return absl::ResourceExhaustedError(absl::StrCat(
+        one ? "pattern " : "patterns ", list, one ? " needs" : " together need",
+        " more states than fit the ", limits_.max_tables, " tables of ", limits_.hard_states,
+        "; use fewer wildcards in ", one ? "it" : "each, or move some to another policy"));
+  }
+
+  const absl::Span<const ByteSet> sets_;
+  const absl::Span<const std::string> texts_;
+  const PathTableLimits& limits_;
+  uint64_t work_left_ = 0;
+  TablePlan plan_;
+  // What the last attempt that failed was about: the smallest group known to be too much.
+  Rows rows_of_failure_;
+};
+
+}  // namespace
+
+absl::StatusOr<TablePlan> PlanTables(std::vector<TableRow> rows, absl::Span<const ByteSet> sets,
+                                     absl::Span<const std::string> texts,
+                                     const PathTableLimits& limits) {
+  const uint64_t atoms = Atoms(rows);
+  Rows anchored, floating, rest;
+  for (TableRow& row : rows) {
+    if (row.atoms.empty() || IsAnchored(row.atoms)) {
+      anchored.push_back(std::move(row));
+    } else if (IsByte(row.atoms.back())) {
+      floating.push_back(std::move(row));
+    } else {
+      rest.push_back(std::move(row));
+    }
+  }
+  return Planner(sets, texts, limits, atoms)
+      .Plan(std::move(anchored), std::move(floating), std::move(rest));
+}
+
+}  // namespace varmor

@@ -1,0 +1,36 @@
+// Spreads the rows of patterns over automata, so that none explodes and most paths die early.
+#ifndef LIB_COMPILER_AUTOMATON_TABLE_PLAN_H_
+#define LIB_COMPILER_AUTOMATON_TABLE_PLAN_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "lib/compiler/automaton/determinise.h"
+#include "lib/compiler/automaton/nfa.h"
+#include "lib/compiler/automaton/path_tables.h"
+
+namespace varmor {
+
+// One table to be: its rows and their minimal automaton, whose labels are sets of values.
+struct PlannedTable {
+  bool reverse = false;
+  std::vector<TableRow> rows;
+  SparseDfa dfa;
+};
+
+struct TablePlan {
+  std::vector<PlannedTable> tables;
+  uint64_t work = 0;
+};
+
+// `rows` as written (not reversed), in any order. Errors as BuildPathTables; `texts` are the patterns'.
+absl::StatusOr<TablePlan> PlanTables(std::vector<TableRow> rows, absl::Span<const ByteSet> sets,
+                                     absl::Span<const std::string> texts,
+                                     const PathTableLimits& limits);
+
+}  // namespace varmor
+
+#endif  // LIB_COMPILER_AUTOMATON_TABLE_PLAN_H_
