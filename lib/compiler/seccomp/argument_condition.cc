@@ -147,14 +147,14 @@ std::vector<ArgConjunction> Alternatives(const std::vector<SeccompArg>& args) {
 }
 
 bool CanBothHold(const ArgConjunction& a, const ArgConjunction& b) {
-  for (uint32_t index = 0; index < 6; ++index) {
-    ValueSet set;
-    for (const ArgConjunction* side : {&a, &b}) {
-      for (const SeccompArg& arg : *side) {
-        if (arg.index == index) Narrow(arg, set);
-      }
+  for (const SeccompArg& x : a) {
+    for (const SeccompArg& y : b) {
+      if (x.index != y.index) continue;
+      ValueSet set;
+      Narrow(x, set);
+      Narrow(y, set);
+      if (!HasValue(set)) return false;
     }
-    if (!HasValue(set)) return false;
   }
   return true;
 }
