@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 #include <utility>
 
 namespace varmor {
@@ -11,20 +12,19 @@ using Loop = NfaNode::Loop;
 using Members = std::vector<uint32_t>;
 
 constexpr uint32_t kNone = ~uint32_t{0};
-constexpr uint32_t kUndecided = ~uint32_t{0};
+// Decision of a node that no row can be reached from.
+constexpr uint32_t kNothing = ~uint32_t{0};
 
-// What the rows that can still match behind a node have in common.
 struct Reach {
-  // The one decision of all of them, 0 when they differ or have none; kUndecided: no row.
-  uint32_t decision = kUndecided;
-  uint32_t lowest_value = ~uint32_t{0};
-
-  void Join(const Reach& other) {
-    if (other.decision == kUndecided) return;
-    if (decision == kUndecided) decision = other.decision;
-    if (decision != other.decision) decision = 0;
-    lowest_value = std::min(lowest_value, other.lowest_value);
+  void Join(uint32_t other) {
+    if (other == kNothing) return;
+    decision = decision == kNothing || decision == other ? other : 0;
   }
+
+  // The decision that all rows have which can still match; 0 when they have several, or one has none.
+  uint32_t decision = kNothing;
+  // Whether one of them may read a "/" on the way.
+  bool slash = false;
 };
 
 // Interns sorted lists of nodes; list number n becomes state n.
@@ -80,11 +80,10 @@ class Determiniser {
       : nfa_(nfa),
         rows_(rows),
         slash_(nfa.byte_class['/']),
-        closures_(nfa.nodes.size()),
         reach_(nfa.nodes.size()),
         marks_(nfa.nodes.size(), 0),
         by_class_(nfa.classes + 1) {
-    for (uint32_t i = 0; i < nfa.nodes.size(); ++i) closures_[i] = Closure(i);
+    for (uint32_t i = 0; i < nfa.nodes.size(); ++i) AddClosure(i);
     ComputeReach();
     out_.byte_class = nfa.byte_class;
     out_.classes = nfa.classes;
@@ -92,7 +91,8 @@ class Determiniser {
   }
 
   std::optional<SparseDfa> Run(const DeterminiseLimits& limits, uint64_t& work) {
-    StateOf(closures_[0]);
+    const absl::Span<const uint32_t> start = Closure(0);
+    StateOf(Members(start.begin(), start.end()));
     bool fits = true;
     for (uint32_t state = 0; state < names_.size() && fits; ++state) {
       Expand(state);
@@ -104,28 +104,47 @@ class Determiniser {
   }
 
  private:
-  // The nodes reached from `node` without reading; those that do nothing but lead on are left out.
-  Members Closure(uint32_t node) const {
+  // Appends the nodes reached from `node` without reading, but for those that only lead on.
+  void AddClosure(uint32_t node) {
+    if (nfa_.nodes[node].epsilon.empty()) {
+      closures_.push_back(node);
+      closure_first_.push_back(static_cast<uint32_t>(closures_.size()));
+      return;
+    }
     Members all = {node};
     for (size_t i = 0; i < all.size(); ++i) {
       for (const uint32_t next : nfa_.nodes[all[i]].epsilon) {
         if (std::find(all.begin(), all.end(), next) == all.end()) all.push_back(next);
       }
     }
-    const auto idle = [this](uint32_t n) {
-      const NfaNode& node = nfa_.nodes[n];
-      return node.loop == Loop::kNone && node.edges.empty() && node.rows.empty();
-    };
-    all.erase(std::remove_if(all.begin(), all.end(), idle), all.end());
-    return all;
+    for (const uint32_t member : all) {
+      const NfaNode& node = nfa_.nodes[member];
+      if (node.loop == Loop::kNone && node.edges.empty() && node.rows.empty()) continue;
+      closures_.push_back(member);
+    }
+    closure_first_.push_back(static_cast<uint32_t>(closures_.size()));
   }
 
+  absl::Span<const uint32_t> Closure(uint32_t node) const {
+    const uint32_t first = closure_first_[node];
+    return absl::MakeConstSpan(closures_).subspan(first, closure_first_[node + 1] - first);
+  }
+
+  // What can still match behind each node.
   void ComputeReach() {
     for (size_t i = nfa_.nodes.size(); i-- > 0;) {
       const NfaNode& node = nfa_.nodes[i];
-      for (const uint32_t row : node.rows) reach_[i].Join({rows_[row].decision, rows_[row].value});
-      for (const NfaEdge& edge : node.edges) reach_[i].Join(reach_[edge.target]);
-      for (const uint32_t next : node.epsilon) reach_[i].Join(reach_[next]);
+      Reach& reach = reach_[i];
+      reach.slash = node.loop == Loop::kAny;
+      for (const uint32_t row : node.rows) reach.Join(rows_[row].decision);
+      for (const NfaEdge& edge : node.edges) {
+        reach.Join(reach_[edge.target].decision);
+        reach.slash = reach.slash || edge.symbol == '/' || reach_[edge.target].slash;
+      }
+      for (const uint32_t next : node.epsilon) {
+        reach.Join(reach_[next].decision);
+        reach.slash = reach.slash || reach_[next].slash;
+      }
     }
     for (size_t i = 0; i < nfa_.nodes.size(); ++i) reach_[i] = reach_[nfa_.nodes[i].twin];
   }
@@ -152,8 +171,8 @@ class Determiniser {
   // Sorts what follows `member` by the classes that lead there.
   void Follow(uint32_t member) {
     const NfaNode& node = nfa_.nodes[member];
-    if (node.loop == Loop::kAny) Append(closures_[member], any_);
-    if (node.loop == Loop::kNotSlash) Append(closures_[member], not_slash_);
+    if (node.loop == Loop::kAny) Append(Closure(member), any_);
+    if (node.loop == Loop::kNotSlash) Append(Closure(member), not_slash_);
     for (const NfaEdge& edge : node.edges) {
       if (edge.symbol < 256) {
         AppendByClass(nfa_.byte_class[edge.symbol], edge.target);
@@ -165,7 +184,7 @@ class Determiniser {
     }
   }
 
-  void Append(const Members& more, Members& to) {
+  void Append(absl::Span<const uint32_t> more, Members& to) {
     work_ += 1 + more.size();
     to.insert(to.end(), more.begin(), more.end());
   }
@@ -173,7 +192,7 @@ class Determiniser {
   void AppendByClass(uint8_t byte_class, uint32_t target) {
     if (byte_class == 0) return;  // NUL in an exact pattern: no path has it
     if (by_class_[byte_class].empty()) touched_.push_back(byte_class);
-    Append(closures_[target], by_class_[byte_class]);
+    Append(Closure(target), by_class_[byte_class]);
   }
 
   // Some member loops, so no class is dead (but perhaps "/"). Classes that nothing else follows share
@@ -184,7 +203,7 @@ class Determiniser {
       const auto byte_class = static_cast<uint8_t>(c);
       const Members& loops = byte_class == slash_ ? any_ : rest;
       if (!by_class_[c].empty()) {
-        Append(loops, by_class_[c]);
+        Append(absl::MakeConstSpan(loops), by_class_[c]);
         Leave(byte_class, by_class_[c]);
       } else if (byte_class == slash_) {
         Leave(byte_class, loops);
@@ -216,15 +235,17 @@ class Determiniser {
     return names_.Intern(unique_);
   }
 
-  // A node that accepts whatever follows settles its decision. Nodes that could only add higher values
-  // of the same decision are of no use any more.
+  // A node that accepts whatever follows settles its decision: of nodes that could only repeat it none
+  // is of use any more. One that accepts whatever follows in this component settles it for nodes that
+  // do not get past the component either.
   void DropDecided() {
     settled_.clear();
     for (const uint32_t member : unique_) {
-      if (nfa_.nodes[member].loop != Loop::kAny) continue;
-      for (const uint32_t row : nfa_.nodes[member].rows) {
+      const NfaNode& node = nfa_.nodes[member];
+      if (node.loop == Loop::kNone) continue;
+      for (const uint32_t row : node.rows) {
         if (rows_[row].decision == 0) continue;
-        const Settled settled = {rows_[row].value, member};
+        const Settled settled = {node.loop != Loop::kAny, rows_[row].value, member};
         const auto place = settled_.emplace(rows_[row].decision, settled).first;
         place->second = std::min(place->second, settled);
       }
@@ -232,8 +253,9 @@ class Determiniser {
     if (settled_.empty()) return;
     const auto useless = [this](uint32_t member) {
       const auto found = settled_.find(reach_[member].decision);
-      return found != settled_.end() && found->first != 0 && found->second.second != member &&
-             reach_[member].lowest_value >= found->second.first;
+      if (found == settled_.end()) return false;
+      const auto& [component_only, value, by] = found->second;
+      return by != member && !(component_only && reach_[member].slash);
     };
     unique_.erase(std::remove_if(unique_.begin(), unique_.end(), useless), unique_.end());
   }
@@ -270,7 +292,9 @@ class Determiniser {
   const Nfa& nfa_;
   const absl::Span<const TableRow> rows_;
   const uint8_t slash_;
-  std::vector<Members> closures_;
+  // closures_[closure_first_[n]] and on: what node n stands for.
+  Members closures_;
+  std::vector<uint32_t> closure_first_ = {0};
   std::vector<Reach> reach_;
   StateNames names_;
   std::map<std::vector<uint32_t>, uint32_t> set_numbers_;
@@ -285,7 +309,8 @@ class Determiniser {
   Members not_slash_;
   std::vector<Members> by_class_;
   std::vector<uint8_t> touched_;
-  using Settled = std::pair<uint32_t, uint32_t>;  // lowest value, node
+  // Whether for this component only, lowest value, node.
+  using Settled = std::tuple<bool, uint32_t, uint32_t>;
   std::map<uint32_t, Settled> settled_;
 };
 

@@ -68,22 +68,25 @@ Material Collect(absl::Span<const PatternInput> patterns) {
   return all;
 }
 
-// Bytes whose columns are equal share one; `columns[c]` is the new column of class c (from 1).
+// Bytes whose columns are equal share one; the result is the new column of each class (from 1).
 std::vector<uint8_t> MergeColumns(const SparseDfa& dfa, uint32_t& classes) {
-  // A column as its edges, state by state.
-  std::vector<std::vector<std::pair<uint32_t, uint32_t>>> by_class(dfa.classes + 1);
-  for (uint32_t state = 0; state < dfa.states(); ++state) {
-    for (const SparseDfa::Edge& edge : dfa.EdgesOf(state)) {
-      by_class[edge.byte_class].emplace_back(state, edge.target);
+  // Classes are equal as long as no state tells them apart. Only classes of one group are compared,
+  // and most groups are single classes after a few states.
+  std::vector<uint32_t> group(dfa.classes + 1, 0);
+  size_t groups = 1;
+  std::vector<uint32_t> target(dfa.classes + 1);
+  for (uint32_t state = 0; state < dfa.states() && groups < dfa.classes; ++state) {
+    std::fill(target.begin(), target.end(), ~uint32_t{0});
+    for (const SparseDfa::Edge& edge : dfa.EdgesOf(state)) target[edge.byte_class] = edge.target;
+    std::map<std::pair<uint32_t, uint32_t>, uint32_t> refined;
+    for (uint32_t c = 1; c <= dfa.classes; ++c) {
+      const auto next = static_cast<uint32_t>(refined.size());
+      group[c] = refined.emplace(std::make_pair(group[c], target[c]), next).first->second;
     }
+    groups = refined.size();
   }
-  std::map<std::vector<std::pair<uint32_t, uint32_t>>, uint8_t> known;
-  std::vector<uint8_t> columns(dfa.classes + 1, 0);
-  for (uint32_t c = 1; c <= dfa.classes; ++c) {
-    const auto next = static_cast<uint8_t>(known.size());
-    columns[c] = known.emplace(std::move(by_class[c]), next).first->second;
-  }
-  classes = static_cast<uint32_t>(known.size());
+  std::vector<uint8_t> columns(group.begin(), group.end());
+  classes = static_cast<uint32_t>(groups);
   return columns;
 }
 
@@ -140,8 +143,12 @@ absl::StatusOr<PathTables> BuildPathTables(absl::Span<const PatternInput> patter
     }
     std::vector<uint32_t> state_ids;
     for (const uint32_t set : planned.dfa.accept) state_ids.push_back(id_of_set[set]);
-    // Sets that got the same id may have made states equal.
-    out.tables.push_back(MakeTable(planned, Minimise(planned.dfa, state_ids), id_of_set));
+    // Sets with the same id may make states equal.
+    const bool distinct =
+        std::set<uint32_t>(state_ids.begin(), state_ids.end()).size() ==
+        std::set<uint32_t>(planned.dfa.accept.begin(), planned.dfa.accept.end()).size();
+    out.tables.push_back(MakeTable(
+        planned, distinct ? planned.dfa : Minimise(planned.dfa, state_ids), id_of_set));
   }
   return out;
 }

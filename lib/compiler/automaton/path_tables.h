@@ -24,9 +24,10 @@ struct PatternInput {
   PathPattern pattern;
   // What the pattern stands for (a rule's number). Several patterns may share one.
   uint32_t value = 0;
-  // Patterns of the same non-zero decision have the same effect, and the one of lowest value speaks
-  // for all of them: where several match, the others are left out of the set. Fewer sets, and the
-  // only cure when many patterns end in "**". 0: the pattern's value is always kept.
+  // Patterns of the same non-zero decision have the same effect, so one of them is enough: where
+  // several match, the set holds at least one (the first to be certain when reading on, and of those
+  // the lowest value), not all. Fewer sets, and the only cure when many patterns end in "**". 0: the
+  // value is in the set of every path that the pattern matches.
   uint32_t decision = 0;
 };
 

@@ -53,9 +53,15 @@ Rows Reversed(Rows rows) {
   return rows;
 }
 
-std::pair<Rows, Rows> Halves(const Rows& rows) {
-  const auto middle = rows.begin() + rows.size() / 2;
-  return {Rows(rows.begin(), middle), Rows(middle, rows.end())};
+// `count` parts of about equal length; neighbours, which share their beginnings, stay together.
+std::vector<Rows> Cut(const Rows& rows, size_t count) {
+  count = std::min(count, rows.size());
+  std::vector<Rows> parts;
+  for (size_t i = 0; i < count; ++i) {
+    parts.emplace_back(rows.begin() + rows.size() * i / count,
+                       rows.begin() + rows.size() * (i + 1) / count);
+  }
+  return parts;
 }
 
 class Planner {
@@ -76,71 +82,94 @@ class Planner {
   }
 
  private:
+  // What became of an attempt: a table, or how many parts to try next.
+  struct Attempt {
+    std::optional<PlannedTable> table;
+    size_t parts = 2;
+  };
+
   // Rows with a "**" inside multiply each other's states; the others are a trie, whatever their number.
   absl::Status PlaceAnchored(Rows rows) {
-    if (rows.empty()) return absl::OkStatus();
-    std::optional<PlannedTable> table = Build(rows, false);
-    if (table.has_value() && !Exploded(*table)) return Keep(*std::move(table));
     const auto inner = std::stable_partition(rows.begin(), rows.end(), [](const TableRow& row) {
       return !HasInnerDoubleStar(row);
     });
-    VARMOR_RETURN_IF_ERROR(Place(Rows(rows.begin(), inner), false));
-    return Place(Rows(inner, rows.end()), false);
+    Rows simple(rows.begin(), inner);
+    Rows spanning(inner, rows.end());
+    if (simple.empty() || spanning.empty()) {
+      return Place(simple.empty() ? std::move(spanning) : std::move(simple), false);
+    }
+    std::sort(rows.begin(), rows.end());
+    Attempt together = Build(rows, false);
+    if (together.table.has_value() && !Exploded(*together.table)) {
+      return Keep(*std::move(together.table));
+    }
+    VARMOR_RETURN_IF_ERROR(Place(std::move(simple), false));
+    return Place(std::move(spanning), false);
   }
 
   // Adds one table for `rows`, or several.
   absl::Status Place(Rows rows, bool reverse) {
     if (rows.empty()) return absl::OkStatus();
-    std::optional<PlannedTable> table = Build(rows, reverse);
-    if (table.has_value() && !Exploded(*table)) return Keep(*std::move(table));
+    Attempt whole = Build(rows, reverse);
+    if (whole.table.has_value() && !Exploded(*whole.table)) return Keep(*std::move(whole.table));
     if (rows.size() == 1) {
-      if (!table.has_value()) table = Build(Reversed(std::move(rows)), !reverse);
-      if (!table.has_value()) return DoesNotFit(rows_of_failure_);
-      return Keep(*std::move(table));
+      if (!whole.table.has_value()) whole = Build(Reversed(std::move(rows)), !reverse);
+      if (!whole.table.has_value()) return DoesNotFit();
+      return Keep(*std::move(whole.table));
     }
-    auto [left, right] = Halves(rows);
-    if (table.has_value()) {
-      // It fits, but is large. Two tables cost every path one more look: worth it only if the whole
-      // was much larger than its parts.
-      std::optional<PlannedTable> first = Build(left, reverse);
-      std::optional<PlannedTable> second = Build(right, reverse);
-      if (!first.has_value() || !second.has_value() ||
-          (first->dfa.states() + second->dfa.states()) * 2 > table->dfa.states()) {
-        return Keep(*std::move(table));
-      }
+    std::vector<Rows> parts = Cut(rows, whole.parts);
+    if (whole.table.has_value() && !PartsAreSmaller(parts, *whole.table)) {
+      return Keep(*std::move(whole.table));
     }
-    VARMOR_RETURN_IF_ERROR(Place(std::move(left), reverse));
-    return Place(std::move(right), reverse);
+    for (Rows& part : parts) VARMOR_RETURN_IF_ERROR(Place(std::move(part), reverse));
+    return absl::OkStatus();
+  }
+
+  // More tables cost every path more looks: worth it only if the whole is much larger than its parts.
+  bool PartsAreSmaller(const std::vector<Rows>& parts, const PlannedTable& whole) {
+    size_t states = 0;
+    for (const Rows& part : parts) {
+      const Attempt attempt = Build(part, whole.reverse);
+      if (!attempt.table.has_value()) return false;
+      states += attempt.table->dfa.states();
+    }
+    return states * 2 <= whole.dfa.states();
   }
 
   absl::Status Keep(PlannedTable table) {
     if (plan_.tables.size() == limits_.max_tables) {
-      if (rows_of_failure_.empty()) rows_of_failure_ = table.rows;
-      return DoesNotFit(rows_of_failure_);
+      if (too_much_.empty()) too_much_ = table.rows;
+      return DoesNotFit();
     }
     plan_.tables.push_back(std::move(table));
     return absl::OkStatus();
   }
 
-  // Nothing when the automaton is too large, or takes too long to find out.
-  std::optional<PlannedTable> Build(const Rows& rows, bool reverse) {
+  // No table when the automaton is too large, or takes too long to find out.
+  Attempt Build(const Rows& rows, bool reverse) {
     DeterminiseLimits limits;
     limits.states = limits_.hard_states * kStatesBeforeMinimising;
     limits.work = std::max(limits_.work, limits_.work_per_byte * Atoms(rows));
+    const bool last = limits.work >= work_left_;
     limits.work = std::min(limits.work, work_left_);
     const uint64_t before = plan_.work;
-    std::optional<SparseDfa> dfa =
+    const std::optional<SparseDfa> dfa =
         Determinise(BuildNfa(rows, sets_), rows, limits, plan_.work);
     work_left_ -= std::min(work_left_, plan_.work - before);
+    Attempt attempt;
     PlannedTable table;
-    if (dfa.has_value()) table.dfa = Minimise(*dfa, dfa->accept);
+    if (dfa.has_value()) {
+      table.dfa = Minimise(*dfa, dfa->accept);
+      attempt.parts = table.dfa.states() / limits_.hard_states + 2;
+    }
     if (!dfa.has_value() || table.dfa.states() > limits_.hard_states) {
-      rows_of_failure_ = rows;
-      return std::nullopt;
+      if (!last || too_much_.empty()) too_much_ = rows;
+      return attempt;
     }
     table.reverse = reverse;
     table.rows = rows;
-    return table;
+    attempt.table = std::move(table);
+    return attempt;
   }
 
   bool Exploded(const PlannedTable& table) const {
@@ -148,10 +177,10 @@ class Planner {
            table.dfa.states() > kTrieStatesPerAtom * Atoms(table.rows);
   }
 
-  absl::Status DoesNotFit(const Rows& rows) const {
+  absl::Status DoesNotFit() const {
     constexpr size_t kNamed = 5;
     std::set<uint32_t> patterns;
-    for (const TableRow& row : rows) patterns.insert(row.pattern);
+    for (const TableRow& row : too_much_) patterns.insert(row.pattern);
     std::vector<std::string> named;
     for (const uint32_t pattern : patterns) {
       if (named.size() == kNamed) break;
@@ -171,8 +200,8 @@ class Planner {
   const PathTableLimits& limits_;
   uint64_t work_left_ = 0;
   TablePlan plan_;
-  // What the last attempt that failed was about: the smallest group known to be too much.
-  Rows rows_of_failure_;
+  // The rows of the last attempt that failed for their own sake, not for want of work.
+  Rows too_much_;
 };
 
 }  // namespace
