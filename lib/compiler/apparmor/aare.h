@@ -1,5 +1,5 @@
-// AppArmor's path patterns ("AARE"): *, **, ?, [class], {a,b}, escapes. What the AppArmor parser makes
-// of them, byte for byte; the BPF enforcer's patterns are lib/compiler/automaton's.
+// AppArmor's path patterns ("AARE"): *, **, ?, [class], {a,b}, escapes. What the AppArmor parser
+// makes of them, byte for byte; the BPF enforcer's patterns are lib/compiler/automaton's.
 #ifndef LIB_COMPILER_APPARMOR_AARE_H_
 #define LIB_COMPILER_APPARMOR_AARE_H_
 
@@ -30,7 +30,8 @@ bool IsExactAare(absl::string_view pattern);
 
 // Whether `path` is one of the pattern's. Malformed patterns match nothing.
 //   AareMatches("/etc/*", "/etc/passwd")    true
-//   AareMatches("/etc/*", "/etc/")          false: * alone in a component stands for 1 character or more
+//   AareMatches("/etc/*", "/etc/")          false: * alone in a component stands for 1 character or
+//   more
 bool AareMatches(absl::string_view pattern, absl::string_view path);
 
 // One step of decoding: a byte, and whether it is meant literally.
@@ -44,13 +45,16 @@ struct AareSymbol {
 // Escapes resolved, runs of slashes shortened as the AppArmor parser does.
 std::vector<AareSymbol> DecodeAare(absl::string_view pattern);
 
-// The pattern with variables replaced, one result per combination of values. Nothing when a variable
-// is not one of tunables/global, or when there would be more than `limit` results.
+// The pattern with variables replaced, one result per combination of values. Nothing when a
+// variable is not one of tunables/global, or when there would be more than `limit` results.
 std::optional<std::vector<std::string>> ExpandAareVariables(absl::string_view pattern,
                                                             size_t limit = 64);
 
 // Names of the variables in `pattern`, without @{}.
 std::vector<std::string> AareVariables(absl::string_view pattern);
+
+// The pattern with every variable replaced by as many "@".
+std::string MaskAareVariables(absl::string_view pattern);
 
 // Names that tunables/global defines (AppArmor 3.0 as Debian ships it), sorted.
 const std::vector<std::string>& GlobalAppArmorVariables();

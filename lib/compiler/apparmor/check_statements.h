@@ -17,10 +17,12 @@ struct AppArmorPlacedStatement {
 };
 
 // Adds to `diagnostics`:
-// - an error "apparmor-exec-conflict" for every two exec rules of which the AppArmor parser could not
+// - an error "apparmor-exec-conflict" for every two exec rules of which the AppArmor parser could
+// not
 //   say which one holds: they overlap, ask for different transitions, and are both patterns or both
 //   exact paths. (An exact path beats a pattern.)
-// - a warning "apparmor-deny-swallows-allow" for a rule all of whose permissions are denied by others.
+// - a warning "apparmor-deny-swallows-allow" for a rule all of whose permissions are denied by
+// others.
 // - a note "apparmor-duplicate" for a rule that stands there twice.
 // Patterns with variables that tunables/global does not define are left out.
 void CheckAppArmorStatements(const std::vector<AppArmorPlacedStatement>& statements,

@@ -14,11 +14,12 @@ namespace varmor {
 // reason, code "apparmor-target".
 bool CheckAppArmorTarget(absl::string_view path, absl::string_view field, Diagnostics& diagnostics);
 
-// The AppArmor pattern that matches `path` and nothing else: glob characters, backslashes and control
-// characters escaped. Not yet quoted: "/tmp/a b" stays, "/tmp/[x]" becomes "/tmp/\[x\]".
+// The AppArmor pattern that matches `path` and nothing else: glob characters, backslashes and
+// control characters escaped. Not yet quoted: "/tmp/a b" stays, "/tmp/[x]" becomes "/tmp/\[x\]".
 std::string EscapeAppArmorPath(absl::string_view path);
 
-// A pattern as a rule has it: in quotes when it holds blanks or anything else that would end a word.
+// A pattern as a rule has it: in quotes when it holds blanks or anything else that would end a
+// word.
 std::string PrintAppArmorPattern(absl::string_view pattern);
 
 // Both, for a path as the kernel reports it.

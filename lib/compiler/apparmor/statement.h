@@ -1,5 +1,5 @@
-// One rule of the AppArmor language (apparmor.d(5)), parsed. Our own parser exists so that nothing a
-// policy says reaches a profile as mere text (design decision 7): a statement is printed from its
+// One rule of the AppArmor language (apparmor.d(5)), parsed. Our own parser exists so that nothing
+// a policy says reaches a profile as mere text (design decision 7): a statement is printed from its
 // parts.
 #ifndef LIB_COMPILER_APPARMOR_STATEMENT_H_
 #define LIB_COMPILER_APPARMOR_STATEMENT_H_
