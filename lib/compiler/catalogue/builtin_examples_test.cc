@@ -8,6 +8,7 @@
 #include "absl/strings/string_view.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "lib/compiler/apparmor/aare.h"
 #include "lib/compiler/automaton/naive_match.h"
 #include "lib/compiler/automaton/path_pattern.h"
 #include "lib/compiler/catalogue/catalogue.h"
@@ -17,7 +18,7 @@ namespace {
 
 constexpr absl::string_view kFilePermissions = "rwlx";
 
-bool Matches(const std::string& pattern, const std::string& path) {
+bool BpfMatches(absl::string_view pattern, absl::string_view path) {
   const absl::StatusOr<PathPattern> parsed = PathPattern::Parse(pattern);
   EXPECT_TRUE(parsed.ok()) << pattern;
   return parsed.ok() && NaiveMatch(*parsed, path);
@@ -35,9 +36,12 @@ char Letter(FileEvent::Access access) {
   }
 }
 
+using Matcher = bool (*)(absl::string_view pattern, absl::string_view path);
+
 struct PathRule {
   std::string pattern;
   std::string letters;
+  Matcher matches;
 };
 
 // "/etc/** wl" -> {"/etc/**", "wl"}; other kinds of rules are left out.
@@ -45,7 +49,8 @@ std::vector<PathRule> AppArmorPathRules(const BuiltinRule& rule) {
   std::vector<PathRule> rules;
   for (const std::string& body : rule.app_armor().rules()) {
     const size_t blank = body.rfind(' ');
-    if (body[0] == '/') rules.push_back({body.substr(0, blank), body.substr(blank + 1)});
+    if (body[0] == '/')
+      rules.push_back({body.substr(0, blank), body.substr(blank + 1), AareMatches});
   }
   return rules;
 }
@@ -60,7 +65,7 @@ std::vector<PathRule> BpfPathRules(const BuiltinRule& rule) {
         // The new name of a link is written.
         if (word == "write") letters += 'l';
       }
-      rules.push_back({file.pattern(), letters});
+      rules.push_back({file.pattern(), letters, BpfMatches});
     }
   }
   return rules;
@@ -68,7 +73,7 @@ std::vector<PathRule> BpfPathRules(const BuiltinRule& rule) {
 
 bool Fires(const std::vector<PathRule>& rules, const std::string& path, char letter) {
   for (const PathRule& rule : rules) {
-    if (absl::StrContains(rule.letters, letter) && Matches(rule.pattern, path)) return true;
+    if (absl::StrContains(rule.letters, letter) && rule.matches(rule.pattern, path)) return true;
   }
   return false;
 }

@@ -13,6 +13,7 @@
 #include "absl/strings/str_split.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "lib/compiler/apparmor/parse_statements.h"
 #include "lib/compiler/automaton/path_pattern.h"
 #include "lib/compiler/catalogue/catalogue.h"
 #include "lib/compiler/normalise/bpf_words.h"
@@ -148,6 +149,23 @@ TEST(BuiltinRulesTest, OnlyTheDroppedRuleIsMarkedAsDropped) {
   for (const BuiltinRule& rule : BuiltinCatalogue().rules()) {
     EXPECT_EQ(rule.removed_in(), rule.id() == "disallow-access-k8s-sensitive-files" ? "0.10.0" : "")
         << rule.id();
+  }
+}
+
+// What resolving does with them: one statement each, without a word from the parser.
+TEST(BuiltinRulesTest, AppArmorBodiesAreSingleCanonicalStatements) {
+  for (const BuiltinRule& rule : BuiltinCatalogue().rules()) {
+    SCOPED_TRACE(rule.id());
+    for (const std::string& body : rule.app_armor().rules()) {
+      Diagnostics diagnostics;
+      const std::vector<AppArmorStatement> statements = ParseAppArmorStatements(
+          absl::StrCat("deny ", body, ","), "rules", AppArmorParseOptions(), diagnostics);
+      for (const Diagnostic& diagnostic : diagnostics.list()) {
+        ADD_FAILURE() << body << ": " << FormatDiagnostic(diagnostic);
+      }
+      ASSERT_EQ(statements.size(), 1u) << body;
+      EXPECT_EQ(statements[0].body, body);
+    }
   }
 }
 
