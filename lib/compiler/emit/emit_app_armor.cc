@@ -130,8 +130,9 @@ AppArmorArtifact EmitAppArmor(const AppArmorProfile& profile) {
 }
 
 std::string AppArmorText(const AppArmorProfile& profile) {
+  const AppArmorArtifact artifact = EmitAppArmor(profile);
   std::string text;
-  for (const AppArmorPiece& piece : EmitAppArmor(profile).pieces()) {
+  for (const AppArmorPiece& piece : artifact.pieces()) {
     absl::StrAppend(&text, piece.text());
   }
   return text;
