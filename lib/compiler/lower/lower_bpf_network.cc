@@ -1,0 +1,126 @@
+#include "lib/compiler/lower/lower_bpf_network.h"
+
+#include <cstdint>
+#include <map>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "lib/compiler/lower/bpf_decisions.h"
+#include "lib/compiler/network/address_sets.h"
+#include "lib/compiler/network/port_sets.h"
+
+namespace varmor {
+namespace {
+
+// Bits of BpfSocket::protocols that put a socket of a class under a rule.
+uint64_t ProtocolBits(int protocol_class) {
+  switch (protocol_class) {
+    case VARMOR_PROTOCOL_TCP:
+      return uint64_t{1} << 6;
+    case VARMOR_PROTOCOL_UDP:
+      return uint64_t{1} << 17;
+    case VARMOR_PROTOCOL_ICMP:
+      return uint64_t{1} << 1;
+    case VARMOR_PROTOCOL_ICMPV6:
+      return uint64_t{1} << 58;
+    default:
+      return 0;
+  }
+}
+
+bool MaskHolds(uint64_t mask, int bit) { return mask == 0 || (mask >> bit & 1) != 0; }
+
+bool ProtocolHolds(uint64_t mask, int protocol_class) {
+  // "all" covers the protocols that no rule can name as well.
+  return mask == 0 || mask == ~uint64_t{0} || (mask & ProtocolBits(protocol_class)) != 0;
+}
+
+varmor_verdict SocketVerdict(const Numbered<BpfSocket>& rules, int domain, int type,
+                             int protocol_class) {
+  varmor_verdict verdict = EmptyVerdict();
+  for (const auto& [number, rule] : rules) {
+    if (MaskHolds(rule->domains, domain) && MaskHolds(rule->types, type) &&
+        ProtocolHolds(rule->protocols, protocol_class)) {
+      Join(verdict, rule->action, number);
+    }
+  }
+  return verdict;
+}
+
+bool IsEmpty(const varmor_verdict& verdict) {
+  return verdict.deny == 0 && verdict.audit == 0 && verdict.allow == 0;
+}
+
+// Numbers sets of rules and writes their ports.
+class PortSets {
+ public:
+  PortSets(const Numbered<BpfEgress>& rules, BpfProfile& profile) : profile_(profile) {
+    for (const auto& [number, rule] : rules) by_number_[number] = rule;
+  }
+
+  uint32_t Number(const std::vector<uint32_t>& rule_numbers) {
+    const auto [it, inserted] =
+        numbers_.emplace(rule_numbers, static_cast<uint32_t>(numbers_.size() + 1));
+    if (inserted) WritePorts(rule_numbers, it->second);
+    return it->second;
+  }
+
+ private:
+  void WritePorts(const std::vector<uint32_t>& rule_numbers, uint32_t set) {
+    std::vector<PortRule> rules;
+    rules.reserve(rule_numbers.size());
+    for (const uint32_t number : rule_numbers) {
+      rules.push_back({by_number_.at(number)->ports, number});
+    }
+    for (const PortSegment& segment : SplitPorts(rules)) {
+      varmor_verdict verdict = EmptyVerdict();
+      for (const uint32_t number : segment.rules) {
+        Join(verdict, by_number_.at(number)->action, static_cast<uint16_t>(number));
+      }
+      for (const PortPrefix& prefix : PortPrefixes(segment.first, segment.last)) {
+        profile_.ports.push_back({set, prefix.port, prefix.bits, verdict});
+      }
+    }
+  }
+
+  BpfProfile& profile_;
+  std::unordered_map<uint32_t, const BpfEgress*> by_number_;
+  std::map<std::vector<uint32_t>, uint32_t> numbers_;
+};
+
+}  // namespace
+
+void LowerSockets(const Numbered<BpfSocket>& rules, BpfProfile& profile) {
+  RecordTable<varmor_verdict> verdicts;
+  if (!rules.empty()) {
+    profile.sockets.assign(VARMOR_SOCKET_DOMAINS, varmor_socket_domain{});
+    for (int domain = 0; domain < VARMOR_SOCKET_DOMAINS; ++domain) {
+      for (int type = 0; type < VARMOR_SOCKET_TYPES; ++type) {
+        for (int protocol = 0; protocol < VARMOR_PROTOCOL_CLASSES; ++protocol) {
+          const varmor_verdict verdict = SocketVerdict(rules, domain, type, protocol);
+          if (IsEmpty(verdict)) continue;
+          profile.sockets[domain].verdict[type][protocol] =
+              static_cast<uint16_t>(verdicts.Intern(verdict));
+        }
+      }
+    }
+  }
+  profile.socket_verdicts = verdicts.Take();
+}
+
+void LowerEgress(const Numbered<BpfEgress>& rules, BpfProfile& profile) {
+  PortSets sets(rules, profile);
+  std::vector<AddressRule> addresses;
+  std::vector<uint32_t> pod_self;
+  for (const auto& [number, rule] : rules) {
+    if (rule->pod_self) pod_self.push_back(number);
+    for (const BpfPrefix& prefix : rule->prefixes) addresses.push_back({prefix, number});
+  }
+  for (const AddressSet& entry : CloseAddresses(std::move(addresses))) {
+    profile.addresses.emplace_back(entry.prefix, sets.Number(entry.rules));
+  }
+  if (!pod_self.empty()) profile.header.pod_self_set = sets.Number(pod_self);
+}
+
+}  // namespace varmor
