@@ -235,6 +235,7 @@ bool ParseFileRule(RuleParser& parser, AppArmorStatement& statement, bool file_k
   statement.path = path.text;
   statement.permissions = permissions.letters;
   statement.exec = permissions.exec;
+  lexer.SkipSpace();
   const size_t arrow = lexer.offset();
   bool has_target = false;
   RuleWord target;

@@ -285,7 +285,7 @@ bool ParseDbusRule(RuleParser& parser, AppArmorStatement& statement) {
     has_peer |= present;
     RuleCondition condition;
     bool more = false;
-    parser.lexer().SkipSpace();
+    parser.lexer().SkipBlanks();
     if (!present && !parser.ReadCondition(more, condition)) return false;
     if (more) conditions.push_back(std::move(condition));
     if (!present && !more) break;
@@ -307,7 +307,7 @@ bool ParseUnixRule(RuleParser& parser, AppArmorStatement& statement) {
   bool has_peer = false;
   if (!ReadAccess(parser, "unix", AppArmorUnixAccesses(), MessageAliases(), access)) return false;
   while (true) {
-    parser.lexer().SkipSpace();
+    parser.lexer().SkipBlanks();
     if (parser.lexer().PeekKeyword() == "peer") break;
     RuleCondition condition;
     bool more = false;

@@ -145,7 +145,7 @@ bool ParseMountRule(RuleParser& parser, AppArmorStatement& statement) {
   if (!AtEndOfWords(lexer)) {
     rule.has_source = true;
     if (!ReadMountPath(parser, !is_mount, rule.source)) return false;
-    lexer.SkipSpace();
+    lexer.SkipBlanks();
   }
   if (is_mount && lexer.ConsumeArrow()) {
     if (!IsBlank(lexer.Peek()) && lexer.Peek() != '\n' && lexer.Peek() != '\r') {
@@ -186,6 +186,7 @@ bool ParsePivotRootRule(RuleParser& parser, AppArmorStatement& statement) {
     if (!parser.ReadPath(root)) return false;
     absl::StrAppend(&statement.body, " ", PrintAppArmorPattern(root.text));
   }
+  lexer.SkipBlanks();
   bool has_target = false;
   RuleWord target;
   if (!parser.ReadTarget(has_target, target)) return false;

@@ -15,7 +15,7 @@ namespace {
 
 // A word of letters, digits and underscores; empty if there is none.
 absl::string_view ReadName(RuleLexer& lexer, size_t& begin) {
-  lexer.SkipSpace();
+  lexer.SkipBlanks();
   begin = lexer.offset();
   while (absl::ascii_isalnum(lexer.Peek()) || lexer.Peek() == '_') {
     lexer.set_offset(lexer.offset() + 1);
@@ -110,7 +110,7 @@ std::string RlimitProblem(absl::string_view name, const RlimitValue& value, std:
 bool ReadRlimitValue(RuleParser& parser, absl::string_view name, std::string& printed) {
   RuleLexer& lexer = parser.lexer();
   size_t begin = 0;
-  lexer.SkipSpace();
+  lexer.SkipBlanks();
   const size_t value_begin = lexer.offset();
   RlimitValue value;
   value.negative = lexer.Consume('-');
@@ -200,6 +200,7 @@ bool ParseCapabilityRule(RuleParser& parser, AppArmorStatement& statement) {
   bool ok = true;
   while (true) {
     size_t begin = 0;
+    parser.lexer().SkipSpace();
     const std::string name(ReadName(parser.lexer(), begin));
     if (name.empty()) break;
     if (!Contains(AppArmorCapabilities(), name)) {
@@ -270,7 +271,7 @@ bool ParseRlimitRule(RuleParser& parser, AppArmorStatement& statement) {
     return parser.Error("apparmor-syntax", lexer.offset(), "a qualifier in front of \"set rlimit\"",
                         "drop it: a limit is set, not allowed or denied");
   }
-  lexer.SkipSpace();
+  lexer.SkipBlanks();
   if (lexer.PeekKeyword() != "rlimit") return parser.Unexpected("rlimit behind \"set\"");
   lexer.ReadKeyword();
   size_t begin = 0;
@@ -281,7 +282,7 @@ bool ParseRlimitRule(RuleParser& parser, AppArmorStatement& statement) {
                         absl::StrCat("unknown limit ", Quoted(name)),
                         DidYouMean(name, AppArmorRlimits(), "see setrlimit(2)"));
   }
-  lexer.SkipSpace();
+  lexer.SkipBlanks();
   if (!lexer.LookingAt("<=")) return parser.Unexpected("\"<=\"");
   lexer.set_offset(lexer.offset() + 2);
   std::string value;
@@ -293,14 +294,14 @@ bool ParseRlimitRule(RuleParser& parser, AppArmorStatement& statement) {
 bool ParseChangeProfileRule(RuleParser& parser, AppArmorStatement& statement) {
   RuleLexer& lexer = parser.lexer();
   statement.body = "change_profile";
-  lexer.SkipSpace();
+  lexer.SkipBlanks();
   const size_t begin = lexer.offset();
   const absl::string_view mode = lexer.PeekKeyword();
   const bool has_mode = mode == "safe" || mode == "unsafe";
   if (has_mode) {
     lexer.ReadKeyword();
     absl::StrAppend(&statement.body, " ", mode);
-    lexer.SkipSpace();
+    lexer.SkipBlanks();
   }
   const bool has_path = !lexer.AtEnd() && lexer.Peek() != ',' && !lexer.LookingAt("->");
   if (has_path) {
@@ -312,7 +313,7 @@ bool ParseChangeProfileRule(RuleParser& parser, AppArmorStatement& statement) {
                         absl::StrCat(Quoted(mode), " without an executable"),
                         "write the path of the executable behind it, or drop it");
   }
-  lexer.SkipSpace();
+  lexer.SkipBlanks();
   if (!lexer.ConsumeArrow()) return true;
   if (lexer.Peek() != '\n' && lexer.Peek() != '\r' && !IsBlank(lexer.Peek())) {
     return parser.Unexpected("a blank behind \"->\"");

@@ -75,7 +75,10 @@ bool RuleParser::ParseStatement(AppArmorStatement& statement) {
     lexer_.SkipLine();
     return false;
   }
-  if (ParseQualifiers(statement) && ParseRule(statement) && EndOfRule()) return true;
+  if (ParseQualifiers(statement) && ParseRule(statement) &&
+      EndOfRule(statement.kind == Kind::kFile || statement.kind == Kind::kCapability)) {
+    return true;
+  }
   if (lexer_.offset() == begin && !lexer_.AtEnd()) lexer_.set_offset(begin + 1);
   Recover();
   return false;
@@ -168,7 +171,10 @@ bool RuleParser::RefuseStructure() {
   }
   const absl::string_view text = lexer_.text();
   const size_t line_end = std::min(text.find('\n', begin), text.size());
-  const size_t brace = std::min(text.find('{', begin), line_end);
+  size_t brace = std::min(text.find('{', begin), line_end);
+  while (brace < line_end && brace > begin && text[brace - 1] == '@') {
+    brace = std::min(text.find('{', brace + 1), line_end);
+  }
   const std::string what =
       text[begin] == '{' ? "\"{\" would open a block"
                          : absl::StrCat(TokenAt(begin), " would begin another profile or block");
@@ -222,10 +228,18 @@ bool RuleParser::RuleSeemsToBegin() const {
   return Contains(AppArmorStatementWords(), word);
 }
 
-bool RuleParser::EndOfRule() {
-  const size_t end = lexer_.offset();
-  lexer_.SkipSpace();
+bool RuleParser::EndOfRule(bool has_comments) {
+  size_t end = lexer_.offset();
+  while (end > 0 && (IsBlank(lexer_.text()[end - 1]) || lexer_.text()[end - 1] == '\n')) --end;
+  lexer_.SkipBlanks();
   if (lexer_.Consume(',')) return true;
+  const size_t comment = lexer_.offset();
+  lexer_.SkipSpace();
+  if (lexer_.Peek() == ',') {
+    if (has_comments) return lexer_.Consume(',');
+    return Error("apparmor-syntax", comment, "a comment in the middle of a rule",
+                 "put the comment behind the comma");
+  }
   const size_t next = lexer_.offset();
   const TextPlace place = lexer_.Place(end);
   const bool new_line = lexer_.Place(next).line != place.line;
@@ -268,8 +282,9 @@ void RuleParser::Recover() {
 
 bool RuleParser::ParseInclude(AppArmorStatement& statement) {
   const size_t begin = lexer_.offset();
-  lexer_.Consume('#');
-  lexer_.ReadKeyword();
+  const bool legacy = lexer_.Consume('#');
+  lexer_.set_offset(lexer_.offset() + absl::string_view("include").size());
+  if (!legacy && !IsBlank(lexer_.Peek())) return Unexpected("a blank behind \"include\"");
   lexer_.SkipBlanksOnLine();
   statement.kind = Kind::kInclude;
   bool if_exists = false;

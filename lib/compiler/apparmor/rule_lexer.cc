@@ -5,7 +5,6 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 
 namespace varmor {
 namespace {
@@ -37,12 +36,7 @@ LexProblem ControlCharacter(size_t offset, char c) {
 
 bool IsBlank(char c) { return c == ' ' || c == '\t'; }
 
-bool IsLegacyInclude(absl::string_view text) {
-  if (!absl::ConsumePrefix(&text, "#include")) return false;
-  // The AppArmor parser also takes "#includefoo"; whoever writes that means a comment.
-  return text.empty() || IsBlank(text[0]) || text[0] == '<' || text[0] == '"' || text[0] == '\n' ||
-         text[0] == '\r';
-}
+bool IsLegacyInclude(absl::string_view text) { return absl::StartsWith(text, "#include"); }
 
 RuleLexer::RuleLexer(absl::string_view text) : text_(text), line_starts_({0}) {
   for (size_t i = 0; i < text.size(); ++i) {

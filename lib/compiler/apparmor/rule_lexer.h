@@ -78,7 +78,7 @@ class RuleLexer {
 };
 
 bool IsBlank(char c);
-// "#include" in front of something that can only be its argument.
+// "#include": no comment, whatever follows. The AppArmor parser includes foo for "#includefoo".
 bool IsLegacyInclude(absl::string_view text);
 
 }  // namespace varmor

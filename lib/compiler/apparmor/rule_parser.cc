@@ -92,7 +92,6 @@ bool RuleParser::ReadPath(RuleWord& word) {
 }
 
 bool RuleParser::ReadTarget(bool& present, RuleWord& word) {
-  lexer_.SkipSpace();
   present = lexer_.ConsumeArrow();
   if (!present) return true;
   lexer_.SkipBlanks();
@@ -110,7 +109,7 @@ bool RuleParser::ReadCondition(bool& present, RuleCondition& condition) {
   if (condition.name.empty()) return true;
   lexer_.SkipBlanksOnLine();
   if (lexer_.Consume('=')) {
-    lexer_.SkipBlanks();
+    lexer_.SkipBlanksOnLine();
   } else if (lexer_.PeekKeyword() == "in") {
     lexer_.ReadKeyword();
     lexer_.SkipBlanksOnLine();
@@ -137,7 +136,7 @@ bool RuleParser::ReadConditionValues(RuleCondition& condition) {
   }
   condition.parenthesised = true;
   while (true) {
-    lexer_.SkipSpace();
+    lexer_.SkipBlanks();
     if (lexer_.Consume(',')) continue;
     if (lexer_.Consume(')')) break;
     RuleWord value;
@@ -154,7 +153,7 @@ bool RuleParser::ReadConditionValues(RuleCondition& condition) {
 
 bool RuleParser::ReadConditions(std::vector<RuleCondition>& conditions) {
   while (true) {
-    lexer_.SkipSpace();
+    lexer_.SkipBlanks();
     bool present = false;
     RuleCondition condition;
     if (!ReadCondition(present, condition)) return false;
@@ -165,7 +164,7 @@ bool RuleParser::ReadConditions(std::vector<RuleCondition>& conditions) {
 
 bool RuleParser::ReadPeerList(bool& present, std::vector<RuleCondition>& conditions) {
   present = false;
-  lexer_.SkipSpace();
+  lexer_.SkipBlanks();
   const size_t begin = lexer_.offset();
   if (lexer_.ReadKeyword() != "peer") {
     lexer_.set_offset(begin);
@@ -177,7 +176,7 @@ bool RuleParser::ReadPeerList(bool& present, std::vector<RuleCondition>& conditi
   if (!lexer_.Consume('(')) return Unexpected("conditions in parentheses, as in peer=(label=foo)");
   present = true;
   while (true) {
-    lexer_.SkipSpace();
+    lexer_.SkipBlanks();
     if (lexer_.Consume(',')) continue;
     if (lexer_.Consume(')')) break;
     RuleCondition condition;
@@ -185,7 +184,7 @@ bool RuleParser::ReadPeerList(bool& present, std::vector<RuleCondition>& conditi
     condition.name = std::string(lexer_.ReadKeyword());
     lexer_.SkipBlanksOnLine();
     if (condition.name.empty() || !lexer_.Consume('=')) return Unexpected("NAME=VALUE or \")\"");
-    lexer_.SkipBlanks();
+    lexer_.SkipBlanksOnLine();
     if (lexer_.Peek() == '(') {
       if (!ReadConditionValues(condition)) return false;
     } else {
@@ -201,7 +200,7 @@ bool RuleParser::ReadPeerList(bool& present, std::vector<RuleCondition>& conditi
 }
 
 bool RuleParser::ReadAccess(absl::string_view rule, const RuleWords& known, RuleAccess& access) {
-  lexer_.SkipSpace();
+  lexer_.SkipBlanks();
   access.begin = lexer_.offset();
   auto check = [&](absl::string_view word, size_t offset) {
     if (Contains(known, word)) return true;
@@ -224,7 +223,7 @@ bool RuleParser::ReadAccess(absl::string_view rule, const RuleWords& known, Rule
     lexer_.ReadKeyword();
     access.words.push_back(std::string(word));
     if (!check(word, begin)) return false;
-    lexer_.SkipSpace();
+    lexer_.SkipBlanks();
     if (!Contains(known, lexer_.PeekKeyword())) return true;
     return Error("apparmor-syntax", lexer_.offset(),
                  absl::StrCat("unexpected ", TokenAt(lexer_.offset())),
@@ -233,7 +232,7 @@ bool RuleParser::ReadAccess(absl::string_view rule, const RuleWords& known, Rule
   }
   bool ok = true;
   while (true) {
-    lexer_.SkipSpace();
+    lexer_.SkipBlanks();
     if (lexer_.Consume(',')) continue;
     if (lexer_.Consume(')')) return ok;
     const size_t begin = lexer_.offset();

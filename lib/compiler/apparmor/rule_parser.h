@@ -1,5 +1,9 @@
 // What the parsers of single rules share: where they are, how they report, how they go on.
 // A detail of this directory; parse_statements.h and profile_text.h are the ways in.
+//
+// Whatever is accepted here must mean the same to the AppArmor parser, byte for byte: custom
+// profiles are passed on as they are. That parser has comments between rules and in some rules
+// only; where it has none, neither have we.
 #ifndef LIB_COMPILER_APPARMOR_RULE_PARSER_H_
 #define LIB_COMPILER_APPARMOR_RULE_PARSER_H_
 
@@ -88,7 +92,8 @@ class RuleParser {
   bool DefinesVariable() const;
   bool RefuseStructure();
   bool RefuseWord(absl::string_view keyword);
-  bool EndOfRule();
+  // The comma. `has_comments`: comments in front of it are allowed.
+  bool EndOfRule(bool has_comments);
   bool ReadConditionValues(RuleCondition& condition);
   bool RuleSeemsToBegin() const;
   bool KnownVariable(absl::string_view name) const;
