@@ -8,7 +8,6 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "rapidjson/document.h"
 #include "tools/varmor/command.h"
 #include "tools/varmor/compile_policies.h"
@@ -61,22 +60,6 @@ int MakeOutputs(const PolicyBatch& batch, Console& console, Outputs& outputs) {
     code = std::max<int>(code, fault ? kExitFault : kExitInvalid);
   }
   return code;
-}
-
-void WarnOfHoles(const Outputs& outputs, Console& console) {
-  for (const auto& output : outputs) {
-    if (!output.has_value()) continue;
-    std::vector<std::string> open;
-    for (const OutputHole& hole : output->holes) {
-      if (!hole.bound) open.push_back(absl::StrCat(hole.kind, " (", hole.artifact, ")"));
-    }
-    if (open.empty()) continue;
-    console.Warning(
-        absl::StrCat(output->profile_name, ": not complete without facts about the node ",
-                     "or cluster: ", absl::StrJoin(open, ", "),
-                     "\n  fix: give them with --bind or --cluster-facts, or leave it to "
-                     "the agent"));
-  }
 }
 
 // Every file of one profile, the report last.
@@ -144,7 +127,6 @@ int Run(const Arguments& arguments, Console& console) {
 
   Outputs outputs;
   code = MakeOutputs(batch, console, outputs);
-  WarnOfHoles(outputs, console);
   if (destination.directory.empty()) {
     PrintAll(destination.format, batch, outputs, console);
   } else {

@@ -132,6 +132,14 @@ absl::Status CheckAppArmor(const std::string& parser, const LoadedPolicy& policy
   return absl::OkStatus();
 }
 
+// Compiling does not know that --bind follows, and warns of what is left open.
+void DropHoleWarnings(Diagnostics& diagnostics) {
+  std::vector<Diagnostic>& list = diagnostics.mutable_list();
+  list.erase(std::remove_if(list.begin(), list.end(),
+                            [](const Diagnostic& d) { return d.code == "unbound-disk-devices"; }),
+             list.end());
+}
+
 // "\rcompiled 12 of 300", for people who wait.
 class Progress {
  public:
@@ -297,6 +305,7 @@ int CompilePolicies(const Arguments& arguments, Console& console, PolicyBatch& b
   if (settings.parser.empty()) NoteMissingParser(batch, arguments, console);
   CheckProfileNames(batch.loaded.policies, batch.results);
   for (size_t i = 0; i < batch.results.size(); ++i) {
+    if (batch.node.has_value()) DropHoleWarnings(batch.results[i].diagnostics);
     Locate(batch.loaded.policies[i], batch.results[i].diagnostics);
   }
   return kExitClean;

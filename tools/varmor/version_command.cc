@@ -38,7 +38,7 @@ int Run(const Arguments& arguments, Console& console) {
     rapidjson::Document document(rapidjson::kObjectType);
     JsonBuilder json(document);
     json.Add(document, "version", kVersion);
-    json.Add(document, "bpfAbi", VARMOR_BPF_ABI);
+    json.Add(document, "bpfAbi", static_cast<int>(VARMOR_BPF_ABI));
     json.Add(document, "builtinRules", rules);
     rapidjson::Value libraries(rapidjson::kObjectType);
     for (const Library& library : Libraries()) json.Add(libraries, library.name, library.version);
