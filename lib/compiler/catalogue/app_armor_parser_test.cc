@@ -28,8 +28,11 @@ constexpr absl::string_view kAllowAll =
     "  file,\n  capability,\n  network,\n  mount,\n  remount,\n  umount,\n  pivot_root,\n  "
     "ptrace,\n"
     "  signal,\n  dbus,\n  unix,\n";
+// With the base abstraction; one of the two is enough, as it makes the automata several times
+// larger.
 constexpr absl::string_view kRuntimeDefault =
-    "  file,\n  capability,\n  network,\n  umount,\n  deny @{PROC}/sysrq-trigger rwklx,\n"
+    "  #include <abstractions/base>\n  file,\n  capability,\n  network,\n  umount,\n  deny "
+    "@{PROC}/sysrq-trigger rwklx,\n"
     "  deny mount,\n  ptrace (trace,read,tracedby,readby) peer=test,\n";
 
 std::set<std::string> Bodies() {
