@@ -24,16 +24,30 @@ constexpr char kFeatures[] = "/etc/apparmor.d/abi/3.0";
 
 constexpr absl::string_view kQualifiers[] = {"deny ", "audit deny ", "audit ", ""};
 
-constexpr absl::string_view kAllowAll =
-    "  file,\n  capability,\n  network,\n  mount,\n  remount,\n  umount,\n  pivot_root,\n  "
-    "ptrace,\n"
-    "  signal,\n  dbus,\n  unix,\n";
-// With the base abstraction; one of the two is enough, as it makes the automata several times
-// larger.
-constexpr absl::string_view kRuntimeDefault =
-    "  #include <abstractions/base>\n  file,\n  capability,\n  network,\n  umount,\n  deny "
-    "@{PROC}/sysrq-trigger rwklx,\n"
-    "  deny mount,\n  ptrace (trace,read,tracedby,readby) peer=test,\n";
+constexpr absl::string_view kAllowAll = R"(
+  file,
+  capability,
+  network,
+  mount,
+  remount,
+  umount,
+  pivot_root,
+  ptrace,
+  signal,
+  dbus,
+  unix,
+)";
+// With the base abstraction; once is enough, as it makes the automata several times larger.
+constexpr absl::string_view kRuntimeDefault = R"(
+  #include <abstractions/base>
+  file,
+  capability,
+  network,
+  umount,
+  deny @{PROC}/sysrq-trigger rwklx,
+  deny mount,
+  ptrace (trace,read,tracedby,readby) peer=test,
+)";
 
 std::set<std::string> Bodies() {
   std::set<std::string> bodies;
@@ -59,8 +73,7 @@ std::string Line(absl::string_view qualifier, std::string body) {
 std::string Profile(absl::string_view base, absl::string_view lines) {
   return absl::StrCat(
       "abi <abi/3.0>,\n#include <tunables/global>\n"
-      "profile test flags=(attach_disconnected,mediate_deleted) {\n  #include "
-      "<abstractions/base>\n",
+      "profile test flags=(attach_disconnected,mediate_deleted) {\n",
       base, lines, "}\n");
 }
 
