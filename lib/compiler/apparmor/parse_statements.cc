@@ -75,12 +75,11 @@ bool RuleParser::ParseStatement(AppArmorStatement& statement) {
     lexer_.SkipLine();
     return false;
   }
-  if (ParseQualifiers(statement) && ParseRule(statement) &&
-      EndOfRule(statement.kind == Kind::kFile || statement.kind == Kind::kCapability)) {
-    return true;
-  }
+  if (ParseQualifiers(statement) && ParseRule(statement) && EndOfRule(statement)) return true;
   if (lexer_.offset() == begin && !lexer_.AtEnd()) lexer_.set_offset(begin + 1);
-  Recover();
+  // Behind a brace the next rule begins at once.
+  if (!at_brace_) Recover();
+  at_brace_ = false;
   return false;
 }
 
@@ -161,6 +160,7 @@ bool RuleParser::DefinesVariable() const {
 // Something that begins or ends a block. Reports it once: the matching "}" is let pass.
 bool RuleParser::RefuseStructure() {
   const size_t begin = lexer_.offset();
+  at_brace_ = true;
   if (lexer_.Consume('}')) {
     if (reported_blocks_ > 0) {
       --reported_blocks_;
@@ -228,17 +228,24 @@ bool RuleParser::RuleSeemsToBegin() const {
   return Contains(AppArmorStatementWords(), word);
 }
 
-bool RuleParser::EndOfRule(bool has_comments) {
+bool RuleParser::EndOfRule(const AppArmorStatement& statement) {
   size_t end = lexer_.offset();
-  while (end > 0 && (IsBlank(lexer_.text()[end - 1]) || lexer_.text()[end - 1] == '\n')) --end;
+  while (end > 0 && absl::StrContains(" \t\r\n", lexer_.text()[end - 1])) --end;
+  // In these the AppArmor parser has comments, and a comma ends a word whatever follows.
+  const bool relaxed = (statement.kind == Kind::kFile && statement.target.empty()) ||
+                       statement.kind == Kind::kCapability;
   lexer_.SkipBlanks();
-  if (lexer_.Consume(',')) return true;
   const size_t comment = lexer_.offset();
   lexer_.SkipSpace();
-  if (lexer_.Peek() == ',') {
-    if (has_comments) return lexer_.Consume(',');
+  if (lexer_.offset() != comment && lexer_.Peek() == ',' && !relaxed) {
     return Error("apparmor-syntax", comment, "a comment in the middle of a rule",
                  "put the comment behind the comma");
+  }
+  if (lexer_.Consume(',')) {
+    if (relaxed || lexer_.AtEnd() || absl::StrContains(" \t\r\n", lexer_.Peek())) return true;
+    return Error("apparmor-syntax", lexer_.offset(),
+                 absl::StrCat("no blank between \",\" and ", TokenAt(lexer_.offset())),
+                 "write a blank behind the comma");
   }
   const size_t next = lexer_.offset();
   const TextPlace place = lexer_.Place(end);
@@ -259,6 +266,7 @@ bool RuleParser::EndOfRule(bool has_comments) {
 void RuleParser::Recover() {
   while (!lexer_.AtEnd()) {
     const char c = lexer_.Peek();
+    const bool behind_blank = lexer_.offset() > 0 && IsBlank(lexer_.text()[lexer_.offset() - 1]);
     if (c == ',') {
       const char next = lexer_.Peek(1);
       lexer_.set_offset(lexer_.offset() + 1);
@@ -272,7 +280,7 @@ void RuleParser::Recover() {
       LexProblem problem;
       const size_t begin = lexer_.offset();
       if (!lexer_.ReadWord(WordEnd::kRule, word, problem)) lexer_.set_offset(begin + 1);
-    } else if (c == '}' && reported_blocks_ > 0) {
+    } else if (c == '}' && (reported_blocks_ > 0 || behind_blank)) {
       return;
     } else {
       lexer_.set_offset(lexer_.offset() + 1);

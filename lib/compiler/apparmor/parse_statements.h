@@ -22,7 +22,9 @@ struct AppArmorParseOptions {
   bool allow_include = false;
   // Names below the include directory, as between < and >. "dir/*" stands for every file in dir.
   std::vector<std::string> allowed_includes = {"abstractions/*"};
-  // Variables defined by the text itself, next to those of tunables/global and @{profile_name}.
+  // Whether the profile includes tunables/global, which defines @{PROC}, @{HOME} and others.
+  bool tunables_global = true;
+  // More variables that are defined. @{profile_name} always is.
   std::vector<std::string> variables;
 };
 

@@ -24,6 +24,8 @@ struct AppArmorBlock {
   // "user.trust=yes", as written, unquoted.
   std::vector<std::string> xattrs;
   bool is_hat = false;
+  // False for "/bin/foo { ... }", where the name stands alone.
+  bool has_keyword = true;
   std::vector<AppArmorStatement> statements;
   std::vector<AppArmorBlock> children;
 

@@ -47,22 +47,26 @@ bool RuleParser::ReadWord(WordEnd end, RuleWord& word) {
   return Error("apparmor-syntax", problem.offset, problem.problem, problem.fix);
 }
 
-bool RuleParser::KnownVariable(absl::string_view name) const {
-  return name == "profile_name" || Contains(GlobalAppArmorVariables(), name) ||
-         Contains(options_.variables, name);
+RuleWords RuleParser::KnownVariables() const {
+  RuleWords known = options_.variables;
+  known.push_back("profile_name");
+  if (!options_.tunables_global) return known;
+  known.insert(known.end(), GlobalAppArmorVariables().begin(), GlobalAppArmorVariables().end());
+  return known;
 }
 
 bool RuleParser::CheckVariables(const RuleWord& word) {
-  for (const std::string& name : AareVariables(word.text)) {
-    if (KnownVariable(name)) continue;
-    RuleWords known = GlobalAppArmorVariables();
-    known.insert(known.end(), options_.variables.begin(), options_.variables.end());
-    known.push_back("profile_name");
+  const std::vector<std::string> names = AareVariables(word.text);
+  if (names.empty()) return true;
+  const RuleWords known = KnownVariables();
+  for (const std::string& name : names) {
+    if (Contains(known, name)) continue;
     const std::string nearest = NearestWord(name, known);
+    std::string fix = "write the path out";
+    if (!nearest.empty()) fix = absl::StrCat("did you mean \"@{", nearest, "}\"?");
+    if (Contains(GlobalAppArmorVariables(), name)) fix = "include <tunables/global> first";
     return Error("apparmor-unknown-variable", word.begin,
-                 absl::StrCat("unknown variable \"@{", name, "}\""),
-                 nearest.empty() ? "write the path out"
-                                 : absl::StrCat("did you mean \"@{", nearest, "}\"?"));
+                 absl::StrCat("unknown variable \"@{", name, "}\""), fix);
   }
   return true;
 }

@@ -70,6 +70,8 @@ class RuleParser {
 
   // One condition, if one comes next.
   bool ReadCondition(bool& present, RuleCondition& condition);
+  // "value" or "(value, value)".
+  bool ReadConditionValues(RuleCondition& condition);
   // Conditions up to something else.
   bool ReadConditions(std::vector<RuleCondition>& conditions);
   // "peer=(...)": the conditions in parentheses, if this comes next.
@@ -80,6 +82,8 @@ class RuleParser {
 
   // To where the next rule seems to begin.
   void Recover();
+  // Whether a "}" that comes next closes a block that was reported as a mistake.
+  bool InReportedBlock() const { return reported_blocks_ > 0; }
 
   // The text at `offset` up to a blank, for messages.
   std::string TokenAt(size_t offset) const;
@@ -92,11 +96,11 @@ class RuleParser {
   bool DefinesVariable() const;
   bool RefuseStructure();
   bool RefuseWord(absl::string_view keyword);
-  // The comma. `has_comments`: comments in front of it are allowed.
-  bool EndOfRule(bool has_comments);
-  bool ReadConditionValues(RuleCondition& condition);
+  // The comma.
+  bool EndOfRule(const AppArmorStatement& statement);
+
   bool RuleSeemsToBegin() const;
-  bool KnownVariable(absl::string_view name) const;
+  RuleWords KnownVariables() const;
 
   RuleLexer lexer_;
   absl::string_view field_;
@@ -104,6 +108,7 @@ class RuleParser {
   Diagnostics& diagnostics_;
   // Blocks that were reported when they opened: their "}" is not reported again.
   int reported_blocks_ = 0;
+  bool at_brace_ = false;
 };
 
 // The parsers of single rules, called behind the qualifiers; those that begin with a keyword,
