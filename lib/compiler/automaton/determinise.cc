@@ -21,7 +21,8 @@ struct Reach {
     decision = decision == kNothing || decision == other ? other : 0;
   }
 
-  // The decision that all rows have which can still match; 0 when they have several, or one has none.
+  // The decision that all rows have which can still match; 0 when they have several, or one has
+  // none.
   uint32_t decision = kNothing;
   // Whether one of them may read a "/" on the way.
   bool slash = false;
@@ -195,8 +196,8 @@ class Determiniser {
     Append(Closure(target), by_class_[byte_class]);
   }
 
-  // Some member loops, so no class is dead (but perhaps "/"). Classes that nothing else follows share
-  // one target.
+  // Some member loops, so no class is dead (but perhaps "/"). Classes that nothing else follows
+  // share one target.
   void LeaveByEveryClass(const Members& rest) {
     uint32_t shared = kNone;
     for (uint32_t c = 1; c <= nfa_.classes; ++c) {
@@ -235,9 +236,9 @@ class Determiniser {
     return names_.Intern(unique_);
   }
 
-  // A node that accepts whatever follows settles its decision: of nodes that could only repeat it none
-  // is of use any more. One that accepts whatever follows in this component settles it for nodes that
-  // do not get past the component either.
+  // A node that accepts whatever follows settles its decision: of nodes that could only repeat it
+  // none is of use any more. One that accepts whatever follows in this component settles it for
+  // nodes that do not get past the component either.
   void DropDecided() {
     settled_.clear();
     for (const uint32_t member : unique_) {

@@ -77,12 +77,13 @@ class Parser {
         return ParseGroup(depth, items);
       case ']':
       case '}':
-        return Mistake(at_, absl::StrCat("closes a \"", std::string(1, c), "\" that is not open"),
-                       absl::StrCat("write \"\\", std::string(1, c), "\" for the character itself"));
+        return Mistake(
+            at_, absl::StrCat("closes a \"", std::string(1, c), "\" that is not open"),
+            absl::StrCat("write \"\\", std::string(1, c), "\" for the character itself"));
       case '@':
         if (absl::string_view(text_).substr(at_ + 1, 1) == "{") {
-          return Mistake(at_, "holds an AppArmor variable, which BPF rules do not know",
-                         "write the paths out, or \"@\\{\" for the characters themselves");
+          return Mistake(at_, "has an AppArmor variable",
+                         "BPF rules know none: write the paths out, or \"@\\{\"");
         }
         break;
       case '\\':
@@ -90,7 +91,8 @@ class Parser {
           return Mistake(at_, "ends in a lone backslash", "write \"\\\\\" for a backslash");
         }
         ++at_;
-        if (text_[at_] == '\0') return Mistake(at_, "has a NUL byte", "remove it");
+        if (text_[at_] == '\0')
+          return Mistake(at_, "has a NUL byte", "remove it, no path holds one");
         break;
       default:
         break;
@@ -155,7 +157,8 @@ class Parser {
                      "close it with \"]\", or write \"\\[\" for the character itself");
     }
     if (at_ == first) {
-      return Mistake(open, "has an empty class", "list characters as in \"[a-z]\", or write \"\\[\"");
+      return Mistake(open, "has an empty class",
+                     "list characters as in \"[a-z]\", or write \"\\[\"");
     }
     ++at_;
     if (negated) set = ~set;
@@ -200,8 +203,8 @@ class Parser {
     byte = static_cast<uint8_t>(text_[at_]);
     if (byte == 0) return Mistake(at_, "has a NUL byte", "remove it, no path holds one");
     if (byte >= 0x80) {
-      return Mistake(at_, "has a character outside ASCII in a class, which is several bytes",
-                     "list the characters in braces, \"{a,b}\"");
+      return Mistake(at_, "has a character outside ASCII in a class",
+                     "a class holds single bytes: list the characters in braces, \"{a,b}\"");
     }
     ++at_;
     return absl::OkStatus();
@@ -329,8 +332,8 @@ GlobRow Simplify(const GlobRow& row) {
   }
   GlobRow merged;
   for (size_t i = 0; i < out.size(); ++i) {
-    const bool after_slash = !merged.empty() && (IsByte(merged.back(), '/') ||
-                                                 merged.back().kind == Kind::kDirectories);
+    const bool after_slash =
+        !merged.empty() && (IsByte(merged.back(), '/') || merged.back().kind == Kind::kDirectories);
     if (after_slash && out[i].kind == Kind::kDoubleStar && i + 1 < out.size() &&
         IsByte(out[i + 1], '/')) {
       merged.back() = GlobAtom{Kind::kDirectories};
@@ -384,10 +387,9 @@ std::string Spell(const GlobRow& row) {
 
 absl::Status Relative(absl::string_view text, const GlobRow& row, bool braces) {
   const std::string spelled = braces ? Spell(row) : std::string(text);
-  const std::string who =
-      braces ? absl::StrCat("pattern ", Quoted(text), " has the alternative ", Quoted(spelled),
-                            ", which")
-             : absl::StrCat("pattern ", Quoted(text));
+  const std::string who = braces ? absl::StrCat("pattern ", Quoted(text), " has the alternative ",
+                                                Quoted(spelled), ", which")
+                                 : absl::StrCat("pattern ", Quoted(text));
   const bool bare = spelled.find('/') == std::string::npos && !absl::StrContains(spelled, "**");
   return absl::InvalidArgumentError(
       absl::StrCat(who, " is relative and matches no path; start it with \"/\"",
@@ -401,8 +403,8 @@ absl::StatusOr<GlobNode> ParseGlob(absl::string_view text) {
     return absl::InvalidArgumentError("pattern is empty; write \"**\" to match every path");
   }
   if (text.size() > kMaxGlobBytes) {
-    return absl::InvalidArgumentError(absl::StrCat("pattern has ", text.size(), " bytes, more than ",
-                                                   kMaxGlobBytes,
+    return absl::InvalidArgumentError(absl::StrCat("pattern has ", text.size(),
+                                                   " bytes, more than ", kMaxGlobBytes,
                                                    "; no path is that long, shorten it"));
   }
   GlobNode node;

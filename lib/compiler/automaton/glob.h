@@ -62,8 +62,8 @@ GlobRow LiteralRow(absl::string_view path);
 // `path` with every special character escaped, so that ParseGlob gives LiteralRow(path).
 std::string EscapeGlob(absl::string_view path);
 
-// The lengths k for which the last k bytes of `left` are the first k of `right`: by how much X and Y
-// of X**Y can overlap. Ascending, from 1 to the shorter length.
+// The lengths k for which the last k bytes of `left` are the first k of `right`: by how much X and
+// Y of X**Y can overlap. Ascending, from 1 to the shorter length.
 std::vector<size_t> OverlapLengths(absl::string_view left, absl::string_view right);
 
 // Bounds of one pattern, so that braces cannot exhaust memory.

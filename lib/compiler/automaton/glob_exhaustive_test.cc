@@ -1,5 +1,6 @@
 // Every pattern of up to five symbols on every path of up to six bytes: what the parser, the naive
-// matcher, the regular expression and the automaton say is what a second reading of the grammar says.
+// matcher, the regular expression and the automaton say is what a second reading of the grammar
+// says.
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -77,8 +78,7 @@ bool Follows(const Tokens& tokens, size_t t, const std::string& path, size_t p) 
   const std::string& token = tokens[t];
   if (token == "**" || token == "*") {
     if (Follows(tokens, t + 1, path, p)) return true;
-    return p < path.size() && (token == "**" || path[p] != '/') &&
-           Follows(tokens, t, path, p + 1);
+    return p < path.size() && (token == "**" || path[p] != '/') && Follows(tokens, t, path, p + 1);
   }
   if (token == "/" && t + 2 < tokens.size() && tokens[t + 1] == "**" && tokens[t + 2] == "/" &&
       Follows(tokens, t + 2, path, p)) {
@@ -139,9 +139,8 @@ class Checker {
         BuildPathTables({input}, {}, [](const std::vector<uint32_t>&) { return 7; });
     ASSERT_TRUE(tables.ok()) << text << " " << tables.status();
     for (const std::string& path : paths_) {
-      const bool wanted = std::any_of(rows.begin(), rows.end(), [&](const Tokens& row) {
-        return RowMatches(row, path);
-      });
+      const bool wanted = std::any_of(rows.begin(), rows.end(),
+                                      [&](const Tokens& row) { return RowMatches(row, path); });
       uint32_t id = 0;
       for (const PathTable& table : tables->tables) id |= MatchTable(table, path);
       const bool naive = NaiveMatch(*pattern, path);

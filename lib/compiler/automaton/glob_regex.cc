@@ -40,7 +40,7 @@ std::string SpellOverlap(const GlobRow& row, size_t overlap) {
   for (size_t i = 0; i < overlap; ++i) left += static_cast<char>(row[i].byte);
   for (size_t i = overlap + 1; i < row.size(); ++i) right += static_cast<char>(row[i].byte);
   const std::string begin = SpellBytes(row, 0, overlap);
-  std::string out = begin + "[\\x01-\\xff]*" + SpellBytes(row, overlap + 1, row.size());
+  std::string out = begin + "[^\\x00]*" + SpellBytes(row, overlap + 1, row.size());
   for (const size_t shared : OverlapLengths(left, right)) {
     out += "|" + begin + SpellBytes(row, overlap + 1 + shared, row.size());
   }

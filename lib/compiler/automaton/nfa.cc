@@ -67,9 +67,8 @@ class TrieBuilder {
   // X**Y: from the end of X straight into Y, behind the bytes that both share. Nodes of an earlier
   // row have their links: they depend on X and on the part of Y before them only.
   void LinkOverlap(const GlobRow& row, size_t shared) {
-    const auto star = std::find_if(row.begin(), row.end(), [](const GlobAtom& atom) {
-      return atom.kind == Kind::kOverlap;
-    });
+    const auto star = std::find_if(
+        row.begin(), row.end(), [](const GlobAtom& atom) { return atom.kind == Kind::kOverlap; });
     if (star == row.end()) return;
     std::string left, right;
     for (auto it = row.begin(); it != star; ++it) left += static_cast<char>(it->byte);

@@ -147,8 +147,8 @@ absl::StatusOr<PathTables> BuildPathTables(absl::Span<const PatternInput> patter
     const bool distinct =
         std::set<uint32_t>(state_ids.begin(), state_ids.end()).size() ==
         std::set<uint32_t>(planned.dfa.accept.begin(), planned.dfa.accept.end()).size();
-    out.tables.push_back(MakeTable(
-        planned, distinct ? planned.dfa : Minimise(planned.dfa, state_ids), id_of_set));
+    out.tables.push_back(
+        MakeTable(planned, distinct ? planned.dfa : Minimise(planned.dfa, state_ids), id_of_set));
   }
   return out;
 }

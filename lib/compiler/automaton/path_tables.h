@@ -1,9 +1,10 @@
 // Compiles path patterns to minimised automata.
 //
-// All patterns of one kind of string (file paths, executed paths, mount sources) go in together; the
-// matcher runs the tables one after another and joins what they accept. Patterns with a literal start
-// share forward tables, those with only a literal end reversed ones, the rest forward tables of its
-// own: so most paths die in every table after a few bytes. paginate.h gives the tables their bytes.
+// All patterns of one kind of string (file paths, executed paths, mount sources) go in together;
+// the matcher runs the tables one after another and joins what they accept. Patterns with a literal
+// start share forward tables, those with only a literal end reversed ones, the rest forward tables
+// of its own: so most paths die in every table after a few bytes. paginate.h gives the tables their
+// bytes.
 #ifndef LIB_COMPILER_AUTOMATON_PATH_TABLES_H_
 #define LIB_COMPILER_AUTOMATON_PATH_TABLES_H_
 
@@ -25,9 +26,9 @@ struct PatternInput {
   // What the pattern stands for (a rule's number). Several patterns may share one.
   uint32_t value = 0;
   // Patterns of the same non-zero decision have the same effect, so one of them is enough: where
-  // several match, the set holds at least one (the first to be certain when reading on, and of those
-  // the lowest value), not all. Fewer sets, and the only cure when many patterns end in "**". 0: the
-  // value is in the set of every path that the pattern matches.
+  // several match, the set holds at least one (the first to be certain when reading on, and of
+  // those the lowest value), not all. Fewer sets, and the only cure when many patterns end in "**".
+  // 0: the value is in the set of every path that the pattern matches.
   uint32_t decision = 0;
 };
 
@@ -69,16 +70,16 @@ struct PathTables {
   uint64_t work = 0;
 };
 
-// Gives the accept id (not 0) of a sorted set of values that match together. Called once per distinct
-// set, in an order that depends on nothing but the patterns; sets with equal ids are merged. A path
-// matching in several tables gets one id per table.
+// Gives the accept id (not 0) of a sorted set of values that match together. Called once per
+// distinct set, in an order that depends on nothing but the patterns; sets with equal ids are
+// merged. A path matching in several tables gets one id per table.
 using AcceptLabel = std::function<uint32_t(const std::vector<uint32_t>& values)>;
 
 // Builds the tables; the same for any order of `patterns`. No pattern, no table; default patterns
 // match nothing and are left out.
 //
-// RESOURCE_EXHAUSTED, with a message in the form "problem; fix" that names the patterns, when they do
-// not fit the limits however they are spread.
+// RESOURCE_EXHAUSTED, with a message in the form "problem; fix" that names the patterns, when they
+// do not fit the limits however they are spread.
 absl::StatusOr<PathTables> BuildPathTables(absl::Span<const PatternInput> patterns,
                                            const PathTableLimits& limits, const AcceptLabel& label);
 

@@ -21,7 +21,8 @@ using Rows = std::vector<TableRow>;
 
 // The subset construction may pass through more states than the minimal automaton has.
 constexpr size_t kStatesBeforeMinimising = 4;
-// A table with fewer states than this many per byte of its rows is a trie: cutting it saves nothing.
+// A table with fewer states than this many per byte of its rows is a trie: cutting it saves
+// nothing.
 constexpr size_t kTrieStatesPerAtom = 2;
 
 bool IsByte(const GlobAtom& atom) { return atom.kind == Kind::kByte; }
@@ -88,11 +89,11 @@ class Planner {
     size_t parts = 2;
   };
 
-  // Rows with a "**" inside multiply each other's states; the others are a trie, whatever their number.
+  // Rows with a "**" inside multiply each other's states; the others are a trie, whatever their
+  // number.
   absl::Status PlaceAnchored(Rows rows) {
-    const auto inner = std::stable_partition(rows.begin(), rows.end(), [](const TableRow& row) {
-      return !HasInnerDoubleStar(row);
-    });
+    const auto inner = std::stable_partition(
+        rows.begin(), rows.end(), [](const TableRow& row) { return !HasInnerDoubleStar(row); });
     Rows simple(rows.begin(), inner);
     Rows spanning(inner, rows.end());
     if (simple.empty() || spanning.empty()) {
@@ -125,7 +126,8 @@ class Planner {
     return absl::OkStatus();
   }
 
-  // More tables cost every path more looks: worth it only if the whole is much larger than its parts.
+  // More tables cost every path more looks: worth it only if the whole is much larger than its
+  // parts.
   bool PartsAreSmaller(const std::vector<Rows>& parts, const PlannedTable& whole) {
     size_t states = 0;
     for (const Rows& part : parts) {
@@ -187,7 +189,8 @@ class Planner {
       named.push_back(Quoted(texts_[pattern]));
     }
     std::string list = absl::StrJoin(named, ", ");
-    if (patterns.size() > kNamed) absl::StrAppend(&list, " and ", patterns.size() - kNamed, " more");
+    if (patterns.size() > kNamed)
+      absl::StrAppend(&list, " and ", patterns.size() - kNamed, " more");
     const bool one = patterns.size() == 1;
     return absl::ResourceExhaustedError(absl::StrCat(
         one ? "pattern " : "patterns ", list, one ? " needs" : " together need",

@@ -26,7 +26,8 @@ struct TablePlan {
   uint64_t work = 0;
 };
 
-// `rows` as written (not reversed), in any order. Errors as BuildPathTables; `texts` are the patterns'.
+// `rows` as written (not reversed), in any order. Errors as BuildPathTables; `texts` are the
+// patterns'.
 absl::StatusOr<TablePlan> PlanTables(std::vector<TableRow> rows, absl::Span<const ByteSet> sets,
                                      absl::Span<const std::string> texts,
                                      const PathTableLimits& limits);
