@@ -52,7 +52,8 @@ class BaseReader {
     const bool allows = std::any_of(entries.begin(), entries.end(), [](const SeccompEntry& entry) {
       return !SeccompOutcome::Of(entry.action, entry.errno_ret).denies;
     });
-    if (old_default == "SCMP_ACT_ALLOW" && !allows) {
+    block_list_ = old_default == "SCMP_ACT_ALLOW" && !allows;
+    if (block_list_) {
       diagnostics_.Error(
           "block-list-profile", rules_.base_origin.field,
           absl::StrCat("a profile that allows by default and only denies would refuse nearly "
@@ -116,7 +117,7 @@ class BaseReader {
     const SeccompProfile& profile = parsed_.profile;
     const SeccompOutcome fallback =
         SeccompOutcome::Of(profile.default_action, profile.default_errno_ret);
-    bool starts = rules_.log_instead_of_errno || profile.entries.empty();
+    bool starts = rules_.log_instead_of_errno || profile.entries.empty() || block_list_;
     for (size_t i = 0; i < profile.entries.size(); ++i) {
       const SeccompEntry& entry = profile.entries[i];
       if (entry.action.empty()) continue;  // reported by the parser
@@ -149,6 +150,7 @@ class BaseReader {
   const std::vector<std::string>& architectures_;
   Diagnostics& diagnostics_;
   ParsedSeccomp parsed_;
+  bool block_list_ = false;
 };
 
 }  // namespace

@@ -15,7 +15,7 @@ struct SeccompOutcome {
   std::string action;
   // EPERM when none is given; 0 for actions without errno.
   uint32_t errno_value = 0;
-  // The call does not happen.
+  // The call does not happen, whatever a listener or tracer says.
   bool denies = false;
 
   static SeccompOutcome Of(absl::string_view action, std::optional<uint32_t> errno_ret);

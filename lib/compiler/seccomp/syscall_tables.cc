@@ -23,7 +23,7 @@ constexpr SeccompActionWord kActions[] = {
     {"SCMP_ACT_ALLOW", false, false},      {"SCMP_ACT_ERRNO", true, true},
     {"SCMP_ACT_KILL", false, true},        {"SCMP_ACT_KILL_PROCESS", false, true},
     {"SCMP_ACT_KILL_THREAD", false, true}, {"SCMP_ACT_LOG", false, false},
-    {"SCMP_ACT_NOTIFY", false, true},      {"SCMP_ACT_TRACE", true, true},
+    {"SCMP_ACT_NOTIFY", false, false},     {"SCMP_ACT_TRACE", true, false},
     {"SCMP_ACT_TRAP", false, true},
 };
 
@@ -69,11 +69,15 @@ const Row* Find(const Row (&table)[kSize], absl::string_view word) {
 }
 
 // Whether the architecture really has the call. libseccomp answers with a negative number of its
-// own for a call that only others have, except for those that go through socketcall (-101 to -120)
-// and ipc (-201 to -224).
+// own for a call that only others have; -101 to -120 stand for calls through socketcall and -201 to
+// -224 for those through ipc, also where these do not exist.
 bool HasSyscall(uint32_t token, const std::string& name) {
   const int number = seccomp_syscall_resolve_name_arch(token, name.c_str());
-  return number >= 0 || (number <= -100 && number > -300);
+  if (number >= 0) return true;
+  const char* through = nullptr;
+  if (number <= -100 && number > -200) through = "socketcall";
+  if (number <= -200 && number > -300) through = "ipc";
+  return through != nullptr && seccomp_syscall_resolve_name_arch(token, through) >= 0;
 }
 
 std::vector<std::string> CollectNames() {

@@ -39,7 +39,7 @@ struct SeccompActionWord {
   const char* word;
   // errnoRet may stand beside it.
   bool takes_errno;
-  // The call does not happen.
+  // The call does not happen, whatever a listener or tracer says.
   bool denies;
 };
 
