@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "lib/compiler/apparmor/check_statements.h"
@@ -123,14 +124,23 @@ AppArmorProfile LowerChild(const AppArmorRules& rules, const std::string& profil
 
 // ---- somebody else's text
 
-// The profile's name, or under lenient the wrong one as a warning: the profile is renamed then.
-void CheckName(const AppArmorBlock& block, const std::string& profile_name,
+TextPlace PlaceAt(absl::string_view text, size_t offset) {
+  const absl::string_view before = text.substr(0, offset);
+  const size_t line_begin = before.rfind('\n') + 1;  // npos + 1 is 0
+  return {static_cast<int>(std::count(before.begin(), before.end(), '\n')) + 1,
+          static_cast<int>(offset - line_begin) + 1};
+}
+
+// Under lenient a wrong name is a warning only, since the profile is renamed.
+void CheckName(const AppArmorProfileText& text, const std::string& profile_name,
                const std::string& field, Diagnostics& diagnostics) {
+  const AppArmorBlock& block = text.profile();
   if (block.name == profile_name) return;
   diagnostics.StrictError("profile-name", field,
                           absl::StrCat("the profile is called ", Quoted(block.name),
                                        ", but containers will run under ", Quoted(profile_name)),
-                          absl::StrCat("call it ", profile_name));
+                          absl::StrCat("call it ", profile_name),
+                          PlaceAt(text.text(), block.name_begin));
 }
 
 void CheckChildNames(const AppArmorBlock& block, size_t children, const std::string& field,
@@ -146,6 +156,17 @@ void CheckChildNames(const AppArmorBlock& block, size_t children, const std::str
   }
 }
 
+// The children include the base abstraction, which needs the variables of tunables/global.
+void CheckTunables(const AppArmorProfileText& text, size_t children, const std::string& field,
+                   Diagnostics& diagnostics) {
+  const absl::string_view preamble =
+      absl::string_view(text.text()).substr(0, text.profile().name_begin);
+  if (children == 0 || absl::StrContains(preamble, "tunables/")) return;
+  diagnostics.Error("missing-tunables", field,
+                    "raw rules for targets need variables that the profile does not define",
+                    "put \"include <tunables/global>\" in front of the profile");
+}
+
 // Nothing when the text has errors.
 std::optional<AppArmorProfileText> ReadBaseText(const AppArmorRules& rules, size_t children,
                                                 const std::string& profile_name,
@@ -154,18 +175,24 @@ std::optional<AppArmorProfileText> ReadBaseText(const AppArmorRules& rules, size
   std::optional<AppArmorProfileText> text =
       ParseAppArmorProfileText(rules.base_text, field, AppArmorParseOptions(), diagnostics);
   if (text.has_value()) {
-    CheckName(text->profile(), profile_name, field, diagnostics);
+    CheckName(*text, profile_name, field, diagnostics);
     CheckChildNames(text->profile(), children, field, diagnostics);
+    CheckTunables(*text, children, field, diagnostics);
   }
   return text;
 }
 
+// The blanks in front of a closing brace that has its line to itself stay with the brace.
 AppArmorSurroundings CutAtEndOfBody(const AppArmorProfileText& text,
                                     const std::string& profile_name) {
+  const std::string& original = text.text();
+  size_t end = text.profile().body_end;
+  const size_t last = original.find_last_not_of(" \t", end - 1);
+  if (last != std::string::npos && original[last] == '\n') end = last + 1;
   AppArmorSurroundings cut;
-  cut.after = text.text().substr(text.profile().body_end);
+  cut.after = original.substr(end);
   const std::string renamed =
-      text.profile().name == profile_name ? text.text() : text.WithName(profile_name);
+      text.profile().name == profile_name ? original : text.WithName(profile_name);
   // Renaming changes nothing behind the end of the body.
   cut.before = renamed.substr(0, renamed.size() - cut.after.size());
   return cut;
