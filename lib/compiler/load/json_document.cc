@@ -1,6 +1,7 @@
 #include "lib/compiler/load/json_document.h"
 
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -117,6 +118,12 @@ absl::string_view Fix(rapidjson::ParseErrorCode code) {
       return "write both halves of the surrogate pair, or the character itself";
     case rapidjson::kParseErrorStringEscapeInvalid:
       return "write a backslash as \\\\";
+    case rapidjson::kParseErrorObjectMissCommaOrCurlyBracket:
+      return "write a comma between two pairs and \"}\" after the last";
+    case rapidjson::kParseErrorArrayMissCommaOrSquareBracket:
+      return "write a comma between two items and \"]\" after the last";
+    case rapidjson::kParseErrorObjectMissColon:
+      return "write a colon after the key";
     default:
       return "";
   }
@@ -124,9 +131,12 @@ absl::string_view Fix(rapidjson::ParseErrorCode code) {
 
 void ReportSyntax(absl::string_view name, int document, TextPlace place,
                   rapidjson::ParseErrorCode code, Diagnostics& diagnostics) {
-  absl::string_view reason = rapidjson::GetParseError_En(code);
-  if (!reason.empty() && reason.back() == '.') reason.remove_suffix(1);
-  diagnostics.Error("syntax", "", absl::StrCat("not valid JSON: ", reason), Fix(code));
+  std::string reason = rapidjson::GetParseError_En(code);
+  if (!reason.empty() && reason.back() == '.') reason.pop_back();
+  if (!reason.empty()) reason.front() = absl::ascii_tolower(reason.front());
+  diagnostics.Error("syntax", "",
+                    absl::StrCat("not valid JSON: ", reason, "; nothing after this place was read"),
+                    Fix(code));
   Diagnostic& added = diagnostics.mutable_list().back();
   added.file = std::string(name);
   added.place = place;
@@ -150,7 +160,10 @@ bool ParseJson(absl::string_view name, absl::string_view text, const DocumentLim
     const bool spoiled = builder.spoiled();
     std::unique_ptr<DocumentNode> root = builder.Finish();
     if (result.IsError()) {
-      if (result.Code() != rapidjson::kParseErrorTermination) {
+      if (result.Code() == rapidjson::kParseErrorTermination) {
+        // The builder has reported why.
+        diagnostics.mutable_list().back().problem += "; nothing after this place was read";
+      } else {
         ReportSyntax(name, index, error_places.At(result.Offset()), result.Code(), diagnostics);
       }
       return false;

@@ -160,7 +160,8 @@ void SourceLoader::LoadItems(const std::shared_ptr<DocumentNode>& root, const Ob
   const std::string items_path = JoinPaths(path, "items");
   if (items->kind != DocumentNode::Kind::kSequence) {
     Diagnostics mistakes;
-    mistakes.Error("wrong-type", "items", "the items of a list are not written as a list", "");
+    mistakes.Error("wrong-type", "items", "the items of a list are not written as a list",
+                   "begin every item with \"- \"");
     LocateAll(*root, source_.name, document_, mistakes);
     mistakes.mutable_list().back().field = items_path;
     result_->diagnostics.Add(mistakes.list().back());
@@ -202,7 +203,8 @@ void SourceLoader::ClaimDuplicates(const std::string& path, LoadedPolicy* policy
 
 void ReportDocumentCount(const PolicySource& source, size_t count, Diagnostics& diagnostics) {
   diagnostics.Error("document-count", "",
-                    absl::StrCat("the input has ", count, " documents; one is wanted"), "");
+                    absl::StrCat("the input has ", count, " documents; one is wanted"),
+                    "leave one object in it");
   diagnostics.mutable_list().back().file = source.name;
 }
 

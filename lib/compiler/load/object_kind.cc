@@ -46,7 +46,8 @@ const std::string* RequiredText(const DocumentNode& root, absl::string_view key,
         "a policy begins with apiVersion: crd.varmor.org/v1beta1 and kind: VarmorPolicy "
         "or VarmorClusterPolicy");
   } else {
-    diagnostics.Error("wrong-type", key, absl::StrCat("\"", key, "\" is not a word"), "");
+    diagnostics.Error("wrong-type", key, absl::StrCat("\"", key, "\" is not a word"),
+                      "write one word after the colon");
   }
   return nullptr;
 }

@@ -124,7 +124,7 @@ const DocumentNode* TreeBuilder::PendingKey() const {
 void TreeBuilder::Spoil(absl::string_view code, TextPlace place, absl::string_view problem,
                         absl::string_view fix) {
   if (spoiled_) return;
-  Report(code, place, OpenPath(), problem, fix);
+  Report(code, place, NextPath(), problem, fix);
   spoiled_ = true;
 }
 
@@ -146,6 +146,14 @@ std::string TreeBuilder::OpenPath() const {
                : JoinKey(path, node.items[(node.items.size() - 1) & ~size_t{1}]->scalar);
   }
   return path;
+}
+
+std::string TreeBuilder::NextPath() const {
+  std::string path = OpenPath();
+  if (open_.empty()) return path;
+  const DocumentNode& node = *open_.back().node;
+  if (node.kind == Kind::kSequence) return JoinIndex(path, node.items.size());
+  return WantsKey() ? path : JoinKey(path, node.items.back()->scalar);
 }
 
 bool TreeBuilder::Admit(size_t offset, TextPlace place, size_t scalar_bytes) {
@@ -204,7 +212,9 @@ bool TreeBuilder::CheckKey(const DocumentNode& key) {
     Spoil("bad-key", key.place,
           absl::StrCat("a key is ",
                        key.kind == Kind::kNull ? "empty" : "a list or an object instead of text"),
-          "write the key as text; \"{{\" belongs to a template, which has to be rendered first");
+          key.kind == Kind::kNull ? "write the key as text"
+                                  : "write the key as text; \"{{\" belongs to a template, which "
+                                    "has to be rendered first");
     return false;
   }
   OpenCollection& open = open_.back();

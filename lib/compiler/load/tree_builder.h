@@ -59,6 +59,8 @@ class TreeBuilder {
               absl::string_view problem, absl::string_view fix);
   // Field path of the open collection.
   std::string OpenPath() const;
+  // Field path of the node that comes next.
+  std::string NextPath() const;
   bool Admit(size_t offset, TextPlace place, size_t scalar_bytes);
   bool CountNode(TextPlace place, size_t scalar_bytes);
   bool WantsKey() const;

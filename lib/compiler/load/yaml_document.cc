@@ -66,8 +66,10 @@ class YamlHandler : public YAML::EventHandler {
     builder_->Start(index_, offset);
     // Left-over tokens look like a further document to the parser.
     if (index_ == 0 || BeginsDocument(offset)) return;
-    builder_->Spoil("syntax", PlaceOf(mark), "not valid YAML: text after the end of the document",
-                    "check the indentation, or separate documents by a line \"---\"");
+    builder_->Spoil(
+        "syntax", PlaceOf(mark),
+        "not valid YAML: text after the end of the document; nothing from here on was read",
+        "check the indentation, or separate documents by a line \"---\"");
     throw StopParsing();
   }
 
@@ -153,8 +155,10 @@ class YamlHandler : public YAML::EventHandler {
   // The parser takes the end of the text for a closing quote.
   void CheckQuotes(const YAML::Mark& mark) {
     if (builder_->spoiled() || QuotesAreClosed(text_, OffsetOf(mark))) return;
-    builder_->Spoil("syntax", PlaceOf(mark), "not valid YAML: the text's quote is never closed",
-                    "close it, or write a quote inside text twice");
+    builder_->Spoil(
+        "syntax", PlaceOf(mark),
+        "not valid YAML: the text's quote is never closed; nothing from here on was read",
+        "close it, or write a quote inside text twice");
     throw StopParsing();
   }
 
@@ -197,6 +201,31 @@ absl::string_view LineAt(absl::string_view text, int line) {
   return text.substr(0, text.find('\n'));
 }
 
+// The parser's reasons in words for people who do not know its insides.
+constexpr std::pair<absl::string_view, absl::string_view> kReasons[] = {
+    {YAML::ErrorMsg::MAP_VALUE, "a \":\" where no key can stand"},
+    {YAML::ErrorMsg::MAP_KEY, "a \"?\" where no key can stand"},
+    {YAML::ErrorMsg::BLOCK_ENTRY, "a \"-\" where no list can stand"},
+    {YAML::ErrorMsg::END_OF_MAP, "this does not belong to the object above it"},
+    {YAML::ErrorMsg::END_OF_SEQ, "this does not belong to the list above it"},
+    {YAML::ErrorMsg::END_OF_MAP_FLOW, "a \"{\" is not closed"},
+    {YAML::ErrorMsg::END_OF_SEQ_FLOW, "a \"[\" is not closed"},
+    {YAML::ErrorMsg::FLOW_END, "a closing bracket that nothing opened"},
+    {YAML::ErrorMsg::UNKNOWN_TOKEN, "a character that cannot begin a value"},
+    {YAML::ErrorMsg::UNKNOWN_ANCHOR, "an alias that nothing defines"},
+    {YAML::ErrorMsg::ALIAS_NOT_FOUND, "a \"*\" without the name of an alias"},
+    {YAML::ErrorMsg::ANCHOR_NOT_FOUND, "a \"&\" without the name of an anchor"},
+    {YAML::ErrorMsg::EOF_IN_SCALAR, "text that never ends"},
+    {YAML::ErrorMsg::DOC_IN_SCALAR, "a document marker inside text"},
+};
+
+std::string ReasonText(absl::string_view reason) {
+  for (const auto& [theirs, ours] : kReasons) {
+    if (reason == theirs) return std::string(ours);
+  }
+  return std::string(reason);
+}
+
 std::string GuessFix(absl::string_view text, TextPlace place) {
   const absl::string_view line = LineAt(text, place.line);
   const absl::string_view indent = line.substr(0, line.find_first_not_of(" \t"));
@@ -225,6 +254,11 @@ void ReportSyntax(absl::string_view name, int document, const SyntaxError& error
 // The last place of a text, for errors that have none.
 TextPlace EndPlace(absl::string_view text) { return PlaceCursor(text).At(text.size()); }
 
+// "---" at the start of a line, with nothing but white space behind it.
+bool IsDocumentMarker(absl::string_view text) {
+  return absl::ConsumePrefix(&text, "---") && (text.empty() || absl::ascii_isspace(text.front()));
+}
+
 // Refuses what would make the parser keep millions of tokens. Counts brackets and commas of all
 // texts, as only a parser knows which of them are syntax; no policy comes near the bounds.
 bool CheckFlow(absl::string_view name, absl::string_view text, const DocumentLimits& limits,
@@ -234,7 +268,7 @@ bool CheckFlow(absl::string_view name, absl::string_view text, const DocumentLim
   size_t separators = 0;
   for (size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
-    if (c == '-' && absl::StartsWith(text.substr(i), "---") && (i == 0 || text[i - 1] == '\n')) {
+    if (c == '-' && (i == 0 || text[i - 1] == '\n') && IsDocumentMarker(text.substr(i, 4))) {
       depth = 0;
       separators = 0;
       if (i > 0) ++document;
@@ -246,8 +280,10 @@ bool CheckFlow(absl::string_view name, absl::string_view text, const DocumentLim
     const bool deep = depth > kFlowDepth;
     diagnostics.Error(
         deep ? "too-deep" : "too-many-nodes", "",
-        deep ? absl::StrCat("more than ", kFlowDepth, " brackets are open")
-             : absl::StrCat("the document has more than ", limits.nodes, " brackets and commas"),
+        absl::StrCat(deep ? absl::StrCat("more than ", kFlowDepth, " brackets are open")
+                          : absl::StrCat("the document has more than ", limits.nodes,
+                                         " brackets and commas"),
+                     "; the file was not read"),
         deep ? "close the brackets" : "split it into several documents");
     Diagnostic& added = diagnostics.mutable_list().back();
     added.file = std::string(name);
@@ -275,7 +311,7 @@ bool RunParser(absl::string_view text, YamlHandler* handler, SyntaxError* error)
     error->fix = "a policy needs fewer than 16 levels";
   } catch (const YAML::Exception& e) {
     error->place = e.mark.is_null() ? EndPlace(text) : PlaceOf(e.mark);
-    error->reason = e.msg;
+    error->reason = ReasonText(e.msg);
     error->fix = GuessFix(text, error->place);
   } catch (const std::exception& e) {
     error->place = EndPlace(text);
