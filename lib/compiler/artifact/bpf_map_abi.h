@@ -108,6 +108,11 @@ struct varmor_profile {
   __u32 pad;
 };
 
+/* Entries that maps of one profile may have, at most: 64 MiB of path tables, a million of others. */
+#define VARMOR_PAGES_MAX 4096
+#define VARMOR_ADDRESSES_MAX (1 << 20)
+#define VARMOR_PORTS_MAX (1 << 20)
+
 /* Map "pages": ARRAY of struct varmor_path_page, shared by all tables of the profile.
  * Map "accepts": ARRAY of struct varmor_decision; index 0 is unused. */
 

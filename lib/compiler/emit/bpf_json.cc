@@ -7,11 +7,13 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "lib/compiler/artifact/artifact_digest.h"
-#include "lib/compiler/artifact/bpf_map_abi.h"
+#include "lib/compiler/artifact/check_bpf_image.h"
 
 namespace varmor {
 namespace {
+
+// Protobuf's own bound for a message.
+constexpr size_t kMostBytes = 0x7FFFFFFF;
 
 using Writer = rapidjson::PrettyWriter<rapidjson::StringBuffer>;
 
@@ -129,27 +131,11 @@ std::string BpfArtifactToJson(const BpfArtifact& artifact) {
 
 absl::StatusOr<BpfArtifact> ParseBpfArtifact(absl::string_view bytes) {
   BpfArtifact artifact;
-  if (!artifact.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+  if (bytes.size() > kMostBytes ||
+      !artifact.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     return absl::InvalidArgumentError("not a BPF artifact, or a damaged one");
   }
-  if (artifact.abi() != VARMOR_BPF_ABI) {
-    return absl::InvalidArgumentError(absl::StrCat("the artifact has ABI ", artifact.abi(),
-                                                   "; this version reads ", VARMOR_BPF_ABI,
-                                                   ": compile the policy again"));
-  }
-  for (const BpfMap& map : artifact.maps()) {
-    for (const BpfMapEntry& entry : map.entries()) {
-      if (entry.key().size() != map.key_size() || entry.value().size() != map.value_size()) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("map ", map.name(), " has an entry of ", entry.key().size(), " and ",
-                         entry.value().size(), " bytes; want ", map.key_size(), " and ",
-                         map.value_size()));
-      }
-    }
-  }
-  if (artifact.digest() != BpfDigest(artifact)) {
-    return absl::InvalidArgumentError("the artifact's digest does not fit its content");
-  }
+  if (absl::Status status = CheckBpfImage(artifact); !status.ok()) return status;
   return artifact;
 }
 

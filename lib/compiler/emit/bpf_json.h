@@ -10,13 +10,13 @@
 
 namespace varmor {
 
-// Indented JSON, ending in a newline: name, abi, digest, mode, rules with their origins, tables, holes,
-// watches, then every map with its sizes and entries. Keys and values are hexadecimal; a value's
-// trailing zero bytes are left out (`value_size` says how many bytes it has).
+// Indented JSON, ending in a newline: name, abi, digest, mode, rules with their origins, tables,
+// holes, watches, then every map with its sizes and entries. Keys and values are hexadecimal; a
+// value's trailing zero bytes are left out (`value_size` says how many bytes it has).
 std::string BpfArtifactToJson(const BpfArtifact& artifact);
 
-// Reads NAME.bpf.pb, the serialised artifact. INVALID_ARGUMENT for bytes that are no artifact of this
-// ABI, whose digest is wrong, or whose entries do not have their map's sizes.
+// Reads NAME.bpf.pb, the serialised artifact. INVALID_ARGUMENT for bytes that are none, and for
+// what CheckBpfImage refuses.
 absl::StatusOr<BpfArtifact> ParseBpfArtifact(absl::string_view bytes);
 
 }  // namespace varmor

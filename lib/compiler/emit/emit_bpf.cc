@@ -8,12 +8,11 @@
 
 #include "lib/compiler/artifact/artifact_digest.h"
 #include "lib/compiler/artifact/bpf_map_abi.h"
+#include "lib/compiler/artifact/bpf_map_shapes.h"
 
 namespace varmor {
 namespace {
 
-// BPF_F_NO_PREALLOC, include/uapi/linux/bpf.h; LPM tries demand it.
-constexpr uint32_t kNoPrealloc = 1;
 // Disks that a node may have.
 constexpr uint32_t kDiskDevicesMax = 1024;
 
@@ -25,13 +24,14 @@ std::string BytesOf(const Value& value) {
   return {reinterpret_cast<const char*>(&value), sizeof(value)};
 }
 
-BpfMap& AddMap(absl::string_view name, BpfMap::Kind kind, uint32_t key_size, uint32_t value_size,
-               size_t max_entries, BpfArtifact& artifact) {
+BpfMap& AddMap(absl::string_view name, size_t max_entries, BpfArtifact& artifact) {
+  const BpfMapShape& shape = *FindBpfMapShape(name);
   BpfMap& map = *artifact.add_maps();
   map.set_name(std::string(name));
-  map.set_kind(kind);
-  map.set_key_size(key_size);
-  map.set_value_size(value_size);
+  map.set_kind(shape.kind);
+  map.set_key_size(shape.key_size);
+  map.set_value_size(shape.value_size);
+  map.set_flags(shape.flags);
   map.set_max_entries(static_cast<uint32_t>(max_entries));
   return map;
 }
@@ -49,8 +49,7 @@ void SortEntries(BpfMap& map) {
 
 template <typename Value>
 void AddArray(absl::string_view name, const std::vector<Value>& values, BpfArtifact& artifact) {
-  BpfMap& map =
-      AddMap(name, BpfMap::ARRAY, sizeof(uint32_t), sizeof(Value), values.size(), artifact);
+  BpfMap& map = AddMap(name, values.size(), artifact);
   for (size_t i = 0; i < values.size(); ++i) {
     std::string bytes = BytesOf(values[i]);
     if (bytes.find_first_not_of('\0') == std::string::npos) continue;
@@ -67,9 +66,7 @@ void AddRecords(absl::string_view name, const std::vector<Value>& values, BpfArt
 
 void AddAddresses(const BpfProfile& profile, BpfArtifact& artifact) {
   if (profile.addresses.empty()) return;
-  BpfMap& map = AddMap("addresses", BpfMap::LPM_TRIE, sizeof(varmor_address_key), sizeof(uint32_t),
-                       profile.addresses.size(), artifact);
-  map.set_flags(kNoPrealloc);
+  BpfMap& map = AddMap("addresses", profile.addresses.size(), artifact);
   for (const auto& [prefix, set] : profile.addresses) {
     varmor_address_key key{};
     key.prefixlen = static_cast<uint32_t>(prefix.bits);
@@ -81,9 +78,7 @@ void AddAddresses(const BpfProfile& profile, BpfArtifact& artifact) {
 
 void AddPorts(const BpfProfile& profile, BpfArtifact& artifact) {
   if (profile.ports.empty()) return;
-  BpfMap& map = AddMap("ports", BpfMap::LPM_TRIE, sizeof(varmor_port_key), sizeof(varmor_verdict),
-                       profile.ports.size(), artifact);
-  map.set_flags(kNoPrealloc);
+  BpfMap& map = AddMap("ports", profile.ports.size(), artifact);
   for (const BpfProfile::PortEntry& entry : profile.ports) {
     varmor_port_key key{};
     key.prefixlen = static_cast<uint32_t>(32 + entry.bits);
@@ -113,8 +108,7 @@ BpfArtifact EmitBpf(const BpfProfile& profile) {
   AddAddresses(profile, artifact);
   AddPorts(profile, artifact);
   if (profile.needs_disk_devices) {
-    AddMap("disk_devices", BpfMap::HASH, sizeof(varmor_device_key), sizeof(uint32_t),
-           kDiskDevicesMax, artifact);
+    AddMap("disk_devices", kDiskDevicesMax, artifact);
     artifact.add_holes(DISK_DEVICE_MAP);
   }
   if (profile.cluster_addresses_missing) artifact.add_holes(CLUSTER_ADDRESSES);

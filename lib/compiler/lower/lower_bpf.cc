@@ -16,25 +16,17 @@
 namespace varmor {
 namespace {
 
-// What tells two rules of a kind apart, but for their action and origin.
-template <typename Rule>
-std::string KeyOf(const Rule& rule) {
-  return RuleText(rule);
+// What tells two rules apart, but for their action and origin.
+std::string KeyOf(const BpfFile& rule) {
+  return absl::StrCat("file ", rule.access, " ", rule.pattern.text());
 }
-
-std::string KeyOf(const BpfFile& rule) { return absl::StrCat(rule.access, " ", rule.pattern.text()); }
 
 std::string KeyOf(const BpfSocket& rule) {
   return absl::StrCat("socket ", rule.domains, " ", rule.types, " ", rule.protocols);
 }
 
-std::string KeyOf(const BpfMount& rule) {
-  return absl::StrCat("mount ", rule.any, " ", rule.none, " ", rule.fstype, " ",
-                      rule.source.text());
-}
-
 std::string KeyOf(const BpfEgress& rule) {
-  std::string key = rule.pod_self ? "egress self" : "egress";
+  std::string key = absl::StrCat("egress ", rule.pod_self);
   for (const BpfPrefix& prefix : rule.prefixes) {
     absl::StrAppend(&key, " ", PrefixText(prefix));
   }
@@ -42,6 +34,24 @@ std::string KeyOf(const BpfEgress& rule) {
     absl::StrAppend(&key, ",", range.first, "-", range.last);
   }
   return key;
+}
+
+std::string KeyOf(const BpfPtrace& rule) {
+  return absl::StrCat("ptrace ", rule.permissions, " ", rule.strict);
+}
+
+std::string KeyOf(const BpfMount& rule) {
+  // Sizes first: either text may hold any character.
+  return absl::StrCat("mount ", rule.any, " ", rule.none, " ", rule.fstype.size(), " ", rule.fstype,
+                      rule.source.text());
+}
+
+std::string KeyOf(const BpfCapability& rule) { return absl::StrCat("capability ", rule.mask); }
+
+std::string KeyOf(const BpfOperation& rule) { return absl::StrCat("operation ", rule.operation); }
+
+std::string KeyOf(const BpfDiskDevice& rule) {
+  return absl::StrCat("disk ", rule.access, " ", rule.mount);
 }
 
 // Numbers rules and drops repetitions.
@@ -164,7 +174,7 @@ absl::StatusOr<BpfProfile> LowerBpf(const BpfRules& rules, absl::string_view pro
 
   VARMOR_RETURN_IF_ERROR(LowerBpfPaths(files, mounts, limits, profile, diagnostics));
   LowerSockets(sockets, profile);
-  LowerEgress(egress, profile);
+  LowerEgress(egress, profile, diagnostics);
   LowerPtrace(ptrace, header);
   LowerCapabilities(capabilities, header);
   LowerOperations(operations, header);

@@ -1,11 +1,13 @@
 #include "lib/compiler/lower/lower_bpf_network.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "lib/compiler/lower/bpf_decisions.h"
 #include "lib/compiler/network/address_sets.h"
 #include "lib/compiler/network/port_sets.h"
@@ -52,6 +54,22 @@ bool IsEmpty(const varmor_verdict& verdict) {
   return verdict.deny == 0 && verdict.audit == 0 && verdict.allow == 0;
 }
 
+// Rules of all sets of addresses together, and bytes of memory in the compiler: 4 each.
+constexpr size_t kMostSetMembers = size_t{1} << 24;
+
+varmor_verdict VerdictOf(const PortSegment& segment) {
+  varmor_verdict verdict = EmptyVerdict();
+  const auto set = [](uint32_t rule, uint8_t& value, uint16_t& number) {
+    if (rule == kNoPortRule) return;
+    value = 1;
+    number = static_cast<uint16_t>(rule);
+  };
+  set(segment.deny_rule, verdict.deny, verdict.deny_rule);
+  set(segment.audit_rule, verdict.audit, verdict.audit_rule);
+  set(segment.allow_rule, verdict.allow, verdict.allow_rule);
+  return verdict;
+}
+
 // Numbers sets of rules and writes their ports.
 class PortSets {
  public:
@@ -71,13 +89,11 @@ class PortSets {
     std::vector<PortRule> rules;
     rules.reserve(rule_numbers.size());
     for (const uint32_t number : rule_numbers) {
-      rules.push_back({by_number_.at(number)->ports, number});
+      const BpfEgress& rule = *by_number_.at(number);
+      rules.push_back({rule.ports, rule.action, number});
     }
     for (const PortSegment& segment : SplitPorts(rules)) {
-      varmor_verdict verdict = EmptyVerdict();
-      for (const uint32_t number : segment.rules) {
-        Join(verdict, by_number_.at(number)->action, static_cast<uint16_t>(number));
-      }
+      const varmor_verdict verdict = VerdictOf(segment);
       for (const PortPrefix& prefix : PortPrefixes(segment.first, segment.last)) {
         profile_.ports.push_back({set, prefix.port, prefix.bits, verdict});
       }
@@ -88,6 +104,15 @@ class PortSets {
   std::unordered_map<uint32_t, const BpfEgress*> by_number_;
   std::map<std::vector<uint32_t>, uint32_t> numbers_;
 };
+
+void ReportEgress(const Numbered<BpfEgress>& rules, Diagnostics& diagnostics) {
+  diagnostics.Error(
+      "egress-tables", rules.back().second->origin.field,
+      absl::StrCat("the addresses and ports of ", rules.size(),
+                   " egress rules overlap in more ways than the tables have room for (",
+                   VARMOR_ADDRESSES_MAX, " networks, ", VARMOR_PORTS_MAX, " port entries)"),
+      "join rules with the same ports, or drop networks that lie inside others");
+}
 
 }  // namespace
 
@@ -109,7 +134,7 @@ void LowerSockets(const Numbered<BpfSocket>& rules, BpfProfile& profile) {
   profile.socket_verdicts = verdicts.Take();
 }
 
-void LowerEgress(const Numbered<BpfEgress>& rules, BpfProfile& profile) {
+void LowerEgress(const Numbered<BpfEgress>& rules, BpfProfile& profile, Diagnostics& diagnostics) {
   PortSets sets(rules, profile);
   std::vector<AddressRule> addresses;
   std::vector<uint32_t> pod_self;
@@ -117,10 +142,19 @@ void LowerEgress(const Numbered<BpfEgress>& rules, BpfProfile& profile) {
     if (rule->pod_self) pod_self.push_back(number);
     for (const BpfPrefix& prefix : rule->prefixes) addresses.push_back({prefix, number});
   }
-  for (const AddressSet& entry : CloseAddresses(std::move(addresses))) {
-    profile.addresses.emplace_back(entry.prefix, sets.Number(entry.rules));
+  const auto closed = CloseAddresses(std::move(addresses), kMostSetMembers);
+  if (!closed.has_value() || closed->size() > VARMOR_ADDRESSES_MAX) {
+    ReportEgress(rules, diagnostics);
+    return;
   }
   if (!pod_self.empty()) profile.header.pod_self_set = sets.Number(pod_self);
+  for (const AddressSet& entry : *closed) {
+    profile.addresses.emplace_back(entry.prefix, sets.Number(entry.rules));
+    if (profile.ports.size() > VARMOR_PORTS_MAX) {
+      ReportEgress(rules, diagnostics);
+      return;
+    }
+  }
 }
 
 }  // namespace varmor

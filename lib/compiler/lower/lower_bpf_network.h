@@ -2,6 +2,7 @@
 #ifndef LIB_COMPILER_LOWER_LOWER_BPF_NETWORK_H_
 #define LIB_COMPILER_LOWER_LOWER_BPF_NETWORK_H_
 
+#include "lib/compiler/diagnostic/diagnostic.h"
 #include "lib/compiler/ir/bpf_profile.h"
 #include "lib/compiler/lower/lower_bpf_paths.h"
 
@@ -11,8 +12,9 @@ namespace varmor {
 // the program looks up one cell.
 void LowerSockets(const Numbered<BpfSocket>& rules, BpfProfile& profile);
 
-// Fills `addresses`, `ports` and the header's set for the pod's own addresses.
-void LowerEgress(const Numbered<BpfEgress>& rules, BpfProfile& profile);
+// Fills `addresses`, `ports` and the header's set for the pod's own addresses. Reports an error
+// when they have no room.
+void LowerEgress(const Numbered<BpfEgress>& rules, BpfProfile& profile, Diagnostics& diagnostics);
 
 }  // namespace varmor
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 namespace varmor {
 
@@ -17,7 +18,8 @@ bool Contains(const BpfPrefix& outer, const BpfPrefix& inner) {
   return (outer.address[whole] & mask) == (inner.address[whole] & mask);
 }
 
-std::vector<AddressSet> CloseAddresses(std::vector<AddressRule> rules) {
+std::optional<std::vector<AddressSet>> CloseAddresses(std::vector<AddressRule> rules,
+                                                      size_t most_members) {
   std::sort(rules.begin(), rules.end(), [](const AddressRule& a, const AddressRule& b) {
     if (a.prefix == b.prefix) return a.rule < b.rule;
     return a.prefix < b.prefix;
@@ -26,6 +28,7 @@ std::vector<AddressSet> CloseAddresses(std::vector<AddressRule> rules) {
   // Indexes into `sets` of the prefixes around the current one, outermost first: sorted prefixes
   // nest like brackets.
   std::vector<size_t> around;
+  size_t members = 0;
   for (size_t i = 0; i < rules.size();) {
     AddressSet set;
     set.prefix = rules[i].prefix;
@@ -41,6 +44,8 @@ std::vector<AddressSet> CloseAddresses(std::vector<AddressRule> rules) {
                      std::back_inserter(set.rules));
       if (set.rules == outer) continue;
     }
+    members += set.rules.size();
+    if (members > most_members) return std::nullopt;
     around.push_back(sets.size());
     sets.push_back(std::move(set));
   }

@@ -3,8 +3,9 @@
 #ifndef LIB_COMPILER_NETWORK_ADDRESS_SETS_H_
 #define LIB_COMPILER_NETWORK_ADDRESS_SETS_H_
 
+#include <cstddef>
 #include <cstdint>
-#include <utility>
+#include <optional>
 #include <vector>
 
 #include "lib/compiler/ir/bpf_rules.h"
@@ -22,9 +23,11 @@ struct AddressSet {
   std::vector<uint32_t> rules;
 };
 
-// One entry per distinct prefix, sorted. Entries that say the same as the next shorter prefix around
-// them are left out. Takes O(n log n) and the size of the result.
-std::vector<AddressSet> CloseAddresses(std::vector<AddressRule> rules);
+// One entry per distinct prefix, sorted. Entries that say the same as the next shorter prefix
+// around them are left out. Takes O(n log n) and the size of the result. Nothing when the sets
+// together had more than `most_members` rules: many networks inside networks with many rules each.
+std::optional<std::vector<AddressSet>> CloseAddresses(std::vector<AddressRule> rules,
+                                                      size_t most_members);
 
 // True when every address of `inner` is one of `outer`.
 bool Contains(const BpfPrefix& outer, const BpfPrefix& inner);

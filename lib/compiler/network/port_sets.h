@@ -11,20 +11,25 @@
 namespace varmor {
 
 struct PortRule {
-  // Empty: all ports.
-  std::vector<PortRange> ports;
+  // Empty: all ports, 0 included, which no range can name.
+  absl::Span<const PortRange> ports;
+  Action action;
   uint32_t rule = 0;
 };
 
-// 0 to 65535: all ports, including 0, which no rule can name by itself.
+inline constexpr uint32_t kNoPortRule = 0xFFFFFFFF;
+
 struct PortSegment {
   uint16_t first = 0;
   uint16_t last = 0;
-  // Sorted, unique, not empty.
-  std::vector<uint32_t> rules;
+  // The lowest of the rules that deny, audit, allow these ports; kNoPortRule: none.
+  uint32_t deny_rule = kNoPortRule;
+  uint32_t audit_rule = kNoPortRule;
+  uint32_t allow_rule = kNoPortRule;
 };
 
-// Disjoint, ascending; ports that no rule covers are in none.
+// Disjoint, ascending; neighbours differ. Ports about which no rule says anything are in none.
+// Takes O(n log n) for n ranges.
 std::vector<PortSegment> SplitPorts(absl::Span<const PortRule> rules);
 
 struct PortPrefix {

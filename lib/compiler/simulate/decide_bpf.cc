@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "lib/compiler/artifact/check_bpf_image.h"
 #include "lib/compiler/ir/bpf_rules.h"
 #include "lib/compiler/network/parse_address.h"
 #include "lib/compiler/normalise/bpf_words.h"
@@ -23,25 +24,19 @@ const BpfMap* FindMap(const BpfArtifact& artifact, absl::string_view name) {
   return nullptr;
 }
 
-// Copies an array map; a map that is left out is empty.
+// Copies an array map; a map that is left out is empty. Sizes are those that CheckBpfImage saw.
 template <typename Value>
-absl::Status ReadArray(const BpfArtifact& artifact, absl::string_view name,
-                       std::vector<Value>& values) {
+std::vector<Value> ReadArray(const BpfArtifact& artifact, absl::string_view name) {
+  std::vector<Value> values;
   const BpfMap* map = FindMap(artifact, name);
-  if (map == nullptr) return absl::OkStatus();
-  if (map->value_size() != sizeof(Value) || map->key_size() != sizeof(uint32_t)) {
-    return absl::InvalidArgumentError(absl::StrCat("map ", name, " has other sizes"));
-  }
-  values.assign(map->max_entries(), Value{});
+  if (map == nullptr) return values;
+  values.resize(map->max_entries());
   for (const BpfMapEntry& entry : map->entries()) {
     uint32_t index = 0;
     std::memcpy(&index, entry.key().data(), sizeof(index));
-    if (index >= values.size() || entry.value().size() != sizeof(Value)) {
-      return absl::InvalidArgumentError(absl::StrCat("map ", name, " has a bad entry"));
-    }
     std::memcpy(&values[index], entry.value().data(), sizeof(Value));
   }
-  return absl::OkStatus();
+  return values;
 }
 
 std::string Masked(const uint8_t* bytes, size_t size, int bits) {
@@ -134,9 +129,9 @@ uint32_t AccessOf(FileEvent::Access access) {
 
 // What the enforcer makes of a mount call with these flags: every bit that it sets.
 absl::StatusOr<uint64_t> MountOps(const MountEvent& mount) {
-  constexpr uint64_t kOperations =
-      kMountRemount | kMountBind | kMountMove | kMountUnbindable | kMountPrivate | kMountSlave |
-      kMountShared | kMountUmount | kMountPivotRoot | kMountNew;
+  constexpr uint64_t kOperations = kMountRemount | kMountBind | kMountMove | kMountUnbindable |
+                                   kMountPrivate | kMountSlave | kMountShared | kMountUmount |
+                                   kMountPivotRoot | kMountNew;
   const std::pair<uint64_t, uint64_t> recursive[] = {
       {kMountRecBind, kMountBind},       {kMountRecUnbindable, kMountUnbindable},
       {kMountRecPrivate, kMountPrivate}, {kMountRecSlave, kMountSlave},
@@ -157,37 +152,32 @@ absl::StatusOr<uint64_t> MountOps(const MountEvent& mount) {
 }  // namespace
 
 absl::StatusOr<BpfSimulator> BpfSimulator::Load(const BpfArtifact& artifact) {
-  if (artifact.abi() != VARMOR_BPF_ABI) return absl::InvalidArgumentError("another ABI");
+  VARMOR_RETURN_IF_ERROR(CheckBpfImage(artifact));
   BpfSimulator simulator;
-  std::vector<varmor_profile> profile;
-  VARMOR_RETURN_IF_ERROR(ReadArray(artifact, "profile", profile));
-  if (profile.size() != 1) return absl::InvalidArgumentError("no map \"profile\"");
-  simulator.profile_ = profile[0];
-  VARMOR_RETURN_IF_ERROR(ReadArray(artifact, "pages", simulator.pages_));
-  VARMOR_RETURN_IF_ERROR(ReadArray(artifact, "accepts", simulator.accepts_));
-  VARMOR_RETURN_IF_ERROR(ReadArray(artifact, "mount_accepts", simulator.mount_accepts_));
-  VARMOR_RETURN_IF_ERROR(ReadArray(artifact, "mount_rules", simulator.mount_rules_));
-  VARMOR_RETURN_IF_ERROR(ReadArray(artifact, "sockets", simulator.sockets_));
-  VARMOR_RETURN_IF_ERROR(ReadArray(artifact, "socket_verdicts", simulator.socket_verdicts_));
+  simulator.profile_ = ReadArray<varmor_profile>(artifact, "profile")[0];
+  simulator.pages_ = ReadArray<varmor_path_page>(artifact, "pages");
+  simulator.accepts_ = ReadArray<varmor_decision>(artifact, "accepts");
+  simulator.mount_accepts_ = ReadArray<varmor_mount_accept>(artifact, "mount_accepts");
+  simulator.mount_rules_ = ReadArray<varmor_mount_rule>(artifact, "mount_rules");
+  simulator.sockets_ = ReadArray<varmor_socket_domain>(artifact, "sockets");
+  simulator.socket_verdicts_ = ReadArray<varmor_verdict>(artifact, "socket_verdicts");
+  simulator.ReadTries(artifact);
+  return simulator;
+}
+
+void BpfSimulator::ReadTries(const BpfArtifact& artifact) {
   if (const BpfMap* map = FindMap(artifact, "addresses"); map != nullptr) {
     for (const BpfMapEntry& entry : map->entries()) {
-      if (entry.key().size() != sizeof(varmor_address_key) || entry.value().size() != 4) {
-        return absl::InvalidArgumentError("map addresses has a bad entry");
-      }
       varmor_address_key key;
       uint32_t set = 0;
       std::memcpy(&key, entry.key().data(), sizeof(key));
       std::memcpy(&set, entry.value().data(), sizeof(set));
       const auto bits = static_cast<int>(key.prefixlen);
-      simulator.addresses_[bits][Masked(key.address, sizeof(key.address), bits)] = set;
+      addresses_[bits][Masked(key.address, sizeof(key.address), bits)] = set;
     }
   }
   if (const BpfMap* map = FindMap(artifact, "ports"); map != nullptr) {
     for (const BpfMapEntry& entry : map->entries()) {
-      if (entry.key().size() != sizeof(varmor_port_key) ||
-          entry.value().size() != sizeof(varmor_verdict)) {
-        return absl::InvalidArgumentError("map ports has a bad entry");
-      }
       varmor_port_key key;
       varmor_verdict verdict;
       std::memcpy(&key, entry.key().data(), sizeof(key));
@@ -195,10 +185,9 @@ absl::StatusOr<BpfSimulator> BpfSimulator::Load(const BpfArtifact& artifact) {
       uint32_t set = 0;
       for (const uint8_t byte : key.set) set = set << 8 | byte;
       const auto port = static_cast<uint16_t>(key.port[0] << 8 | key.port[1]);
-      simulator.ports_[PortKey(set, port, static_cast<int>(key.prefixlen) - 32)] = verdict;
+      ports_[PortKey(set, port, static_cast<int>(key.prefixlen) - 32)] = verdict;
     }
   }
-  return simulator;
 }
 
 BpfVerdict BpfSimulator::Finish(uint32_t want, const varmor_decision& decision,
@@ -233,21 +222,22 @@ BpfVerdict BpfSimulator::Finish(const varmor_verdict& verdict, uint32_t default_
 }
 
 bool BpfSimulator::MatchTables(const varmor_path_table* tables, uint32_t count,
-                               absl::string_view path, std::vector<uint32_t>& accepts) const {
+                               absl::string_view path, size_t records,
+                               std::vector<uint32_t>& accepts) const {
   for (uint32_t i = 0; i < count; ++i) {
     const uint32_t id = MatchPath(pages_, tables[i], path);
-    if (id == VARMOR_PATH_UNRESOLVED) return false;
+    if (id >= records && id != 0) return false;  // unresolved, or a damaged table
     if (id != 0) accepts.push_back(id);
   }
   return true;
 }
 
 BpfVerdict BpfSimulator::DecidePath(const varmor_path_table* tables, uint32_t count,
-                                    absl::string_view path, uint32_t access,
-                                    uint32_t default_class, const varmor_decision* more) const {
+                                    absl::string_view path, uint32_t access, uint32_t default_class,
+                                    const varmor_decision* more) const {
   varmor_decision decision = NoDecision();
   std::vector<uint32_t> accepts;
-  if (!MatchTables(tables, count, path, accepts)) {
+  if (!MatchTables(tables, count, path, accepts_.size(), accepts)) {
     // Fail closed: what cannot be judged is denied.
     BpfVerdict verdict;
     verdict.would_deny = verdict.audit = true;
@@ -255,7 +245,7 @@ BpfVerdict BpfSimulator::DecidePath(const varmor_path_table* tables, uint32_t co
     return verdict;
   }
   for (const uint32_t id : accepts) {
-    if (id < accepts_.size()) JoinDecision(accepts_[id], decision);
+    JoinDecision(accepts_[id], decision);
   }
   if (more != nullptr) JoinDecision(*more, decision);
   return Finish(access, decision, default_class);
@@ -267,6 +257,10 @@ BpfVerdict BpfSimulator::DecideFile(absl::string_view path, uint32_t access,
                     disk_device ? &profile_.disk_file : nullptr);
 }
 
+BpfVerdict BpfSimulator::DecideAncestor(absl::string_view path) const {
+  return DecidePath(profile_.file, profile_.file_tables, path, VARMOR_ACCESS_ANCESTOR, 0, nullptr);
+}
+
 BpfVerdict BpfSimulator::DecideExec(absl::string_view path) const {
   return DecidePath(profile_.exec, profile_.exec_tables, path, VARMOR_ACCESS_EXEC,
                     VARMOR_CLASS_EXEC, nullptr);
@@ -274,6 +268,9 @@ BpfVerdict BpfSimulator::DecideExec(absl::string_view path) const {
 
 BpfVerdict BpfSimulator::DecideCapability(int number) const {
   varmor_verdict verdict = NoVerdict();
+  if (number < 0 || number >= VARMOR_CAPABILITIES_MAX) {
+    return Finish(verdict, VARMOR_CLASS_CAPABILITY);
+  }
   verdict.deny = profile_.capability_deny >> number & 1;
   verdict.audit = profile_.capability_audit >> number & 1;
   verdict.allow = profile_.capability_allow >> number & 1;
@@ -287,8 +284,7 @@ BpfVerdict BpfSimulator::DecideSocket(uint32_t domain, uint32_t type, uint32_t p
   varmor_verdict verdict = NoVerdict();
   if (!sockets_.empty() && type < VARMOR_SOCKET_TYPES) {
     const uint32_t row = std::min<uint32_t>(domain, VARMOR_SOCKET_DOMAINS - 1);
-    const uint16_t id =
-        sockets_[row].verdict[type][varmor_protocol_class(domain, type, protocol)];
+    const uint16_t id = sockets_[row].verdict[type][varmor_protocol_class(domain, type, protocol)];
     if (id != 0) verdict = socket_verdicts_[id];
   }
   return Finish(verdict, VARMOR_CLASS_SOCKET);
@@ -325,9 +321,10 @@ BpfVerdict BpfSimulator::DecidePtrace(uint32_t permissions, bool same_container)
 
 BpfVerdict BpfSimulator::DecideMount(absl::string_view source, absl::string_view fstype,
                                      uint64_t ops, bool disk_device) const {
-  varmor_verdict verdict = disk_device && (ops & kMountNew) != 0 ? profile_.disk_mount : NoVerdict();
+  varmor_verdict verdict =
+      disk_device && (ops & kMountNew) != 0 ? profile_.disk_mount : NoVerdict();
   std::vector<uint32_t> accepts;
-  if (!MatchTables(profile_.mount, profile_.mount_tables, source, accepts)) {
+  if (!MatchTables(profile_.mount, profile_.mount_tables, source, mount_accepts_.size(), accepts)) {
     verdict.deny = verdict.audit = 1;
   }
   for (const uint32_t id : accepts) {
@@ -351,6 +348,7 @@ BpfVerdict BpfSimulator::DecideMount(absl::string_view source, absl::string_view
 }
 
 BpfVerdict BpfSimulator::DecideOperation(uint32_t number) const {
+  if (number >= VARMOR_DECISION_BITS) return BpfVerdict();
   return Finish(uint32_t{1} << number, profile_.operations, 0);
 }
 
@@ -364,8 +362,7 @@ absl::StatusOr<BpfVerdict> BpfSimulator::Decide(const Event& event) const {
     case Event::kCapability: {
       const int number = CapabilityNumber(event.capability());
       if (number < 0) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("unknown capability ", event.capability()));
+        return absl::InvalidArgumentError(absl::StrCat("unknown capability ", event.capability()));
       }
       return DecideCapability(number);
     }
@@ -411,6 +408,11 @@ absl::StatusOr<BpfVerdict> BpfSimulator::Decide(const Event& event) const {
       break;
   }
   return absl::UnimplementedError("no BPF program sees this kind of event");
+}
+
+absl::StatusOr<BpfVerdict> DecideBpf(const BpfArtifact& artifact, const Event& event) {
+  VARMOR_ASSIGN_OR_RETURN(const BpfSimulator simulator, BpfSimulator::Load(artifact));
+  return simulator.Decide(event);
 }
 
 }  // namespace varmor
