@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "rapidjson/prettywriter.h"
@@ -64,6 +66,19 @@ bool IsLiteral(absl::string_view text) {
          text.find("\xEF\xBB\xBF") == absl::string_view::npos;
 }
 
+// A key without quotes where every reader takes it for text.
+std::string YamlKey(const rapidjson::Value& name) {
+  const absl::string_view key(name.GetString(), name.GetStringLength());
+  static constexpr absl::string_view kNotText[] = {"y",   "n",    "yes",   "no",  "on",
+                                                   "off", "true", "false", "null"};
+  bool plain = !key.empty() && absl::ascii_isalpha(static_cast<unsigned char>(key[0]));
+  for (const char c : key) {
+    plain &= absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-';
+  }
+  for (const absl::string_view word : kNotText) plain &= !absl::EqualsIgnoreCase(key, word);
+  return plain ? std::string(key) : QuotedJson(name);
+}
+
 class YamlPrinter {
  public:
   std::string Take() { return std::move(out_); }
@@ -87,7 +102,7 @@ class YamlPrinter {
     for (const auto& member : object.GetObject()) {
       if (!first_is_placed) out_.append(static_cast<size_t>(indent), ' ');
       first_is_placed = false;
-      absl::StrAppend(&out_, QuotedJson(member.name), ":");
+      absl::StrAppend(&out_, YamlKey(member.name), ":");
       After(member.value, indent + 2, false);
     }
   }

@@ -67,14 +67,10 @@ class SchemaPrinter {
   void Print(absl::string_view kind, const Descriptor& message) {
     json_.Add(document_, "$schema", "http://json-schema.org/draft-07/schema#");
     json_.Add(document_, "title", kind.empty() ? "VarmorPolicy or VarmorClusterPolicy" : kind);
-    if (message.full_name() == PolicyObject::descriptor()->full_name() && !kind.empty()) {
-      Value both(kArrayType);
-      json_.Append(both, Reference(message));
-      json_.Append(both, KindIs(kind));
-      json_.Add(document_, "allOf", std::move(both));
-    } else {
-      json_.Add(document_, "$ref", absl::StrCat("#/definitions/", message.name()));
-    }
+    Value all(kArrayType);
+    json_.Append(all, Reference(message));
+    if (!kind.empty() && &message == PolicyObject::descriptor()) json_.Append(all, KindIs(kind));
+    json_.Add(document_, "allOf", std::move(all));
     Value definitions(kObjectType);
     // Printing a message may ask for more of them.
     while (!wanted_.empty()) {
