@@ -1,8 +1,10 @@
 #include "lib/compiler/emit/emit_app_armor.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
@@ -18,10 +20,13 @@ std::string TextOf(const AppArmorLine& line, absl::string_view device) {
   return absl::StrCat(line.disk->before, device, line.disk->after);
 }
 
+// On one line, whatever it holds: the text behind a line break would be a rule.
 // "disable-write-etc (spec.policy.enhanceProtect.attackProtectionRules[0].rules[0])".
 std::string OriginText(const Origin& origin) {
-  if (origin.field.empty()) return origin.rule;
-  return absl::StrCat(origin.rule, " (", origin.field, ")");
+  std::string text =
+      origin.field.empty() ? origin.rule : absl::StrCat(origin.rule, " (", origin.field, ")");
+  std::replace_if(text.begin(), text.end(), absl::ascii_iscntrl, ' ');
+  return text;
 }
 
 class Printer {

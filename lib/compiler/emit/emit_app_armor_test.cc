@@ -127,6 +127,15 @@ TEST(EmitAppArmorTest, PutsItsLinesBetweenTheSurroundings) {
   EXPECT_EQ(AppArmorParserRefuses({text}), "");
 }
 
+TEST(EmitAppArmorTest, NoOriginCanCarryARule) {
+  AppArmorProfile profile;
+  profile.name = "p";
+  profile.flags = {"attach_disconnected"};
+  profile.sections = {
+      {"Rules.", {Line(AppArmorFileStatement("/a", "r", ""), {{"id\n", "x\n  file,"}}, kAllow)}}};
+  EXPECT_EQ(AppArmorText(profile).find("\n  file,"), std::string::npos) << AppArmorText(profile);
+}
+
 TEST(EmitAppArmorTest, TheSameProfileGivesTheSameBytes) {
   EXPECT_EQ(EmitAppArmor(Example()).SerializeAsString(),
             EmitAppArmor(Example()).SerializeAsString());

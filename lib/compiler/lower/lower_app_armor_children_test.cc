@@ -247,6 +247,28 @@ TEST(LowerAppArmorChildrenTest, W16_GlobalDenialsReachTheChildren) {
   }
 }
 
+TEST(LowerAppArmorChildrenTest, ADenialThatKeepsATargetFromRunningGivesAWarning) {
+  AppArmorRules rules = On(Base::kRuntimeDefault);
+  rules.rules = Builtin("disable-shell", {"/**/bash rx"}, kDeny);
+  AddTargets({"/bin/bash"}, Raw("deny /x r,", "r[0].rules"), rules);
+  EXPECT_EQ(Problems(rules),
+            "warning: r[0].rules: rule \"/bin/bash cx -> child_0,\" has no effect: deny rules take "
+            "all of it away [apparmor-deny-swallows-allow]\n"
+            "  fix: drop it, or narrow the deny rules\n");
+}
+
+TEST(LowerAppArmorChildrenTest, AnObservedExecRuleDoesNotConflictWithATarget) {
+  for (const Action& action : {kAudit, kNone}) {
+    for (const Base base : {Base::kAllowAll, Base::kRuntimeDefault}) {
+      AppArmorRules rules = On(base, action);
+      rules.rules = Builtin("disable-shell", {"/**/sh rx", "/**/bash rx", "/**/dash rx"}, action);
+      AddTargets({"/bin/bash", "/bin/sh"}, Builtin("disable-shell", {"/**/bash rx"}, action),
+                 rules);
+      AcceptedText(LowerClean(rules));
+    }
+  }
+}
+
 // ---- DefenseInDepth
 
 TEST(LowerAppArmorChildrenTest, ATextWithoutRawRulesStaysAsItIs) {
