@@ -1,6 +1,8 @@
 #include "lib/compiler/compile.h"
 
 #include <map>
+#include <set>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -79,8 +81,19 @@ absl::Status RunStages(const LoadedPolicy& policy, const CompileOptions& options
   if (result.diagnostics.HasErrors()) return absl::OkStatus();
 
   VARMOR_RETURN_IF_ERROR(LowerAndEmit(rules, options, result));
-  WarnOfHoles(result);
+  if (!options.caller_binds) WarnOfHoles(result);
   return absl::OkStatus();
+}
+
+// One mistake may be found on several ways, such as a service rule with two services.
+void DropRepeated(Diagnostics& diagnostics) {
+  std::set<std::tuple<std::string, std::string, std::string, int, int>> seen;
+  std::vector<Diagnostic> kept;
+  for (Diagnostic& d : diagnostics.mutable_list()) {
+    if (!seen.emplace(d.code, d.field, d.problem, d.inside.line, d.inside.column).second) continue;
+    kept.push_back(std::move(d));
+  }
+  diagnostics.mutable_list() = std::move(kept);
 }
 
 }  // namespace
@@ -94,6 +107,7 @@ absl::StatusOr<CompileResult> Compile(const LoadedPolicy& policy, const CompileO
     VARMOR_RETURN_IF_ERROR(RunStages(policy, options, catalogue, result));
   }
   if (result.diagnostics.HasErrors()) DropArtifacts(result);
+  DropRepeated(result.diagnostics);
   Locate(policy, result.diagnostics);
   result.diagnostics.SortByPlace();
   return result;

@@ -31,6 +31,8 @@ struct CompileOptions {
   const BehaviorModel* model = nullptr;
   // Addresses for toServices, toPods and the built-in service rules. Null: unknown.
   const ClusterFacts* cluster = nullptr;
+  // The caller binds the artifacts to a node itself: no warning that they have holes.
+  bool caller_binds = false;
   // Architectures in seccomp profiles, "SCMP_ARCH_X86_64" first the native one.
   std::vector<std::string> architectures = {"SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"};
 };

@@ -10,6 +10,8 @@
 // To rewrite them: UPDATE_GOLDENS=1 bazel run //lib/compiler:compile_golden_test
 // (that run fails too, so that nobody updates unread).
 
+#include <algorithm>
+#include <cctype>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -150,6 +152,7 @@ void GoldenCase::ReadOptions() {
   if (ReadMessage("model.yaml", model_)) options_.model = &model_;
   if (ReadMessage("cluster.yaml", cluster_)) options_.cluster = &cluster_;
   has_facts_ = ReadMessage("facts.yaml", facts_);
+  options_.caller_binds = has_facts_;
 }
 
 void GoldenCase::AddArtifacts(const CompileResult& result, Files& files) {

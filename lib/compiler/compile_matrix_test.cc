@@ -1,10 +1,10 @@
 // Every mode with every set of enforcers, every combination of switches, and every built-in rule with
 // every enforcer: what must come out, and what must not.
 
-#include <set>
 #include <string>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
@@ -22,7 +22,7 @@ CompileResult CompileText(const std::string& text, const CompileOptions& options
   for (const Diagnostic& d : loaded.diagnostics.list()) ADD_FAILURE() << FormatDiagnostic(d);
   if (loaded.policies.size() != 1) {
     ADD_FAILURE() << "want one policy, got " << loaded.policies.size();
-    return {};
+    return CompileResult();
   }
   absl::StatusOr<CompileResult> result =
       Compile(loaded.policies[0], options, BuiltinCatalogue());
@@ -54,9 +54,9 @@ const std::vector<std::string>& EnforcerSets() {
 }
 
 void ExpectArtifactsOf(const std::string& enforcers, const CompileResult& result) {
-  EXPECT_EQ(result.app_armor.has_value(), absl::StrContainsIgnoreCase(enforcers, "apparmor"));
-  EXPECT_EQ(result.bpf.has_value(), absl::StrContainsIgnoreCase(enforcers, "bpf"));
-  EXPECT_EQ(result.seccomp.has_value(), absl::StrContainsIgnoreCase(enforcers, "seccomp"));
+  EXPECT_EQ(result.app_armor.has_value(), absl::StrContains(absl::AsciiStrToLower(enforcers), "apparmor"));
+  EXPECT_EQ(result.bpf.has_value(), absl::StrContains(absl::AsciiStrToLower(enforcers), "bpf"));
+  EXPECT_EQ(result.seccomp.has_value(), absl::StrContains(absl::AsciiStrToLower(enforcers), "seccomp"));
 }
 
 struct ModeCase {
