@@ -23,8 +23,8 @@ struct BpfLimits {
 // Rules that say the same are numbered once, in the order given; all of them join: a profile's
 // decision on an event is the union of what its rules say, so no rule can weaken another.
 //
-// Errors in `diagnostics`: patterns whose automata do not fit, more rules than VARMOR_RULES_MAX. The
-// profile must not be used then. INTERNAL only for input that resolving should have refused.
+// Errors in `diagnostics`: patterns whose automata do not fit, more rules than VARMOR_RULES_MAX.
+// The profile must not be used then. INTERNAL only for input that resolving should have refused.
 absl::StatusOr<BpfProfile> LowerBpf(const BpfRules& rules, absl::string_view profile_name,
                                     Diagnostics& diagnostics, const BpfLimits& limits = {});
 
