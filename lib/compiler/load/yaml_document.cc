@@ -201,8 +201,13 @@ absl::string_view LineAt(absl::string_view text, int line) {
   return text.substr(0, text.find('\n'));
 }
 
-// The parser's reasons in words for people who do not know its insides.
-constexpr std::pair<absl::string_view, absl::string_view> kReasons[] = {
+// The parser's reasons, and words for people who do not know its insides.
+struct Reason {
+  const char* theirs;
+  const char* ours;
+};
+
+const Reason kReasons[] = {
     {YAML::ErrorMsg::MAP_VALUE, "a \":\" where no key can stand"},
     {YAML::ErrorMsg::MAP_KEY, "a \"?\" where no key can stand"},
     {YAML::ErrorMsg::BLOCK_ENTRY, "a \"-\" where no list can stand"},
@@ -220,8 +225,8 @@ constexpr std::pair<absl::string_view, absl::string_view> kReasons[] = {
 };
 
 std::string ReasonText(absl::string_view reason) {
-  for (const auto& [theirs, ours] : kReasons) {
-    if (reason == theirs) return std::string(ours);
+  for (const Reason& known : kReasons) {
+    if (reason == known.theirs) return known.ours;
   }
   return std::string(reason);
 }
