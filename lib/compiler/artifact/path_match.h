@@ -1,10 +1,11 @@
-/* The bytes of a path table, and the code that runs it. Plain C for the BPF program; C++ includes the
- * same text, so a table means the same in the kernel, in the simulator and in the tests.
+/* The bytes of a path table, and the code that runs it. Plain C for the BPF program; C++ includes
+ * the same text, so a table means the same in the kernel, in the simulator and in the tests.
  *
  * A table is an automaton spread over pages of 16 KiB. All tables of a profile share one array of
- * pages. A state is `page << 14 | offset`, the place of its row: words, the first the accept id, word
- * c the state after a byte of class c (1 and up). State 0 is dead: nothing further can match. A row
- * never straddles a page. The first page of a table begins with the class of each of the 256 bytes.
+ * pages. A state is `page << 14 | offset`, the place of its row: words, the first the accept id,
+ * word c the state after a byte of class c (1 and up). State 0 is dead: nothing further can match.
+ * A row never straddles a page. The first page of a table begins with the class of each of the 256
+ * bytes.
  *
  * Include it as it is for the types. For varmor_path_match() define before including (again)
  *   VARMOR_PATH_PAGES                      the type of the handle of the page array,
@@ -54,8 +55,7 @@ struct varmor_path_table {
 #ifdef __cplusplus
 #define VARMOR_PATH_ASSERT(condition) static_assert(condition, "the BPF program reads these bytes")
 #else
-#define VARMOR_PATH_ASSERT(condition) \
-  _Static_assert(condition, "the BPF program reads these bytes")
+#define VARMOR_PATH_ASSERT(condition) _Static_assert(condition, "the BPF program reads these bytes")
 #endif
 
 #ifndef __VMLINUX_H__
@@ -81,11 +81,12 @@ VARMOR_PATH_ASSERT(offsetof(struct varmor_path_table, flags) == 12);
 #define VARMOR_PATH_MASK(value) ((value) &= VARMOR_PATH_BUFFER - 1)
 #endif
 
-/* Bytes that a match looks at, at most; longer paths are unresolved. The verifier refuses a bounded
- * loop of 4,095 rounds ("sequence of 8193 jumps is too complex"). */
+/* Bytes that a match looks at, at most; longer paths are unresolved. In a bounded loop each byte
+ * costs the verifier four branches that stay open, of which it bears 8,192 ("sequence of 8193 jumps
+ * is too complex"), those of the program around included. With bpf_loop there is no such limit. */
 #ifndef VARMOR_PATH_STEPS
 #if defined(__bpf__) && !defined(VARMOR_PATH_LOOP)
-#define VARMOR_PATH_STEPS 2048
+#define VARMOR_PATH_STEPS 1800
 #else
 #define VARMOR_PATH_STEPS VARMOR_PATH_BYTES_MAX
 #endif
@@ -134,9 +135,16 @@ VARMOR_PATH_INLINE long varmor_path_step(struct varmor_path_run *run) {
 }
 
 #ifdef VARMOR_PATH_LOOP
+/* A call costs as much as several bytes. */
+#define VARMOR_PATH_STEPS_PER_CALL 16
+
 static long varmor_path_body(__u32 round, void *context) {
+  struct varmor_path_run run = *(struct varmor_path_run *)context;
+  long stop = 0;
   (void)round;
-  return varmor_path_step((struct varmor_path_run *)context);
+  for (int i = 0; i < VARMOR_PATH_STEPS_PER_CALL && !stop; i++) stop = varmor_path_step(&run);
+  *(struct varmor_path_run *)context = run;
+  return stop;
 }
 #endif
 
@@ -145,6 +153,7 @@ static long varmor_path_body(__u32 round, void *context) {
 VARMOR_PATH_INLINE __u32 varmor_path_match(VARMOR_PATH_PAGES pages,
                                            const struct varmor_path_table *table,
                                            const char *buffer, __u32 begin, __u32 end) {
+  __u32 reverse = table->flags & VARMOR_PATH_REVERSE;
   struct varmor_path_run run;
   if (table->start == 0) return 0;
   if (begin > end || end > VARMOR_PATH_BUFFER) return VARMOR_PATH_UNRESOLVED;
@@ -155,11 +164,12 @@ VARMOR_PATH_INLINE __u32 varmor_path_match(VARMOR_PATH_PAGES pages,
   if (!run.classes) return VARMOR_PATH_UNRESOLVED;
   run.page = run.classes;
   run.state = table->start;
-  run.at = table->flags & VARMOR_PATH_REVERSE ? end - 1 : begin;
-  run.step = table->flags & VARMOR_PATH_REVERSE ? ~0u : 1;
+  /* Without a branch, which the verifier would follow through the whole loop twice. */
+  run.at = begin + reverse * (end - 1 - begin);
+  run.step = 1 - 2 * reverse;
   run.left = end - begin;
 #ifdef VARMOR_PATH_LOOP
-  VARMOR_PATH_LOOP(VARMOR_PATH_STEPS, varmor_path_body, &run);
+  VARMOR_PATH_LOOP(VARMOR_PATH_STEPS / VARMOR_PATH_STEPS_PER_CALL + 1, varmor_path_body, &run);
 #else
   for (__u32 i = 0; i < VARMOR_PATH_STEPS; i++) {
     if (varmor_path_step(&run)) break;
