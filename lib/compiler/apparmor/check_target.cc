@@ -37,6 +37,8 @@ bool IsPlain(absl::string_view pattern) {
   if (pattern.empty()) return false;
   if (absl::StrContains("-#=&+", pattern[0])) return false;
   if (absl::StrContains(pattern, "->")) return false;
+  // Behind a variable these would define it.
+  if (absl::StrContains(pattern, "}=") || absl::StrContains(pattern, "}+")) return false;
   for (size_t i = 0; i < pattern.size(); ++i) {
     const char c = pattern[i];
     if (IsControl(c) || absl::StrContains(" \"!()=,", c)) return false;

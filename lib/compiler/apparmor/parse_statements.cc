@@ -14,6 +14,9 @@ namespace {
 using Kind = AppArmorStatement::Kind;
 using ParseRuleFunction = bool (*)(RuleParser&, AppArmorStatement&);
 
+// How far the "{" of a block's head is looked for.
+constexpr size_t kMaxHead = 4096;
+
 struct RuleKeyword {
   const char* word;
   Kind kind;
@@ -77,9 +80,8 @@ bool RuleParser::ParseStatement(AppArmorStatement& statement) {
   }
   if (ParseQualifiers(statement) && ParseRule(statement) && EndOfRule(statement)) return true;
   if (lexer_.offset() == begin && !lexer_.AtEnd()) lexer_.set_offset(begin + 1);
-  // Behind a brace the next rule begins at once.
-  if (!at_brace_) Recover();
-  at_brace_ = false;
+  if (!at_next_rule_) Recover();
+  at_next_rule_ = false;
   return false;
 }
 
@@ -137,9 +139,10 @@ bool RuleParser::ParseRule(AppArmorStatement& statement) {
                  "drop \"owner\": it is for rules about files");
   }
   if (keyword->needs_40 && !options_.allow_40) {
-    return Error("apparmor-needs-4.0", begin,
-                 absl::StrCat(Quoted(word), " rules need AppArmor 4.0"),
-                 "drop the rule; the profile would not load on older nodes");
+    Error("apparmor-needs-4.0", begin, absl::StrCat(Quoted(word), " rules need AppArmor 4.0"),
+          "drop the rule; the profile would not load on older nodes");
+    at_next_rule_ = keyword->parse(*this, statement) && EndOfRule(statement);
+    return false;
   }
   return keyword->parse(*this, statement);
 }
@@ -160,7 +163,7 @@ bool RuleParser::DefinesVariable() const {
 // Something that begins or ends a block. Reports it once: the matching "}" is let pass.
 bool RuleParser::RefuseStructure() {
   const size_t begin = lexer_.offset();
-  at_brace_ = true;
+  at_next_rule_ = true;
   if (lexer_.Consume('}')) {
     if (reported_blocks_ > 0) {
       --reported_blocks_;
@@ -169,20 +172,20 @@ bool RuleParser::RefuseStructure() {
     return Error("apparmor-structure", begin, "\"}\" would close the profile",
                  "drop it: rules cannot open or close blocks");
   }
-  const absl::string_view text = lexer_.text();
-  const size_t line_end = std::min(text.find('\n', begin), text.size());
-  size_t brace = std::min(text.find('{', begin), line_end);
-  while (brace < line_end && brace > begin && text[brace - 1] == '@') {
+  const absl::string_view text = lexer_.text().substr(begin, kMaxHead);
+  const size_t line_end = std::min(text.find('\n'), text.size());
+  size_t brace = std::min(text.find('{'), line_end);
+  while (brace < line_end && brace > 0 && text[brace - 1] == '@') {
     brace = std::min(text.find('{', brace + 1), line_end);
   }
   const std::string what =
-      text[begin] == '{' ? "\"{\" would open a block"
-                         : absl::StrCat(TokenAt(begin), " would begin another profile or block");
+      text[0] == '{' ? "\"{\" would open a block"
+                     : absl::StrCat(TokenAt(begin), " would begin another profile or block");
   if (brace < line_end) {
     ++reported_blocks_;
-    lexer_.set_offset(brace + 1);
+    lexer_.set_offset(begin + brace + 1);
   } else {
-    lexer_.set_offset(line_end);
+    lexer_.set_offset(begin + line_end);
   }
   return Error("apparmor-structure", begin, what,
                "list the rules themselves: rules cannot open or close blocks");
@@ -358,7 +361,7 @@ std::vector<AppArmorStatement> ParseAppArmorStatements(absl::string_view text,
   RuleParser parser(text, field, options, diagnostics);
   while (true) {
     parser.lexer().SkipSpace();
-    if (parser.lexer().AtEnd()) return statements;
+    if (parser.lexer().AtEnd() || parser.GivesUp()) return statements;
     AppArmorStatement statement;
     if (parser.ParseStatement(statement)) statements.push_back(std::move(statement));
   }

@@ -88,6 +88,7 @@ class ProfileTextParser {
     while (true) {
       lexer_.SkipSpace();
       const absl::string_view word = lexer_.PeekKeyword();
+      if (parser_.GivesUp()) return false;
       if (lexer_.AtEnd()) {
         return parser_.Error("apparmor-structure", lexer_.offset(), "the text holds no profile",
                              "write profile NAME { RULES }");
@@ -236,6 +237,7 @@ class ProfileTextParser {
                              absl::StrCat("profile ", Quoted(block.name), " is not closed"),
                              "end it with \"}\"");
       }
+      if (parser_.GivesUp()) return false;
       if (lexer_.Peek() == '}' && !parser_.InReportedBlock()) {
         block.body_end = lexer_.offset();
         lexer_.Consume('}');

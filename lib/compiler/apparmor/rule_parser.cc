@@ -13,7 +13,17 @@ namespace varmor {
 bool RuleParser::Error(absl::string_view code, size_t offset, absl::string_view problem,
                        absl::string_view fix) {
   diagnostics_.Error(code, field_, problem, fix, lexer_.Place(offset));
+  ++mistakes_;
   return false;
+}
+
+bool RuleParser::GivesUp() {
+  constexpr size_t kMaxMistakes = 100;
+  if (mistakes_ < kMaxMistakes) return false;
+  Error("apparmor-syntax", lexer_.offset(),
+        absl::StrCat("more than ", kMaxMistakes, " mistakes; the rest is not read"),
+        "correct these first");
+  return true;
 }
 
 bool RuleParser::StrictError(absl::string_view code, size_t offset, absl::string_view problem,
@@ -23,11 +33,9 @@ bool RuleParser::StrictError(absl::string_view code, size_t offset, absl::string
 }
 
 std::string RuleParser::TokenAt(size_t offset) const {
-  const absl::string_view text = lexer_.text();
-  if (offset >= text.size()) return "the end of the rules";
-  size_t end = text.find_first_of(" \t\r\n", offset + 1);
-  if (end == absl::string_view::npos) end = text.size();
-  absl::string_view token = text.substr(offset, end - offset);
+  if (offset >= lexer_.text().size()) return "the end of the rules";
+  absl::string_view token = lexer_.text().substr(offset, 256);
+  token = token.substr(0, token.find_first_of(" \t\r\n", 1));
   if (token.size() > 1) {
     while (token.size() > 1 && token.back() == ',') token.remove_suffix(1);
   }
@@ -88,6 +96,13 @@ bool RuleParser::ReadPattern(absl::string_view what, RuleWord& word) {
 
 bool RuleParser::ReadPath(RuleWord& word) {
   if (!ReadPattern("a path", word)) return false;
+  const size_t brace = word.text.find('}');
+  const char behind = brace + 1 < word.text.size() ? word.text[brace + 1] : '\0';
+  if (!word.quoted && absl::StartsWith(word.text, "@{") && (behind == '=' || behind == '+')) {
+    return Error("apparmor-syntax", word.begin,
+                 absl::StrCat("path ", Quoted(word.text), " looks like a definition"),
+                 "put it in quotes");
+  }
   if (absl::StartsWith(word.text, "/") || absl::StartsWith(word.text, "@{")) return true;
   std::string fix = "start it with \"/\"";
   if (absl::StartsWith(word.text, "@")) fix = "write a variable as @{NAME}";

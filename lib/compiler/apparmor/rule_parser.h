@@ -82,6 +82,8 @@ class RuleParser {
 
   // To where the next rule seems to begin.
   void Recover();
+  // True after very many mistakes, and then reports that the rest is not read.
+  bool GivesUp();
   // Whether a "}" that comes next closes a block that was reported as a mistake.
   bool InReportedBlock() const { return reported_blocks_ > 0; }
 
@@ -108,7 +110,9 @@ class RuleParser {
   Diagnostics& diagnostics_;
   // Blocks that were reported when they opened: their "}" is not reported again.
   int reported_blocks_ = 0;
-  bool at_brace_ = false;
+  // Set after a mistake when nothing has to be skipped.
+  bool at_next_rule_ = false;
+  size_t mistakes_ = 0;
 };
 
 // The parsers of single rules, called behind the qualifiers; those that begin with a keyword,
