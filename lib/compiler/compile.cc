@@ -1,10 +1,12 @@
 #include "lib/compiler/compile.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <tuple>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "lib/compiler/catalogue/catalogue.h"
@@ -66,6 +68,30 @@ void DropArtifacts(CompileResult& result) {
   result.seccomp.reset();
 }
 
+// True when one of the two fields is, or lies in, the other.
+bool Overlap(absl::string_view a, absl::string_view b) {
+  const absl::string_view shorter = a.size() < b.size() ? a : b;
+  const absl::string_view longer = a.size() < b.size() ? b : a;
+  if (!absl::StartsWith(longer, shorter)) return false;
+  return longer.size() == shorter.size() || longer[shorter.size()] == '.' ||
+         longer[shorter.size()] == '[' || shorter.empty();
+}
+
+// Of what the stages found in an object that could not be read whole, keeps what has nothing to do
+// with the parts that are missing.
+void KeepIndependent(const Diagnostics& of_loading, Diagnostics& of_stages) {
+  std::vector<Diagnostic> kept;
+  for (Diagnostic& d : of_stages.mutable_list()) {
+    const bool follows = std::any_of(
+        of_loading.list().begin(), of_loading.list().end(), [&](const Diagnostic& loading) {
+          return loading.severity == Diagnostic::Severity::kError &&
+                 Overlap(loading.field, d.field);
+        });
+    if (!follows) kept.push_back(std::move(d));
+  }
+  of_stages.mutable_list() = std::move(kept);
+}
+
 absl::Status RunStages(const LoadedPolicy& policy, const CompileOptions& options,
                        const Catalogue& catalogue, CompileResult& result) {
   ValidatePolicy(policy.object, options.install_namespace, result.diagnostics);
@@ -102,11 +128,10 @@ absl::StatusOr<CompileResult> Compile(const LoadedPolicy& policy, const CompileO
                                       const Catalogue& catalogue) {
   CompileResult result;
   result.diagnostics = Diagnostics(options.lenient);
+  VARMOR_RETURN_IF_ERROR(RunStages(policy, options, catalogue, result));
+  if (!policy.valid) KeepIndependent(policy.diagnostics, result.diagnostics);
   for (const Diagnostic& diagnostic : policy.diagnostics.list()) result.diagnostics.Add(diagnostic);
-  if (policy.valid) {
-    VARMOR_RETURN_IF_ERROR(RunStages(policy, options, catalogue, result));
-  }
-  if (result.diagnostics.HasErrors()) DropArtifacts(result);
+  if (!policy.valid || result.diagnostics.HasErrors()) DropArtifacts(result);
   DropRepeated(result.diagnostics);
   Locate(policy, result.diagnostics);
   result.diagnostics.SortByPlace();

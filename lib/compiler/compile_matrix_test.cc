@@ -34,7 +34,7 @@ std::string PolicyText(const std::string& enforcer, const std::string& mode,
                        const std::string& section) {
   return absl::StrCat(
       "apiVersion: crd.varmor.org/v1beta1\nkind: VarmorPolicy\n",
-      "metadata: {name: p, namespace: n}\nspec:\n  target: {kind: Pod, name: t}\n",
+      "metadata: {name: p, namespace: ns}\nspec:\n  target: {kind: Pod, name: t}\n",
       "  policy:\n    enforcer: ", enforcer, "\n    mode: ", mode, "\n", section);
 }
 
@@ -79,7 +79,7 @@ TEST(CompileMatrixTest, EveryModeCompilesForEverySetOfEnforcers) {
       const CompileResult result = CompileText(PolicyText(enforcers, mode.mode, mode.section));
       EXPECT_EQ(Errors(result), "");
       EXPECT_EQ(result.mode, mode.profile_mode);
-      EXPECT_EQ(result.profile_name, "varmor-n-p");
+      EXPECT_EQ(result.profile_name, "varmor-ns-p");
       ExpectArtifactsOf(enforcers, result);
     }
   }

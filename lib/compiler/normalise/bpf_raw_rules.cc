@@ -1,5 +1,6 @@
 #include "lib/compiler/normalise/bpf_raw_rules.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -9,7 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 #include "lib/compiler/normalise/bpf_egress.h"
 #include "lib/compiler/normalise/bpf_words.h"
 #include "lib/compiler/policy/capability.h"
@@ -21,6 +22,17 @@ using Words = google::protobuf::RepeatedPtrField<std::string>;
 
 // FSTYPE_LEN of the enforcer: 15 bytes and a terminator.
 constexpr size_t kMaxFstypeBytes = 15;
+
+// The message is `pattern "TEXT" PROBLEM; FIX`, or has no text; a semicolon may be part of TEXT.
+void ReportPattern(const absl::Status& status, const std::string& text, const std::string& field,
+                   Diagnostics& diagnostics) {
+  const absl::string_view message = status.message();
+  const std::string named = absl::StrCat("pattern ", Quoted(text));
+  const size_t after = absl::StartsWith(message, named) ? named.size() : 0;
+  const size_t split = std::min(message.find("; ", after), message.size());
+  diagnostics.Error("bad-pattern", field, message.substr(0, split),
+                    absl::ClippedSubstr(message, split + 2));
+}
 
 // Carries what every rule of one list needs.
 class RuleReader {
@@ -69,6 +81,7 @@ std::optional<Action> RuleReader::ReadAction(bool present, const Qualifiers& qua
   if (context_.knows_allow) known.push_back("allow");
 
   Action action;
+  bool all_known = true;
   for (int i = 0; i < qualifiers.words_size(); ++i) {
     const std::string& word = qualifiers.words(i);
     if (word == "deny") {
@@ -78,6 +91,7 @@ std::optional<Action> RuleReader::ReadAction(bool present, const Qualifiers& qua
     } else if (word == "allow" && context_.knows_allow) {
       action.allow = true;
     } else {
+      all_known = false;
       const std::string nearest = NearestWord(word, known);
       diagnostics_.StrictError(
           "unknown-qualifier", context_.builtin ? place : absl::StrCat(place, "[", i, "]"),
@@ -92,6 +106,7 @@ std::optional<Action> RuleReader::ReadAction(bool present, const Qualifiers& qua
     return std::nullopt;
   }
   if (!action.deny && !action.audit && !action.allow) {
+    if (!all_known) return std::nullopt;  // the words are reported already
     diagnostics_.StrictError("rule-without-effect", place,
                              "without a qualifier the rule has no effect",
                              "add \"deny\", \"audit\" or both");
@@ -141,11 +156,7 @@ std::optional<PathPattern> RuleReader::ReadPattern(const std::string& text,
                                                    const std::string& field) {
   const absl::StatusOr<PathPattern> pattern = PathPattern::Parse(text);
   if (!pattern.ok()) {
-    // "problem; fix"
-    const std::pair<std::string, std::string> parts =
-        absl::StrSplit(pattern.status().message(), absl::MaxSplits("; ", 1));
-    diagnostics_.Error("bad-pattern", Place(field),
-                       absl::StrCat("pattern ", Quoted(text), ": ", parts.first), parts.second);
+    ReportPattern(pattern.status(), text, Place(field), diagnostics_);
     return std::nullopt;
   }
   if (pattern->has_extended_glob() && !context_.builtin) {
