@@ -88,10 +88,21 @@ int WriteAll(const std::string& directory, const PolicyBatch& batch, const Outpu
   return kExitFault;
 }
 
+// The BPF artifact without the bytes of its maps, which tell people nothing.
+std::string WithoutMaps(const std::string& content) {
+  rapidjson::Document document;
+  document.Parse(content.data(), content.size());
+  if (document.HasParseError() || !document.IsObject()) return content;
+  document.RemoveMember("maps");
+  return PrintJson(document);
+}
+
 void PrintAsText(const ProfileOutput& output, Console& console) {
   for (const OutputFile& file : output.files) {
     if (absl::EndsWith(file.name, ".pb")) continue;
-    console.Out(absl::StrCat("# ---- ", file.name, "\n", file.content,
+    const bool bpf = absl::EndsWith(file.name, ".bpf.json");
+    console.Out(absl::StrCat("# ---- ", file.name, bpf ? " (without its maps)" : "", "\n",
+                             bpf ? WithoutMaps(file.content) : file.content,
                              absl::EndsWith(file.content, "\n") ? "" : "\n"));
   }
 }

@@ -56,6 +56,19 @@ std::string BashValueArms(const CommandSpec& spec) {
   return arms;
 }
 
+// Bash: the flags of a command whose value is the next word, as one pattern of a case.
+std::string BashValuePattern(const CommandSpec& spec) {
+  std::string pattern;
+  for (const FlagSpec& flag : FlagsOf(spec)) {
+    if (flag.value.empty()) continue;
+    absl::StrAppend(&pattern, pattern.empty() ? "" : "|", "\"", spec.name, " --", flag.name, "\"");
+    if (flag.letter != 0) {
+      absl::StrAppend(&pattern, "|\"", spec.name, " -", std::string(1, flag.letter), "\"");
+    }
+  }
+  return pattern;
+}
+
 std::string BashOperandArm(const CommandSpec& spec) {
   std::string action = ":";
   if (spec.operands_are_files) action = "_varmor_files -f";
@@ -95,9 +108,13 @@ _varmor() {
     word=${COMP_WORDS[i]}
     if [[ -z $command ]]; then
       [[ $word == -* ]] || command=$word
-    elif [[ $word != -* && $word != "=" ]]; then
-      ((operands += 1))
+      continue
     fi
+    case "$command $word" in
+@TAKES_VALUE@) [[ ${COMP_WORDS[i + 1]} == "=" ]] && ((i += 1)); ((i += 1)) ;;
+    *" -"*) ;;
+    *) ((operands += 1)) ;;
+    esac
   done
   if [[ -z $command ]]; then
     _varmor_words "@COMMANDS@"
@@ -122,14 +139,18 @@ std::string Bash() {
   std::string values;
   std::string flags;
   std::string operands;
+  std::string takes_value;
   for (const Command& command : AllCommands()) {
     absl::StrAppend(&values, BashValueArms(command.spec));
+    absl::StrAppend(&takes_value, takes_value.empty() ? "    " : "|",
+                    BashValuePattern(command.spec));
     absl::StrAppend(&flags, "      ", command.spec.name, ") _varmor_words \"",
                     FlagWords(command.spec), "\" ;;\n");
     absl::StrAppend(&operands, BashOperandArm(command.spec));
   }
   return absl::StrReplaceAll(kBashTemplate, {{"@COMMANDS@", absl::StrJoin(CommandNames(), " ")},
                                              {"@VALUES@", values},
+                                             {"@TAKES_VALUE@", takes_value},
                                              {"@FLAGS@", flags},
                                              {"@OPERANDS@", operands}});
 }

@@ -61,7 +61,7 @@ void Console::Out(absl::string_view text) {
 }
 
 void Console::Err(absl::string_view text) {
-  if (out_is_terminal_) Flush();
+  Flush();
   WriteAll(STDERR_FILENO, text);
 }
 

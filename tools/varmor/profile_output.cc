@@ -56,7 +56,7 @@ absl::Status AddAppArmor(const AppArmorArtifact& artifact, const NodeFacts* node
   if (node != nullptr) {
     VARMOR_ASSIGN_OR_RETURN(text, BindAppArmor(artifact, *node));
   }
-  output.files.push_back({kAppArmor, output.profile_name + ".apparmor", std::move(text)});
+  output.files.push_back({kAppArmor, output.profile_name + ".apparmor", std::move(text), ""});
   if (HasHoles(artifact)) {
     output.holes.push_back({kAppArmor, HoleKind_Name(DISK_DEVICES), node != nullptr});
   }
@@ -68,8 +68,10 @@ absl::Status AddBpf(const BpfArtifact& artifact, const NodeFacts* node, ProfileO
   if (node != nullptr) {
     VARMOR_ASSIGN_OR_RETURN(bound, BindBpf(artifact, *node));
   }
-  output.files.push_back({kBpf, output.profile_name + ".bpf.json", BpfArtifactToJson(bound)});
-  output.files.push_back({kBpfBinary, output.profile_name + ".bpf.pb", Serialized(bound)});
+  output.files.push_back(
+      {kBpf, output.profile_name + ".bpf.json", BpfArtifactToJson(bound), bound.digest()});
+  output.files.push_back(
+      {kBpfBinary, output.profile_name + ".bpf.pb", Serialized(bound), bound.digest()});
   for (const int kind : artifact.holes()) {
     const bool open =
         std::find(bound.holes().begin(), bound.holes().end(), kind) != bound.holes().end();
@@ -107,7 +109,7 @@ Value Files(JsonBuilder& json, const CompileResult& result, const ProfileOutput&
     json.Add(entry, "file", file.name);
     json.Add(entry, "sha256", Sha256(file.content));
     if (file.artifact == kBpf) {
-      json.Add(entry, "digest", result.bpf->digest());
+      json.Add(entry, "digest", file.digest);
       json.Add(entry, "abi", static_cast<int>(result.bpf->abi()));
     }
     if (contents) json.Add(entry, "content", Content(json, file));
@@ -175,7 +177,7 @@ absl::StatusOr<ProfileOutput> MakeProfileOutput(const CompileResult& result,
   if (result.bpf.has_value()) VARMOR_RETURN_IF_ERROR(AddBpf(*result.bpf, node, output));
   if (result.seccomp.has_value()) {
     output.files.push_back(
-        {kSeccomp, output.profile_name + ".seccomp.json", result.seccomp->json()});
+        {kSeccomp, output.profile_name + ".seccomp.json", result.seccomp->json(), ""});
   }
   return output;
 }

@@ -18,6 +18,8 @@ struct OutputFile {
   // "varmor-shop-web.apparmor".
   std::string name;
   std::string content;
+  // BPF: the artifact's own digest, which loaders compare.
+  std::string digest;
 };
 
 struct OutputHole {
