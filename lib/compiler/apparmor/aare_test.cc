@@ -242,9 +242,9 @@ TEST(AareTest, OverlapAndCoverAgreeWithEnumeration) {
       gap_found |= a->Matches(path) && !b->Matches(path) && !c->Matches(path);
     }
     // Longer paths may show more.
-    if (overlap_found) EXPECT_TRUE(*AareOverlap(*a, *b));
+    EXPECT_TRUE(!overlap_found || *AareOverlap(*a, *b));
     const auto covered = AareCovers({&*b, &*c}, *a);
-    if (gap_found) EXPECT_EQ(covered, false);
+    EXPECT_TRUE(!gap_found || covered == false);
     overlaps += overlap_found;
     covers += covered == true;
   }
@@ -258,8 +258,7 @@ TEST(AareTest, GivesUpOnHostilePatternsInsteadOfRunningOut) {
   EXPECT_FALSE(AareNfa::Build(pattern).has_value());
   EXPECT_FALSE(AareNfa::Build(std::string(10000, 'a')).has_value());
   const auto star = AareNfa::Build("/**a??????????????");
-  const auto other = AareNfa::Build("/**b???????????????");
-  EXPECT_FALSE(AareCovers({&*star}, *other, 100).has_value());
+  EXPECT_FALSE(AareCovers({&*star}, *star, 100).has_value());
 }
 
 }  // namespace

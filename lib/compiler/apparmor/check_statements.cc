@@ -67,10 +67,13 @@ std::optional<FileRule> MakeFileRule(const AppArmorPlacedStatement& placed) {
   }
   const auto values = ExpandAareVariables(path);
   if (!values.has_value()) return std::nullopt;
+  // A variable with several values becomes one pattern, which is exact if all of it is.
+  const bool exact = std::all_of(values->begin(), values->end(),
+                                 [](const std::string& value) { return IsExactAare(value); });
   for (const std::string& value : *values) {
     std::optional<AareNfa> nfa = AareNfa::Build(value);
     if (!nfa.has_value()) return std::nullopt;
-    rule.patterns.push_back({*std::move(nfa), IsExactAare(value), LiteralPrefix(value)});
+    rule.patterns.push_back({*std::move(nfa), exact, LiteralPrefix(value)});
   }
   return rule;
 }

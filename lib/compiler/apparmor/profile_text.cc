@@ -99,9 +99,9 @@ class ProfileTextParser {
           options_.tunables_global = true;
         }
       } else if (word == "abi") {
-        if (!ParseAbi()) SkipItem();
+        if (!ParseAbi()) lexer_.SkipLine();
       } else if (word == "alias") {
-        if (!ParseAlias()) SkipItem();
+        if (!ParseAlias()) lexer_.SkipLine();
       } else if (lexer_.Peek() == '@') {
         if (!ParseVariable()) lexer_.SkipLine();
       } else {
@@ -110,14 +110,13 @@ class ProfileTextParser {
     }
   }
 
-  void SkipItem() { lexer_.SkipLine(); }
-
-  bool EndOfItem(absl::string_view what) {
+  // Reading goes on without the comma.
+  void EndOfItem(absl::string_view what) {
+    const size_t end = lexer_.offset();
     lexer_.SkipBlanks();
-    if (lexer_.Consume(',')) return true;
-    return parser_.Error("apparmor-missing-comma", lexer_.offset(),
-                         absl::StrCat(Quoted(what), " does not end with a comma"),
-                         "end it with \",\"");
+    if (lexer_.Consume(',')) return;
+    parser_.Error("apparmor-missing-comma", end,
+                  absl::StrCat(Quoted(what), " does not end with a comma"), "end it with \",\"");
   }
 
   bool ParseAbi() {
@@ -139,7 +138,8 @@ class ProfileTextParser {
       parser_.StrictError("apparmor-include", begin, absl::StrCat("ABI file ", Quoted(path)),
                           "write abi <abi/3.0>,");
     }
-    return EndOfItem("abi");
+    EndOfItem("abi");
+    return true;
   }
 
   bool ParseAlias() {
@@ -151,7 +151,9 @@ class ProfileTextParser {
     lexer_.SkipBlanks();
     if (!lexer_.ConsumeArrow()) return parser_.Unexpected("\"->\"");
     lexer_.SkipBlanks();
-    return parser_.ReadPath(to) && EndOfItem("alias");
+    if (!parser_.ReadPath(to)) return false;
+    EndOfItem("alias");
+    return true;
   }
 
   // "@{NAME} = VALUE VALUE" or "+=". Ends with the line.
@@ -301,7 +303,9 @@ class ProfileTextParser {
     }
     lexer_.SkipBlanksOnLine();
     if (!ReadName(block, keyword)) return false;
-    return ReadAttachment(block, depth) && ReadConditions(block) && OpenBody(block);
+    if (!ReadAttachment(block) || !ReadConditions(block) || !OpenBody(block)) return false;
+    if (depth == 0 && !block.attachment.empty()) WarnAboutAttachment(block);
+    return true;
   }
 
   bool ReadName(AppArmorBlock& block, bool keyword) {
@@ -331,7 +335,7 @@ class ProfileTextParser {
     return parser_.CheckPattern(name);
   }
 
-  bool ReadAttachment(AppArmorBlock& block, int depth) {
+  bool ReadAttachment(AppArmorBlock& block) {
     lexer_.SkipSpace();
     if (absl::StrContains("/\"@", lexer_.Peek()) && !lexer_.AtEnd()) {
       RuleWord path;
@@ -341,14 +345,16 @@ class ProfileTextParser {
     } else if (block.name[0] == '/') {
       block.attachment = block.name;
     }
-    if (depth > 0 || block.attachment.empty()) return true;
+    return true;
+  }
+
+  void WarnAboutAttachment(const AppArmorBlock& block) {
     parser_.diagnostics().Warning(
         "apparmor-attachment", parser_.field(),
         absl::StrCat("profile ", Quoted(block.name),
                      " attaches to every process on the node that executes ",
                      Quoted(block.attachment)),
         "name the profile without a path", lexer_.Place(block.name_begin));
-    return true;
   }
 
   bool ReadConditions(AppArmorBlock& block) {
