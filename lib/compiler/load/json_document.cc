@@ -44,6 +44,12 @@ class JsonHandler {
     const size_t offset = SkipToValue();
     const TextPlace place = Here();
     SkipString();
+    if (!IsUtf8(absl::string_view(value, length))) {
+      // The parser lets a lone second half pass.
+      builder_->Spoil("syntax", place, "not valid JSON: half of a surrogate pair",
+                      "write both halves of the pair, or the character itself");
+      return false;
+    }
     builder_->AddScalar(offset, place, absl::string_view(value, length), false);
     return true;
   }

@@ -548,6 +548,11 @@ b: {<<: *a}
      R"(p.json:1:11: error: not valid JSON: the surrogate pair in string is invalid; nothing after this place was read [syntax]
   fix: write both halves of the surrogate pair, or the character itself
 )"},
+    // Found by the fuzzer.
+    {"JsonSecondHalfOfASurrogate", "p.json", false, R"({"kind": "\ude00"})",
+     R"(p.json:1:10: error: kind: not valid JSON: half of a surrogate pair; nothing after this place was read [syntax]
+  fix: write both halves of the pair, or the character itself
+)"},
     {"JsonAfterJson", "p.json", false,
      R"({"apiVersion": "v1", "kind": "Pod"}
 [1] {"kind": 2})",

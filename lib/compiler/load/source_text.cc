@@ -123,6 +123,15 @@ std::optional<TextFault> FindTextFault(absl::string_view text) {
   return std::nullopt;
 }
 
+bool IsUtf8(absl::string_view text) {
+  for (size_t i = 0; i < text.size();) {
+    const size_t length = SequenceLength(text.substr(i, 4));
+    if (length == 0) return false;
+    i += length;
+  }
+  return true;
+}
+
 TextPlace PlaceCursor::At(size_t offset) {
   offset = std::min(offset, text_.size());
   while (scanned_ < offset) {

@@ -24,6 +24,8 @@ absl::string_view StripByteOrderMark(absl::string_view text);
 // Looks for bytes that are not UTF-8 and for control characters other than tab and line ends.
 std::optional<TextFault> FindTextFault(absl::string_view text);
 
+bool IsUtf8(absl::string_view text);
+
 // Turns growing offsets into places, in linear time over all calls.
 class PlaceCursor {
  public:
