@@ -10,7 +10,8 @@ namespace varmor {
 
 // Fills "disk_devices" when the artifact has that hole, and computes the digest anew; returns other
 // artifacts as they are. Addresses of a cluster are no node's business: that hole stays.
-// RESOURCE_EXHAUSTED when the node has more disks than the map has room for.
+// RESOURCE_EXHAUSTED when the node has more disks than the map has room for, INVALID_ARGUMENT when
+// there is no such map.
 absl::StatusOr<BpfArtifact> BindBpf(const BpfArtifact& artifact, const NodeFacts& facts);
 
 }  // namespace varmor

@@ -1,5 +1,6 @@
 #include "lib/compiler/lower/lower_bpf.h"
 
+#include <algorithm>
 #include <string>
 #include <unordered_set>
 #include <utility>
@@ -57,7 +58,7 @@ std::string KeyOf(const BpfDiskDevice& rule) {
 // Numbers rules and drops repetitions.
 class Numberer {
  public:
-  explicit Numberer(BpfProfile& profile) : profile_(profile) {}
+  Numberer(BpfProfile& profile, size_t limit) : profile_(profile), limit_(limit) {}
 
   template <typename Rule>
   Numbered<Rule> Number(const std::vector<Rule>& rules) {
@@ -65,7 +66,7 @@ class Numberer {
     for (const Rule& rule : rules) {
       const std::string action = ActionName(rule.action);
       if (!seen_.insert(absl::StrCat(action, "\n", KeyOf(rule))).second) continue;
-      if (profile_.rules.size() >= VARMOR_RULES_MAX) {
+      if (profile_.rules.size() >= limit_) {
         overflow_ = true;
         continue;
       }
@@ -83,6 +84,7 @@ class Numberer {
 
  private:
   BpfProfile& profile_;
+  const size_t limit_;
   std::unordered_set<std::string> seen_;
   bool overflow_ = false;
 };
@@ -154,7 +156,7 @@ absl::StatusOr<BpfProfile> LowerBpf(const BpfRules& rules, absl::string_view pro
   header.flags = rules.complain ? VARMOR_PROFILE_COMPLAIN : 0;
   header.default_deny = rules.default_deny ? VARMOR_CLASS_ALL : 0;
 
-  Numberer numberer(profile);
+  Numberer numberer(profile, std::min<size_t>(limits.rules, VARMOR_RULES_MAX));
   const auto files = numberer.Number(rules.files);
   const auto sockets = numberer.Number(rules.sockets);
   const auto egress = numberer.Number(rules.egress);
@@ -165,7 +167,7 @@ absl::StatusOr<BpfProfile> LowerBpf(const BpfRules& rules, absl::string_view pro
   const auto disks = numberer.Number(rules.disk_devices);
   if (numberer.overflow()) {
     diagnostics.Error("too-many-rules", "spec.policy",
-                      absl::StrCat("the policy has more than ", VARMOR_RULES_MAX,
+                      absl::StrCat("the policy has more than ", limits.rules,
                                    " different rules for the BPF enforcer"),
                       "join rules with wider patterns or networks");
     return profile;
@@ -174,7 +176,7 @@ absl::StatusOr<BpfProfile> LowerBpf(const BpfRules& rules, absl::string_view pro
 
   VARMOR_RETURN_IF_ERROR(LowerBpfPaths(files, mounts, limits, profile, diagnostics));
   LowerSockets(sockets, profile);
-  LowerEgress(egress, profile, diagnostics);
+  LowerEgress(egress, limits, profile, diagnostics);
   LowerPtrace(ptrace, header);
   LowerCapabilities(capabilities, header);
   LowerOperations(operations, header);

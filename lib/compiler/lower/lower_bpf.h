@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "lib/compiler/artifact/bpf_map_abi.h"
 #include "lib/compiler/automaton/path_tables.h"
 #include "lib/compiler/diagnostic/diagnostic.h"
 #include "lib/compiler/ir/bpf_profile.h"
@@ -14,10 +15,15 @@
 namespace varmor {
 
 struct BpfLimits {
+  size_t rules = VARMOR_RULES_MAX;
   PathTableLimits tables;
   // Bytes of all path tables of a profile: above the first a warning, above the second an error.
   size_t soft_table_bytes = size_t{4} << 20;
-  size_t hard_table_bytes = size_t{64} << 20;
+  size_t hard_table_bytes = size_t{VARMOR_PAGES_MAX} * sizeof(varmor_path_page);
+  size_t networks = VARMOR_ADDRESSES_MAX;
+  size_t port_entries = VARMOR_PORTS_MAX;
+  // Rules of all sets of addresses together; they take memory in the compiler only.
+  size_t set_members = size_t{1} << 24;
 };
 
 // Rules that say the same are numbered once, in the order given; all of them join: a profile's

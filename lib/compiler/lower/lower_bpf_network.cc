@@ -54,9 +54,6 @@ bool IsEmpty(const varmor_verdict& verdict) {
   return verdict.deny == 0 && verdict.audit == 0 && verdict.allow == 0;
 }
 
-// Rules of all sets of addresses together, and bytes of memory in the compiler: 4 each.
-constexpr size_t kMostSetMembers = size_t{1} << 24;
-
 varmor_verdict VerdictOf(const PortSegment& segment) {
   varmor_verdict verdict = EmptyVerdict();
   const auto set = [](uint32_t rule, uint8_t& value, uint16_t& number) {
@@ -105,12 +102,13 @@ class PortSets {
   std::map<std::vector<uint32_t>, uint32_t> numbers_;
 };
 
-void ReportEgress(const Numbered<BpfEgress>& rules, Diagnostics& diagnostics) {
+void ReportEgress(const Numbered<BpfEgress>& rules, const BpfLimits& limits,
+                  Diagnostics& diagnostics) {
   diagnostics.Error(
       "egress-tables", rules.back().second->origin.field,
       absl::StrCat("the addresses and ports of ", rules.size(),
                    " egress rules overlap in more ways than the tables have room for (",
-                   VARMOR_ADDRESSES_MAX, " networks, ", VARMOR_PORTS_MAX, " port entries)"),
+                   limits.networks, " networks, ", limits.port_entries, " port entries)"),
       "join rules with the same ports, or drop networks that lie inside others");
 }
 
@@ -134,7 +132,8 @@ void LowerSockets(const Numbered<BpfSocket>& rules, BpfProfile& profile) {
   profile.socket_verdicts = verdicts.Take();
 }
 
-void LowerEgress(const Numbered<BpfEgress>& rules, BpfProfile& profile, Diagnostics& diagnostics) {
+void LowerEgress(const Numbered<BpfEgress>& rules, const BpfLimits& limits, BpfProfile& profile,
+                 Diagnostics& diagnostics) {
   PortSets sets(rules, profile);
   std::vector<AddressRule> addresses;
   std::vector<uint32_t> pod_self;
@@ -142,16 +141,16 @@ void LowerEgress(const Numbered<BpfEgress>& rules, BpfProfile& profile, Diagnost
     if (rule->pod_self) pod_self.push_back(number);
     for (const BpfPrefix& prefix : rule->prefixes) addresses.push_back({prefix, number});
   }
-  const auto closed = CloseAddresses(std::move(addresses), kMostSetMembers);
-  if (!closed.has_value() || closed->size() > VARMOR_ADDRESSES_MAX) {
-    ReportEgress(rules, diagnostics);
+  const auto closed = CloseAddresses(std::move(addresses), limits.set_members);
+  if (!closed.has_value() || closed->size() > limits.networks) {
+    ReportEgress(rules, limits, diagnostics);
     return;
   }
   if (!pod_self.empty()) profile.header.pod_self_set = sets.Number(pod_self);
   for (const AddressSet& entry : *closed) {
     profile.addresses.emplace_back(entry.prefix, sets.Number(entry.rules));
-    if (profile.ports.size() > VARMOR_PORTS_MAX) {
-      ReportEgress(rules, diagnostics);
+    if (profile.ports.size() > limits.port_entries) {
+      ReportEgress(rules, limits, diagnostics);
       return;
     }
   }

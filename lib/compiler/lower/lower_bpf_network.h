@@ -14,7 +14,8 @@ void LowerSockets(const Numbered<BpfSocket>& rules, BpfProfile& profile);
 
 // Fills `addresses`, `ports` and the header's set for the pod's own addresses. Reports an error
 // when they have no room.
-void LowerEgress(const Numbered<BpfEgress>& rules, BpfProfile& profile, Diagnostics& diagnostics);
+void LowerEgress(const Numbered<BpfEgress>& rules, const BpfLimits& limits, BpfProfile& profile,
+                 Diagnostics& diagnostics);
 
 }  // namespace varmor
 

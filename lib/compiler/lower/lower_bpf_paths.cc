@@ -6,7 +6,9 @@
 #include <string>
 #include <tuple>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "lib/compiler/automaton/paginate.h"
 #include "lib/compiler/lower/bpf_decisions.h"
@@ -20,6 +22,7 @@ struct PathEntry {
   uint32_t access = 0;
   Action action;
   uint16_t rule = 0;
+  const std::string* field = nullptr;
 };
 
 // Patterns with equal keys have equal effects: the automaton needs to know one of them only.
@@ -34,12 +37,30 @@ class DecisionNumbers {
   std::map<std::tuple<uint32_t, bool, bool, bool>, uint32_t> numbers_;
 };
 
-void ReportTables(const absl::Status& status, absl::string_view kind, const std::string& field,
-                  Diagnostics& diagnostics) {
+// A pattern and where it stands.
+struct PlacedPattern {
+  const PathPattern* pattern;
+  const std::string* field;
+};
+
+// Reports that patterns have no room, at the field of the first one that the message names, and
+// says where the others are.
+void ReportTables(const absl::Status& status, absl::string_view kind,
+                  const std::vector<PlacedPattern>& patterns, Diagnostics& diagnostics) {
   const std::pair<std::string, std::string> parts =
       absl::StrSplit(status.message(), absl::MaxSplits("; ", 1));
-  diagnostics.Error("path-tables", field, absl::StrCat(kind, " patterns: ", parts.first),
-                    parts.second);
+  std::vector<std::string> fields;
+  for (const PlacedPattern& placed : patterns) {
+    if (!absl::StrContains(status.message(), Quoted(placed.pattern->text()))) continue;
+    if (std::find(fields.begin(), fields.end(), *placed.field) != fields.end()) continue;
+    fields.push_back(*placed.field);
+  }
+  std::string problem = absl::StrCat(kind, " patterns: ", parts.first);
+  if (fields.size() > 1) {
+    absl::StrAppend(&problem,
+                    " (the others: ", absl::StrJoin(fields.begin() + 1, fields.end(), ", "), ")");
+  }
+  diagnostics.Error("path-tables", fields.empty() ? "" : fields[0], problem, parts.second);
 }
 
 // Adds tables to the profile's pages; `headers` has room for VARMOR_PATH_TABLES_MAX.
@@ -74,13 +95,13 @@ std::vector<PathEntry> FileEntries(const Numbered<BpfFile>& files) {
   for (const auto& [number, rule] : files) {
     const uint32_t access = rule->access & ~uint32_t{kAccessExec};
     if (access == 0) continue;
-    entries.push_back({rule->pattern, access, rule->action, number});
+    entries.push_back({rule->pattern, access, rule->action, number, &rule->origin.field});
     if (rule->action.allow) continue;
     for (const std::string& ancestor : rule->pattern.LiteralAncestors()) {
       const auto key = std::make_tuple(ancestor, rule->action.deny, rule->action.audit);
       if (!ancestors.emplace(key, true).second) continue;
-      entries.push_back(
-          {PathPattern::Exact(ancestor), VARMOR_ACCESS_ANCESTOR, rule->action, number});
+      entries.push_back({PathPattern::Exact(ancestor), VARMOR_ACCESS_ANCESTOR, rule->action, number,
+                         &rule->origin.field});
     }
   }
   return entries;
@@ -90,7 +111,8 @@ std::vector<PathEntry> ExecEntries(const Numbered<BpfFile>& files) {
   std::vector<PathEntry> entries;
   for (const auto& [number, rule] : files) {
     if ((rule->access & kAccessExec) == 0) continue;
-    entries.push_back({rule->pattern, VARMOR_ACCESS_EXEC, rule->action, number});
+    entries.push_back(
+        {rule->pattern, VARMOR_ACCESS_EXEC, rule->action, number, &rule->origin.field});
   }
   return entries;
 }
@@ -100,15 +122,14 @@ std::vector<PatternInput> Inputs(const std::vector<PathEntry>& entries) {
   DecisionNumbers decisions;
   for (size_t i = 0; i < entries.size(); ++i) {
     const PathEntry& entry = entries[i];
-    inputs.push_back({entry.pattern, static_cast<uint32_t>(i),
-                      decisions.Of(entry.access, entry.action)});
+    inputs.push_back(
+        {entry.pattern, static_cast<uint32_t>(i), decisions.Of(entry.access, entry.action)});
   }
   return inputs;
 }
 
 absl::Status LowerPathEntries(const std::vector<PathEntry>& entries, absl::string_view kind,
-                              const BpfLimits& limits, const std::string& field,
-                              varmor_path_table* headers, uint32_t& count,
+                              const BpfLimits& limits, varmor_path_table* headers, uint32_t& count,
                               RecordTable<varmor_decision>& accepts, BpfProfile& profile,
                               Diagnostics& diagnostics) {
   const auto label = [&](const std::vector<uint32_t>& values) {
@@ -118,10 +139,11 @@ absl::Status LowerPathEntries(const std::vector<PathEntry>& entries, absl::strin
     }
     return accepts.Intern(decision);
   };
-  const absl::StatusOr<PathTables> tables =
-      BuildPathTables(Inputs(entries), limits.tables, label);
+  const absl::StatusOr<PathTables> tables = BuildPathTables(Inputs(entries), limits.tables, label);
   if (absl::IsResourceExhausted(tables.status())) {
-    ReportTables(tables.status(), kind, field, diagnostics);
+    std::vector<PlacedPattern> patterns;
+    for (const PathEntry& entry : entries) patterns.push_back({&entry.pattern, entry.field});
+    ReportTables(tables.status(), kind, patterns, diagnostics);
     return absl::OkStatus();
   }
   if (!tables.ok()) return tables.status();
@@ -162,17 +184,20 @@ absl::Status LowerMounts(const Numbered<BpfMount>& mounts, const BpfLimits& limi
     return static_cast<uint32_t>(profile.mount_accepts.size() - 1);
   };
   const absl::StatusOr<PathTables> tables = BuildPathTables(inputs, limits.tables, label);
-  const std::string& field = mounts.front().second->origin.field;
   if (absl::IsResourceExhausted(tables.status())) {
-    ReportTables(tables.status(), "mount source", field, diagnostics);
+    std::vector<PlacedPattern> patterns;
+    for (const auto& [number, rule] : mounts) {
+      patterns.push_back({&rule->source, &rule->origin.field});
+    }
+    ReportTables(tables.status(), "mount source", patterns, diagnostics);
     return absl::OkStatus();
   }
   if (!tables.ok()) return tables.status();
   if (too_many) {
-    diagnostics.Error("too-many-mount-rules", field,
-                      absl::StrCat("more than ", VARMOR_MOUNT_RANGE_MAX,
-                                   " mount rules match the same source"),
-                      "join rules of one source and type by listing their flags together");
+    diagnostics.Error(
+        "too-many-mount-rules", mounts.back().second->origin.field,
+        absl::StrCat("more than ", VARMOR_MOUNT_RANGE_MAX, " mount rules match the same source"),
+        "join rules of one source and type by listing their flags together");
     return absl::OkStatus();
   }
   AddTables(*tables, "mount", profile.header.mount, profile.header.mount_tables, profile);
@@ -186,10 +211,10 @@ void CheckTableBytes(const BpfLimits& limits, const std::string& field, BpfProfi
   const std::string problem = absl::StrCat("the path tables take ", (bytes + (1 << 20) - 1) >> 20,
                                            " MiB of kernel memory per node");
   if (bytes > limits.hard_table_bytes) {
-    diagnostics.Error("path-tables-memory", field,
-                      absl::StrCat(problem, "; at most ", limits.hard_table_bytes >> 20,
-                                   " MiB are possible"),
-                      "use patterns such as \"/dir/**\" in place of many single paths");
+    diagnostics.Error(
+        "path-tables-memory", field,
+        absl::StrCat(problem, "; at most ", limits.hard_table_bytes >> 20, " MiB are possible"),
+        "use patterns such as \"/dir/**\" in place of many single paths");
   } else {
     diagnostics.Warning("path-tables-memory", field, problem,
                         "use patterns such as \"/dir/**\" in place of many single paths");
@@ -199,15 +224,13 @@ void CheckTableBytes(const BpfLimits& limits, const std::string& field, BpfProfi
 }  // namespace
 
 absl::Status LowerBpfPaths(const Numbered<BpfFile>& files, const Numbered<BpfMount>& mounts,
-                           const BpfLimits& limits, BpfProfile& profile,
-                           Diagnostics& diagnostics) {
+                           const BpfLimits& limits, BpfProfile& profile, Diagnostics& diagnostics) {
   const std::string field = files.empty() ? "" : files.back().second->origin.field;
   RecordTable<varmor_decision> accepts;
   varmor_profile& header = profile.header;
-  absl::Status status =
-      LowerPathEntries(FileEntries(files), "file", limits, field, header.file, header.file_tables,
-                       accepts, profile, diagnostics);
-  status.Update(LowerPathEntries(ExecEntries(files), "exec", limits, field, header.exec,
+  absl::Status status = LowerPathEntries(FileEntries(files), "file", limits, header.file,
+                                         header.file_tables, accepts, profile, diagnostics);
+  status.Update(LowerPathEntries(ExecEntries(files), "exec", limits, header.exec,
                                  header.exec_tables, accepts, profile, diagnostics));
   status.Update(LowerMounts(mounts, limits, profile, diagnostics));
   profile.accepts = accepts.Take();

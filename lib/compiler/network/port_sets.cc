@@ -1,7 +1,6 @@
 #include "lib/compiler/network/port_sets.h"
 
-#include <iterator>
-#include <map>
+#include <algorithm>
 #include <set>
 
 namespace varmor {
@@ -9,10 +8,11 @@ namespace {
 
 constexpr uint32_t kPorts = 65536;
 
-// Rules that begin and end at one port; indexes into the list of rules.
+// A rule begins or ends to cover ports.
 struct Change {
-  std::vector<size_t> begin;
-  std::vector<size_t> end;
+  uint32_t port = 0;
+  uint32_t index = 0;  // in the list of rules
+  bool begin = false;
 };
 
 // The rules that cover the current port, by what they do.
@@ -57,31 +57,42 @@ void Append(const PortSegment& segment, std::vector<PortSegment>& segments) {
   }
 }
 
-std::map<uint32_t, Change> ChangesOf(absl::Span<const PortRule> rules) {
-  std::map<uint32_t, Change> changes;
+// By port.
+std::vector<Change> ChangesOf(absl::Span<const PortRule> rules) {
+  std::vector<Change> changes;
   const auto add = [&](uint32_t first, uint32_t last, size_t index) {
-    changes[first].begin.push_back(index);
-    changes[last + 1].end.push_back(index);
+    changes.push_back({first, static_cast<uint32_t>(index), true});
+    changes.push_back({last + 1, static_cast<uint32_t>(index), false});
   };
   for (size_t i = 0; i < rules.size(); ++i) {
     if (rules[i].ports.empty()) add(0, kPorts - 1, i);
     for (const PortRange& range : rules[i].ports) add(range.first, range.last, i);
   }
+  std::sort(changes.begin(), changes.end(),
+            [](const Change& a, const Change& b) { return a.port < b.port; });
   return changes;
 }
 
 }  // namespace
 
 std::vector<PortSegment> SplitPorts(absl::Span<const PortRule> rules) {
-  const std::map<uint32_t, Change> changes = ChangesOf(rules);
+  const std::vector<Change> changes = ChangesOf(rules);
   std::vector<PortSegment> segments;
   Active active;
-  for (auto it = changes.begin(); it != changes.end(); ++it) {
-    for (const size_t index : it->second.end) active.Remove(rules[index]);
-    for (const size_t index : it->second.begin) active.Add(rules[index]);
-    const auto next = std::next(it);
-    if (active.empty() || next == changes.end()) continue;
-    Append(active.Segment(it->first, next->first - 1), segments);
+  for (size_t i = 0; i < changes.size();) {
+    const uint32_t port = changes[i].port;
+    size_t end = i;
+    while (end < changes.size() && changes[end].port == port) ++end;
+    // What begins first: a rule's own ranges may overlap, and so be there twice.
+    for (size_t j = i; j < end; ++j) {
+      if (changes[j].begin) active.Add(rules[changes[j].index]);
+    }
+    for (size_t j = i; j < end; ++j) {
+      if (!changes[j].begin) active.Remove(rules[changes[j].index]);
+    }
+    i = end;
+    if (active.empty() || i == changes.size()) continue;
+    Append(active.Segment(port, changes[i].port - 1), segments);
   }
   return segments;
 }
