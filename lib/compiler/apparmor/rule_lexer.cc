@@ -15,7 +15,7 @@ bool IsControl(char c) {
 }
 
 bool IsWordByte(char c, WordEnd end) {
-  if (c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\0') return false;
+  if (c == ' ' || IsControl(c)) return false;
   if (c == '"' || c == '!' || c == ',') return false;
   return end == WordEnd::kRule || (c != '(' && c != ')');
 }
@@ -132,12 +132,12 @@ bool RuleLexer::ReadQuoted(RuleWord& word, LexProblem& problem) {
                  "write a backslash as \\134"};
       return false;
     }
-    if (c == '\\' && Peek(1) == '"') ++offset_;
     if (c == '\\' && Peek(1) == '\\') {
       word.text.append("\\134");
       ++offset_;
       continue;
     }
+    if (c == '\\' && Peek(1) == '"') ++offset_;
     word.text.push_back(Peek());
   }
   problem = {begin, "a quote is not closed on its line", "end the text with \""};
