@@ -28,7 +28,7 @@ bool IsFamilyProtocol(absl::string_view family, absl::string_view protocol) {
   return family == "inet6" && (protocol == "tcp" || protocol == "udp");
 }
 
-// Longest first, as far as one is the beginning of another.
+// A unit of time, in microseconds.
 struct Unit {
   const char* word;
   uint64_t factor;
