@@ -110,6 +110,9 @@ absl::StatusOr<uint64_t> WordBits(absl::Span<const BpfWord> words, const std::st
 // The number whose bit a word stands for.
 absl::StatusOr<uint32_t> WordNumber(absl::Span<const BpfWord> words, const std::string& word) {
   VARMOR_ASSIGN_OR_RETURN(const uint64_t bits, WordBits(words, word));
+  if (bits == ~uint64_t{0}) {
+    return absl::InvalidArgumentError(absl::StrCat("an event cannot be of ", word));
+  }
   return static_cast<uint32_t>(__builtin_ctzll(bits));
 }
 
@@ -122,7 +125,8 @@ uint32_t AccessOf(FileEvent::Access access) {
     case FileEvent::CONNECT:
       return VARMOR_ACCESS_READ | VARMOR_ACCESS_WRITE;
     default:
-      // Creating, removing, linking, renaming and changing the mode all change the file.
+      // Creating, removing and changing the mode all change the file; a link or a renaming changes
+      // its new name, which is the event's path.
       return VARMOR_ACCESS_WRITE;
   }
 }
@@ -372,7 +376,8 @@ absl::StatusOr<BpfVerdict> BpfSimulator::Decide(const Event& event) const {
       VARMOR_ASSIGN_OR_RETURN(const uint32_t type,
                               WordNumber(kSocketTypeWords, event.socket().type()));
       uint32_t protocol = 0;
-      if (event.socket().protocol() == "icmpv6") {
+      const bool inet6 = event.socket().domain() == "inet6";
+      if (event.socket().protocol() == "icmpv6" || (inet6 && event.socket().protocol() == "icmp")) {
         protocol = 58;
       } else if (!event.socket().protocol().empty()) {
         VARMOR_ASSIGN_OR_RETURN(protocol,
