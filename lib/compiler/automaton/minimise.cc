@@ -75,40 +75,105 @@ class Partition {
   std::vector<uint32_t> touched_;
 };
 
-std::vector<uint32_t> EdgeSources(const SparseDfa& dfa) {
-  std::vector<uint32_t> sources(dfa.edges.size());
-  for (uint32_t state = 0; state < dfa.states(); ++state) {
-    std::fill(sources.begin() + dfa.first[state], sources.begin() + dfa.first[state + 1], state);
-  }
-  return sources;
-}
+struct Edge {
+  uint32_t source, target;
+};
 
 // Edge numbers ordered by target; those into state s are [first[s], first[s + 1]).
 struct Incoming {
-  explicit Incoming(const SparseDfa& dfa) : first(dfa.states() + 2, 0), edges(dfa.edges.size()) {
-    for (const SparseDfa::Edge& edge : dfa.edges) ++first[edge.target + 2];
+  Incoming(const std::vector<Edge>& all, size_t states) : first(states + 2, 0), edges(all.size()) {
+    for (const Edge& edge : all) ++first[edge.target + 2];
     std::partial_sum(first.begin(), first.end(), first.begin());
-    for (uint32_t i = 0; i < edges.size(); ++i) edges[first[dfa.edges[i].target + 1]++] = i;
+    for (uint32_t i = 0; i < edges.size(); ++i) edges[first[all[i].target + 1]++] = i;
   }
 
   std::vector<uint32_t> first;
   std::vector<uint32_t> edges;
 };
 
-// Block of each state in the coarsest partition that respects labels and edges.
-Partition Refine(const SparseDfa& dfa, const std::vector<uint32_t>& label) {
-  const std::vector<uint32_t> sources = EdgeSources(dfa);
-  const Incoming incoming(dfa);
-  std::vector<uint32_t> classes(dfa.edges.size());
-  for (size_t i = 0; i < classes.size(); ++i) classes[i] = dfa.edges[i].byte_class;
+// States from which only finitely many strings are accepted, each after all that it leads to. Where
+// there is no wildcard that repeats, that is all of them.
+std::vector<uint32_t> FiniteStates(const SparseDfa& dfa) {
+  std::vector<Edge> edges;
+  edges.reserve(dfa.edges.size());
+  std::vector<uint32_t> open(dfa.states());  // edges whose target is not known to be finite
+  std::vector<uint32_t> finite;
+  for (uint32_t state = 0; state < dfa.states(); ++state) {
+    for (const SparseDfa::Edge& edge : dfa.EdgesOf(state)) edges.push_back({state, edge.target});
+    open[state] = dfa.first[state + 1] - dfa.first[state];
+    if (open[state] == 0) finite.push_back(state);
+  }
+  const Incoming incoming(edges, dfa.states());
+  for (size_t i = 0; i < finite.size(); ++i) {
+    for (uint32_t j = incoming.first[finite[i]]; j < incoming.first[finite[i] + 1]; ++j) {
+      const uint32_t source = edges[incoming.edges[j]].source;
+      if (--open[source] == 0) finite.push_back(source);
+    }
+  }
+  return finite;
+}
 
-  Partition states(label);
+// Merges finite states bottom up: equal ones have equal labels and edges to the same merged states.
+// Returns a label per state: of finite ones their merged state, of the others their old one, and
+// marks the finite ones in `is_finite`.
+std::vector<uint32_t> MergeFinite(const SparseDfa& dfa, const std::vector<uint32_t>& label,
+                                  std::vector<bool>& is_finite) {
+  const std::vector<uint32_t> finite = FiniteStates(dfa);
+  std::vector<uint32_t> merged = label;
+  is_finite.assign(dfa.states(), false);
+  size_t size = 16;
+  while (size < finite.size() * 2) size *= 2;
+  std::vector<uint32_t> slots(size, kNone);
+  const auto hash = [&](uint32_t state) {
+    uint64_t h = label[state] + 1;
+    for (const SparseDfa::Edge& edge : dfa.EdgesOf(state)) {
+      h = (h ^ edge.byte_class) * 0xff51afd7ed558ccd;
+      h = (h ^ merged[edge.target]) * 0xc4ceb9fe1a85ec53;
+      h ^= h >> 31;
+    }
+    return h;
+  };
+  const auto equal = [&](uint32_t a, uint32_t b) {
+    const auto of_a = dfa.EdgesOf(a), of_b = dfa.EdgesOf(b);
+    if (label[a] != label[b] || of_a.size() != of_b.size()) return false;
+    for (size_t i = 0; i < of_a.size(); ++i) {
+      if (of_a[i].byte_class != of_b[i].byte_class) return false;
+      if (merged[of_a[i].target] != merged[of_b[i].target]) return false;
+    }
+    return true;
+  };
+  const uint32_t base = *std::max_element(label.begin(), label.end()) + 1;
+  for (const uint32_t state : finite) {
+    size_t slot = hash(state) & (size - 1);
+    while (slots[slot] != kNone && !equal(slots[slot], state)) slot = (slot + 1) & (size - 1);
+    if (slots[slot] == kNone) slots[slot] = state;
+    merged[state] = base + slots[slot];
+    is_finite[state] = true;
+  }
+  return merged;
+}
+
+// The coarsest partition of the states that respects labels and edges.
+Partition Refine(const SparseDfa& dfa, const std::vector<uint32_t>& label) {
+  // Finite states are told apart by their new labels alone, so their edges are of no interest.
+  std::vector<bool> is_finite;
+  Partition states(MergeFinite(dfa, label, is_finite));
+  std::vector<Edge> all;
+  std::vector<uint32_t> classes;
+  for (uint32_t state = 0; state < dfa.states(); ++state) {
+    if (is_finite[state]) continue;
+    for (const SparseDfa::Edge& edge : dfa.EdgesOf(state)) {
+      all.push_back({state, edge.target});
+      classes.push_back(edge.byte_class);
+    }
+  }
+  const Incoming incoming(all, dfa.states());
   Partition edges(classes);
   // An edge block holds edges of one class into one state block, and splits the states they leave.
   uint32_t next_state_block = 1;
   for (uint32_t edge_block = 0; edge_block < edges.blocks(); ++edge_block) {
     for (uint32_t i = edges.Begin(edge_block); i < edges.End(edge_block); ++i) {
-      states.Mark(sources[edges.At(i)]);
+      states.Mark(all[edges.At(i)].source);
     }
     states.Split();
     for (; next_state_block < states.blocks(); ++next_state_block) {

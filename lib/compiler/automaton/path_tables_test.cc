@@ -7,11 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "lib/compiler/automaton/naive_match.h"
 
 namespace varmor {
 namespace {
