@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "lib/compiler/network/ipv6_only.h"
 #include "lib/compiler/network/parse_address.h"
 #include "lib/compiler/normalise/label_selector.h"
 
@@ -71,12 +72,12 @@ void AddEgress(const EgressRuleHead& head, std::vector<BpfPrefix> prefixes,
   out.egress.push_back(std::move(egress));
 }
 
-void ReportBadAddress(const absl::Status& status, const std::string& text,
-                      const std::string& field, Diagnostics& diagnostics) {
+void ReportBadAddress(const absl::Status& status, const std::string& text, const std::string& field,
+                      Diagnostics& diagnostics) {
   const std::pair<std::string, std::string> parts =
       absl::StrSplit(status.message(), absl::MaxSplits("; ", 1));
-  diagnostics.Error("bad-address", field,
-                    absl::StrCat("address ", Quoted(text), ": ", parts.first), parts.second);
+  diagnostics.Error("bad-address", field, absl::StrCat("address ", Quoted(text), ": ", parts.first),
+                    parts.second);
 }
 
 // The rule's addresses and whether the pod's own belong to them.
@@ -90,10 +91,10 @@ std::optional<Addresses> ReadAddresses(const std::string& ip, const std::string&
                                        Diagnostics& diagnostics) {
   Addresses addresses;
   if (!ip.empty() && !cidr.empty()) {
-    diagnostics.Error("destination-ambiguous", field,
-                      absl::StrCat("both ip ", Quoted(ip), " and ", cidr_key, " ", Quoted(cidr),
-                                   " are given"),
-                      "keep one of them, or write two rules");
+    diagnostics.Error(
+        "destination-ambiguous", field,
+        absl::StrCat("both ip ", Quoted(ip), " and ", cidr_key, " ", Quoted(cidr), " are given"),
+        "keep one of them, or write two rules");
     return std::nullopt;
   }
   if (ip.empty() && cidr.empty()) {
@@ -113,7 +114,7 @@ std::optional<Addresses> ReadAddresses(const std::string& ip, const std::string&
       ReportBadAddress(prefix.status(), cidr, absl::StrCat(field, ".", cidr_key), diagnostics);
       return std::nullopt;
     }
-    addresses.prefixes = {*prefix};
+    addresses.prefixes = Ipv6Only(*prefix);
   }
   return addresses;
 }
@@ -180,16 +181,16 @@ void CollectSlice(const EndpointSliceFact& slice, const std::string& field, Addr
 
 void ReportMissingFacts(const EgressRuleHead& head, BpfRules& out, Diagnostics& diagnostics) {
   out.cluster_addresses_missing = true;
-  diagnostics.StrictError("cluster-facts-missing", head.field,
-                          "the addresses of services and pods are not known here",
-                          "give the cluster's facts (--cluster-facts FILE), or compile leniently and "
-                          "have the addresses filled in later");
+  diagnostics.StrictError(
+      "cluster-facts-missing", head.field, "the addresses of services and pods are not known here",
+      "give the cluster's facts (--cluster-facts FILE), or compile leniently and "
+      "have the addresses filled in later");
 }
 
 }  // namespace
 
-void AppendDestination(const BpfDestination& destination, const EgressRuleHead& head,
-                       BpfRules& out, Diagnostics& diagnostics) {
+void AppendDestination(const BpfDestination& destination, const EgressRuleHead& head, BpfRules& out,
+                       Diagnostics& diagnostics) {
   if (destination.ip().empty() && destination.cidr().empty() && destination.ports().empty()) {
     diagnostics.Error("destination-empty", head.field, "none of ip, cidr and ports is given",
                       "add at least one of them");
@@ -264,8 +265,8 @@ void AppendService(const BpfServiceDestination& service, const EgressRuleHead& h
   }
   for (const EndpointSliceFact& slice : cluster->endpoint_slices()) {
     const auto owner = slice.labels().find(kServiceNameLabel);
-    const bool of_service = owner != slice.labels().end() &&
-                            found.count({slice.namespace_(), owner->second}) > 0;
+    const bool of_service =
+        owner != slice.labels().end() && found.count({slice.namespace_(), owner->second}) > 0;
     const bool selected = by_selector && in_namespace(slice.namespace_()) &&
                           SelectorMatches(service.service_selector(), slice.labels());
     if (of_service || selected) CollectSlice(slice, head.field, groups, diagnostics);
@@ -308,8 +309,9 @@ void AppendPods(const BpfPodDestination& pods, const EgressRuleHead& head,
   }
   if (host_network > 0) {
     diagnostics.Warning("cluster-address-skipped", head.field,
-                        absl::StrCat(host_network, " matching pods use their node's network and are "
-                                                   "left out: their addresses are the node's"),
+                        absl::StrCat(host_network,
+                                     " matching pods use their node's network and are "
+                                     "left out: their addresses are the node's"),
                         "write the node's address as a destination if it is meant");
   }
   if (prefixes.empty()) {

@@ -109,7 +109,8 @@ std::optional<Action> RuleReader::ReadAction(bool present, const Qualifiers& qua
     if (!all_known) return std::nullopt;  // the words are reported already
     diagnostics_.StrictError("rule-without-effect", place,
                              "without a qualifier the rule has no effect",
-                             "add \"deny\", \"audit\" or both");
+                             context_.knows_allow ? "add \"allow\", \"deny\" or \"audit\""
+                                                  : "add \"deny\", \"audit\" or both");
     return std::nullopt;
   }
   return action;

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "lib/compiler/network/ipv6_only.h"
 #include "lib/compiler/normalise/bpf_words.h"
 #include "lib/compiler/policy/capability.h"
 #include "proto/builtin_rule.pb.h"
@@ -42,6 +43,14 @@ std::string ShortList(const std::vector<T>& list, Formatter format) {
 std::string RangeText(const PortRange& range) {
   return range.first == range.last ? absl::StrCat(range.first)
                                    : absl::StrCat(range.first, "-", range.last);
+}
+
+std::string DestinationText(const BpfEgress& rule) {
+  if (rule.pod_self) return "pod-self";
+  if (rule.prefixes.size() == 1 && rule.prefixes[0].bits == 0) return "any";
+  // Written as one network, kept as many.
+  if (rule.prefixes == Ipv6Only(BpfPrefix{})) return "::/0";
+  return ShortList(rule.prefixes, PrefixText);
 }
 
 }  // namespace
@@ -93,11 +102,7 @@ std::string RuleText(const BpfSocket& rule) {
 }
 
 std::string RuleText(const BpfEgress& rule) {
-  std::string text = absl::StrCat(
-      "egress ", rule.pod_self ? "pod-self"
-                 : rule.prefixes.size() == 1 && rule.prefixes[0].bits == 0
-                     ? "any"
-                     : ShortList(rule.prefixes, PrefixText));
+  std::string text = absl::StrCat("egress ", DestinationText(rule));
   if (!rule.ports.empty()) absl::StrAppend(&text, " ports=", ShortList(rule.ports, RangeText));
   return text;
 }
@@ -109,7 +114,8 @@ std::string RuleText(const BpfPtrace& rule) {
 
 std::string RuleText(const BpfMount& rule) {
   const std::string any = MaskText(kMountFlagWords, rule.any);
-  const std::string none = rule.none == kEverything ? "" : MaskText(kMountFlagWords, rule.none, true);
+  const std::string none =
+      rule.none == kEverything ? "" : MaskText(kMountFlagWords, rule.none, true);
   return absl::StrCat("mount ", rule.source.text(), " fstype=", rule.fstype, " flags=", any,
                       any.empty() || none.empty() ? "" : ",", none);
 }
