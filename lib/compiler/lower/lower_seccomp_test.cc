@@ -302,6 +302,28 @@ TEST(LowerSeccompTest, W37_OverlappingConditionsOfDifferentActionsAreReportedOnc
             "  fix: keep one of them, or give them conditions that exclude each other\n");
 }
 
+TEST(LowerSeccompTest, ConditionsThatLibseccompGetsWrongAreReported) {
+  const SeccompArg not_five = {0, 5, 0, "SCMP_CMP_NE"};
+  const SeccompArg above = {1, 0x100000000, 0, "SCMP_CMP_GT"};
+  const SeccompArg below = {1, 40, 0, "SCMP_CMP_LT"};
+  EXPECT_EQ(
+      Lower(BlockList({Raw({"socket"}, {Equal(0, 2), below}), Raw({"socket"}, {Equal(0, 39)})}))
+          .diagnostics,
+      "error: raw[0]: 2 entries have conditions on \"socket\", one of them SCMP_CMP_LT; "
+      "libseccomp decides such combinations wrongly or hangs [unreliable-conditions]\n"
+      "  fix: use SCMP_CMP_EQ and SCMP_CMP_MASKED_EQ, or one entry for the syscall, or one "
+      "argument in each entry and values below 2^32\n");
+  EXPECT_NE(Lower(BlockList({Raw({"socket"}, {above}), Raw({"socket"}, {not_five})})).diagnostics,
+            "");
+  // One entry for each syscall, one argument in each entry.
+  EXPECT_EQ(
+      Lower(BlockList({Raw({"socket"}, {Equal(0, 2), above}), Raw({"bpf"}, {not_five, below})}))
+          .diagnostics,
+      "");
+  EXPECT_EQ(Lower(BlockList({Raw({"socket"}, {below}), Raw({"socket"}, {not_five})})).diagnostics,
+            "");
+}
+
 constexpr char kAllowList[] = R"({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [
   {"names": ["execve", "read", "write"], "action": "SCMP_ACT_ALLOW"}]})";
 

@@ -1,5 +1,6 @@
 #include "lib/compiler/lower/seccomp_entry_list.h"
 
+#include <limits>
 #include <map>
 #include <utility>
 
@@ -8,6 +9,19 @@
 #include "lib/compiler/seccomp/syscall_tables.h"
 
 namespace varmor {
+namespace {
+
+bool IsEquality(const SeccompArg& arg) {
+  return arg.op == "SCMP_CMP_EQ" || arg.op == "SCMP_CMP_MASKED_EQ";
+}
+
+// A comparison that libseccomp gets right beside other entries of one argument.
+bool IsSimple(const SeccompArg& arg) {
+  return IsEquality(arg) || arg.op == "SCMP_CMP_NE" ||
+         arg.value <= std::numeric_limits<uint32_t>::max();
+}
+
+}  // namespace
 
 SeccompEntryList::SeccompEntryList(const std::string& default_action,
                                    std::optional<uint32_t> default_errno_ret)
@@ -84,6 +98,35 @@ void SeccompEntryList::Contradiction(const std::string& name, const Unit& a, con
       "keep one of them, or give them conditions that exclude each other");
 }
 
+// `uses` are the entries for one syscall that are left.
+void SeccompEntryList::CheckReliable(const std::string& name, const std::vector<NameInUnit>& uses,
+                                     Diagnostics& diagnostics) {
+  if (uses.size() < 2) return;
+  bool equalities = true;
+  bool simple = true;
+  const SeccompEntry* culprit = nullptr;
+  std::string comparison;
+  for (const NameInUnit& use : uses) {
+    const SeccompEntry& entry = units_[use.unit].entry;
+    for (const SeccompArg& arg : entry.args) {
+      simple &= IsSimple(arg) && entry.args.size() == 1;
+      if (IsEquality(arg)) continue;
+      equalities = false;
+      culprit = &entry;
+      comparison = arg.op;
+    }
+  }
+  if (equalities || simple) return;
+  if (!reported_.insert({name, culprit->origin.field, comparison}).second) return;
+  diagnostics.StrictError(
+      "unreliable-conditions", culprit->origin.field,
+      absl::StrCat(uses.size(), " entries have conditions on ", Quoted(name), ", one of them ",
+                   comparison, "; libseccomp decides such combinations wrongly or hangs"),
+      "use SCMP_CMP_EQ and SCMP_CMP_MASKED_EQ, or one entry for the syscall, or one argument in "
+      "each "
+      "entry and values below 2^32");
+}
+
 std::vector<SeccompEntry> SeccompEntryList::Finish(Diagnostics& diagnostics) {
   for (const SeccompEntry& entry : without_effect_) {
     diagnostics.StrictError(
@@ -113,6 +156,11 @@ std::vector<SeccompEntry> SeccompEntryList::Finish(Diagnostics& diagnostics) {
         if (!dropped(uses[a])) Combine(uses[a], uses[b], diagnostics);
       }
     }
+    std::vector<NameInUnit> left;
+    for (const NameInUnit& use : uses) {
+      if (!dropped(use)) left.push_back(use);
+    }
+    CheckReliable(name, left, diagnostics);
   }
   std::vector<SeccompEntry> entries;
   for (Unit& unit : units_) {

@@ -21,6 +21,11 @@ namespace varmor {
 // forgets every other one of that syscall; it refuses two entries with the same arguments and
 // different actions; between others it chooses by the arguments, not by the order. So entries with
 // different actions must not overlap, and this class reports those that do.
+//
+// libseccomp 2.5.4 also makes wrong filters, or never comes back, when a syscall has several
+// entries with conditions, unless all of them compare with EQ and MASKED_EQ only, or all of them
+// have one argument and what they compare by LT, LE, GE and GT is below 2^32. (Found by comparing
+// filters with rules; lower_seccomp_oracle_test.) Anything else is reported too.
 class SeccompEntryList {
  public:
   enum class Source { kBase, kRaw, kBuiltin };
@@ -51,6 +56,8 @@ class SeccompEntryList {
                std::vector<std::string> names, const ArgConjunction& args);
   void Combine(const NameInUnit& first, const NameInUnit& second, Diagnostics& diagnostics);
   void Contradiction(const std::string& name, const Unit& a, const Unit& b,
+                     Diagnostics& diagnostics);
+  void CheckReliable(const std::string& name, const std::vector<NameInUnit>& uses,
                      Diagnostics& diagnostics);
   void Drop(const NameInUnit& which) { units_[which.unit].dropped[which.name] = true; }
 
