@@ -548,7 +548,16 @@ b: {<<: *a}
      R"(p.json:1:11: error: not valid JSON: the surrogate pair in string is invalid; nothing after this place was read [syntax]
   fix: write both halves of the surrogate pair, or the character itself
 )"},
+    // Found by the fuzzer; the YAML parser never comes to an end here.
+    {"CommaAfterTheEnd", "p.yaml", false, "...\n, \"a\": b\n",
+     R"(p.yaml:2:1: error: not valid YAML: text after the end of the document; nothing from here on was read [syntax]
+  fix: check the indentation, or separate documents by a line "---"
+)"},
     // Found by the fuzzer.
+    {"EscapeCutShort", "p.yaml", false, R"("\u)",
+     R"(p.yaml:1:4: error: not valid YAML: an escape without its hexadecimal digits; nothing after this place was read [syntax]
+  fix: check the indentation and the quotes of this line and the one before
+)"},
     {"JsonSecondHalfOfASurrogate", "p.json", false, R"({"kind": "\ude00"})",
      R"(p.json:1:10: error: kind: not valid JSON: half of a surrogate pair; nothing after this place was read [syntax]
   fix: write both halves of the pair, or the character itself

@@ -64,8 +64,11 @@ class YamlHandler : public YAML::EventHandler {
     anchors_.clear();
     const size_t offset = OffsetOf(mark);
     builder_->Start(index_, offset);
-    // Left-over tokens look like a further document to the parser.
-    if (index_ == 0 || BeginsDocument(offset)) return;
+    // Left-over tokens look like a further document to the parser, and one that it never takes
+    // looks like endlessly many.
+    const bool moved = index_ == 0 || offset > document_offset_;
+    document_offset_ = offset;
+    if (index_ == 0 || (moved && BeginsDocument(offset))) return;
     builder_->Spoil(
         "syntax", PlaceOf(mark),
         "not valid YAML: text after the end of the document; nothing from here on was read",
@@ -183,6 +186,8 @@ class YamlHandler : public YAML::EventHandler {
   TreeBuilder* const builder_;
   ParsedDocuments* const out_;
   int index_ = -1;
+  // Where the current document begins.
+  size_t document_offset_ = 0;
   absl::flat_hash_map<YAML::anchor_t, const DocumentNode*> anchors_;
 };
 
@@ -220,6 +225,7 @@ const Reason kReasons[] = {
     {YAML::ErrorMsg::UNKNOWN_ANCHOR, "an alias that nothing defines"},
     {YAML::ErrorMsg::ALIAS_NOT_FOUND, "a \"*\" without the name of an alias"},
     {YAML::ErrorMsg::ANCHOR_NOT_FOUND, "a \"&\" without the name of an anchor"},
+    {YAML::ErrorMsg::INVALID_HEX, "an escape without its hexadecimal digits"},
     {YAML::ErrorMsg::EOF_IN_SCALAR, "text that never ends"},
     {YAML::ErrorMsg::DOC_IN_SCALAR, "a document marker inside text"},
 };
@@ -315,7 +321,9 @@ bool RunParser(absl::string_view text, YamlHandler* handler, SyntaxError* error)
     error->reason = "lists and objects are nested too deep to read on";
     error->fix = "a policy needs fewer than 16 levels";
   } catch (const YAML::Exception& e) {
-    error->place = e.mark.is_null() ? EndPlace(text) : PlaceOf(e.mark);
+    // An escape cut short by the end of the text is "found" behind it.
+    const bool inside = !e.mark.is_null() && OffsetOf(e.mark) <= text.size();
+    error->place = inside ? PlaceOf(e.mark) : EndPlace(text);
     error->reason = ReasonText(e.msg);
     error->fix = GuessFix(text, error->place);
   } catch (const std::exception& e) {
