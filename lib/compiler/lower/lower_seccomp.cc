@@ -81,6 +81,19 @@ SeccompEntry RecordEntry() {
   return entry;
 }
 
+void CheckListener(const SeccompRule& rule, const SeccompProfile& profile,
+                   Diagnostics& diagnostics) {
+  // In a block list the validator has spoken.
+  if (rule.action != "SCMP_ACT_NOTIFY" || profile.default_action == "SCMP_ACT_ALLOW" ||
+      !profile.listener_path.empty()) {
+    return;
+  }
+  diagnostics.Error("notify-without-listener", absl::StrCat(rule.origin.field, ".action"),
+                    "\"SCMP_ACT_NOTIFY\" needs a listener: runc does not start the container, crun "
+                    "refuses the call with ENOSYS",
+                    "give the profile a listenerPath, or use SCMP_ACT_ERRNO");
+}
+
 SeccompEntry EntryOf(const SeccompRule& rule) {
   return {rule.names, rule.action, rule.errno_ret, rule.args, rule.origin};
 }
@@ -118,7 +131,9 @@ absl::StatusOr<SeccompProfile> LowerSeccomp(const SeccompRules& rules,
     list.Add(SeccompEntryList::Source::kBase, std::move(entry));
   }
   for (const SeccompRule& rule : rules.rules) {
-    if (!rule.builtin) list.Add(SeccompEntryList::Source::kRaw, EntryOf(rule));
+    if (rule.builtin) continue;
+    CheckListener(rule, profile, diagnostics);
+    list.Add(SeccompEntryList::Source::kRaw, EntryOf(rule));
   }
   for (const SeccompRule& rule : rules.rules) {
     if (!rule.builtin) continue;

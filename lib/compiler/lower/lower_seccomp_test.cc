@@ -451,6 +451,19 @@ TEST(LowerSeccompTest, W37_ARawDenialTakesNoPermissionOfTheBaseBack) {
             "  fix: keep one of them, or give them conditions that exclude each other\n");
 }
 
+TEST(LowerSeccompTest, W37_ARawNotifyNeedsTheListenerOfTheBase) {
+  const SeccompRule notify = Raw({"mount"}, {}, "SCMP_ACT_NOTIFY");
+  EXPECT_EQ(Lower(Text(kAllowList, {notify})).diagnostics,
+            "error: raw[0].action: \"SCMP_ACT_NOTIFY\" needs a listener: runc does not start the "
+            "container, crun refuses the call with ENOSYS [notify-without-listener]\n"
+            "  fix: give the profile a listenerPath, or use SCMP_ACT_ERRNO\n");
+  EXPECT_EQ(Lower(Text(R"({"defaultAction":"SCMP_ACT_ERRNO","listenerPath":"/run/l","syscalls":[
+                       {"names":["execve"],"action":"SCMP_ACT_ALLOW"}]})",
+                       {notify}))
+                .diagnostics,
+            "");
+}
+
 TEST(LowerSeccompTest, CallersMistakesAreStatuses) {
   Diagnostics diagnostics;
   const auto message = [&diagnostics](const SeccompRules& rules,

@@ -129,7 +129,9 @@ class Checker {
     if (action == nullptr) {
       return UnknownWord(rule, "action", "action", rule.action, SeccompActionWords());
     }
-    if (rule.action == "SCMP_ACT_NOTIFY" && !context_.has_listener) {
+    // Raw rules beside a base may use its listener; lowering sees both.
+    const bool listener_unknown = places_ == nullptr && context_.default_action != "SCMP_ACT_ALLOW";
+    if (rule.action == "SCMP_ACT_NOTIFY" && !context_.has_listener && !listener_unknown) {
       Say(Level::kError, rule, "action", "notify-without-listener",
           "\"SCMP_ACT_NOTIFY\" needs a listener: runc does not start the container, crun refuses "
           "the "

@@ -18,7 +18,8 @@ struct SyscallContext {
   // What the profile does with calls that no entry names: "SCMP_ACT_ALLOW" in EnhanceProtect,
   // "SCMP_ACT_ERRNO" in DefenseInDepth ("SCMP_ACT_LOG" with allowViolations).
   std::string default_action = "SCMP_ACT_ALLOW";
-  // The profile has a listenerPath; without one SCMP_ACT_NOTIFY cannot work.
+  // The profile has a listenerPath; without one SCMP_ACT_NOTIFY cannot work. Not asked for raw
+  // rules under another default than SCMP_ACT_ALLOW: LowerSeccomp checks these.
   bool has_listener = false;
   // Where the profile will run; empty: anywhere, and no warning about foreign syscalls.
   std::vector<std::string> architectures;
