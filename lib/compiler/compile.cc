@@ -25,7 +25,8 @@
 namespace varmor {
 namespace {
 
-// What only a node or a cluster knows is missing from the artifacts: nobody may take them for whole.
+// What only a node or a cluster knows is missing from the artifacts: nobody may take them for
+// whole.
 void WarnOfHoles(CompileResult& result) {
   bool disks = false;
   if (result.app_armor.has_value()) {
@@ -35,9 +36,10 @@ void WarnOfHoles(CompileResult& result) {
     for (const int hole : result.bpf->holes()) disks |= hole == DISK_DEVICE_MAP;
   }
   if (!disks) return;
-  result.diagnostics.Warning("unbound-disk-devices", "",
-                             "rules about the node's disks do nothing until the node's facts are bound",
-                             "bind the artifacts on the node (--bind FACTS)");
+  result.diagnostics.Warning(
+      "unbound-disk-devices", "",
+      "rules about the node's disks do nothing until the node's facts are bound",
+      "bind the artifacts on the node (--bind FACTS)");
 }
 
 absl::Status LowerAndEmit(const RuleSet& rules, const CompileOptions& options,
@@ -82,11 +84,11 @@ bool Overlap(absl::string_view a, absl::string_view b) {
 void KeepIndependent(const Diagnostics& of_loading, Diagnostics& of_stages) {
   std::vector<Diagnostic> kept;
   for (Diagnostic& d : of_stages.mutable_list()) {
-    const bool follows = std::any_of(
-        of_loading.list().begin(), of_loading.list().end(), [&](const Diagnostic& loading) {
-          return loading.severity == Diagnostic::Severity::kError &&
-                 Overlap(loading.field, d.field);
-        });
+    const bool follows = std::any_of(of_loading.list().begin(), of_loading.list().end(),
+                                     [&](const Diagnostic& loading) {
+                                       return loading.severity == Diagnostic::Severity::kError &&
+                                              Overlap(loading.field, d.field);
+                                     });
     if (!follows) kept.push_back(std::move(d));
   }
   of_stages.mutable_list() = std::move(kept);
@@ -151,10 +153,10 @@ void CheckProfileNames(const std::vector<LoadedPolicy>& policies,
       for (const size_t other : indexes) {
         if (other == index) continue;
         const ObjectMeta& metadata = policies[other].object.metadata();
-        others.push_back(absl::StrCat(policies[other].file, " (",
-                                      policies[other].object.kind(), " ",
-                                      metadata.namespace_().empty() ? "" : metadata.namespace_() + "/",
-                                      metadata.name(), ")"));
+        others.push_back(
+            absl::StrCat(policies[other].file, " (", policies[other].object.kind(), " ",
+                         metadata.namespace_().empty() ? "" : metadata.namespace_() + "/",
+                         metadata.name(), ")"));
       }
       CompileResult& result = results[index];
       result.diagnostics.Error("profile-name-collision", "metadata.name",

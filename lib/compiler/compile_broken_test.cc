@@ -1,9 +1,10 @@
 // What must not compile, or not without a word: every testdata/broken/CASE.yaml, and beside it in
-// CASE.txt everything that is said about it, whole, first by a strict compile, then by a lenient one.
-// Cases are named after the error conditions (e01 ...), the known weaknesses of vArmor (w01 ...) and
-// the checks on creation (c-...) that they stand for.
+// CASE.txt everything that is said about it, whole, first by a strict compile, then by a lenient
+// one. Cases are named after the error conditions (e01 ...), the known weaknesses of vArmor (w01
+// ...) and the checks on creation (c-...) that they stand for.
 //
-// To rewrite them: UPDATE_GOLDENS=1 bazel run //lib/compiler:compile_broken_test (fails all the same).
+// To rewrite them: UPDATE_GOLDENS=1 bazel run //lib/compiler:compile_broken_test (fails all the
+// same).
 
 #include <algorithm>
 #include <cctype>
@@ -61,8 +62,8 @@ std::string Said(const std::string& name, bool lenient) {
       EXPECT_GT(d.place.line, 0) << FormatDiagnostic(d);
       said += FormatDiagnostic(d);
     }
-    const bool has_artifact = result->app_armor.has_value() || result->bpf.has_value() ||
-                              result->seccomp.has_value();
+    const bool has_artifact =
+        result->app_armor.has_value() || result->bpf.has_value() || result->seccomp.has_value();
     EXPECT_NE(has_artifact, result->diagnostics.HasErrors()) << "an artifact in spite of errors";
     absl::StrAppend(&said, has_artifact ? "compiled\n" : "refused\n");
   }
@@ -72,8 +73,8 @@ std::string Said(const std::string& name, bool lenient) {
 class CompileBrokenTest : public testing::TestWithParam<std::string> {};
 
 TEST_P(CompileBrokenTest, SaysEverything) {
-  const std::string actual = absl::StrCat("== strict\n", Said(GetParam(), false), "== lenient\n",
-                                          Said(GetParam(), true));
+  const std::string actual =
+      absl::StrCat("== strict\n", Said(GetParam(), false), "== lenient\n", Said(GetParam(), true));
   const fs::path wanted = Directory() / (GetParam() + ".txt");
   EXPECT_EQ(ReadFile(wanted), actual)
       << "to accept it: UPDATE_GOLDENS=1 bazel run //lib/compiler:compile_broken_test";

@@ -102,7 +102,8 @@ std::string CoverageText(const std::vector<Coverage>& coverage) {
 
 class GoldenCase {
  public:
-  explicit GoldenCase(const std::string& name) : dir_(fs::path(Root()) / "testdata/compile" / name) {
+  explicit GoldenCase(const std::string& name)
+      : dir_(fs::path(Root()) / "testdata/compile" / name) {
     ReadOptions();
   }
 
@@ -248,8 +249,8 @@ TEST_P(CompileGoldenTest, EmitsExactlyTheWantedFiles) {
 }
 
 TEST_P(CompileGoldenTest, HasNoStrayFile) {
-  const std::set<std::string> known = {"policy.yaml", "policies.yaml", "flags", "model.yaml",
-                                       "cluster.yaml", "facts.yaml", "want"};
+  const std::set<std::string> known = {"policy.yaml",  "policies.yaml", "flags", "model.yaml",
+                                       "cluster.yaml", "facts.yaml",    "want"};
   for (const auto& entry : fs::directory_iterator(GoldenCase(GetParam()).dir())) {
     EXPECT_EQ(known.count(entry.path().filename().string()), 1) << entry.path();
   }

@@ -1,5 +1,5 @@
-// Every mode with every set of enforcers, every combination of switches, and every built-in rule with
-// every enforcer: what must come out, and what must not.
+// Every mode with every set of enforcers, every combination of switches, and every built-in rule
+// with every enforcer: what must come out, and what must not.
 
 #include <string>
 #include <vector>
@@ -24,18 +24,16 @@ CompileResult CompileText(const std::string& text, const CompileOptions& options
     ADD_FAILURE() << "want one policy, got " << loaded.policies.size();
     return CompileResult();
   }
-  absl::StatusOr<CompileResult> result =
-      Compile(loaded.policies[0], options, BuiltinCatalogue());
+  absl::StatusOr<CompileResult> result = Compile(loaded.policies[0], options, BuiltinCatalogue());
   EXPECT_TRUE(result.ok()) << result.status();
   return result.ok() ? *std::move(result) : CompileResult();
 }
 
 std::string PolicyText(const std::string& enforcer, const std::string& mode,
                        const std::string& section) {
-  return absl::StrCat(
-      "apiVersion: crd.varmor.org/v1beta1\nkind: VarmorPolicy\n",
-      "metadata: {name: p, namespace: ns}\nspec:\n  target: {kind: Pod, name: t}\n",
-      "  policy:\n    enforcer: ", enforcer, "\n    mode: ", mode, "\n", section);
+  return absl::StrCat("apiVersion: crd.varmor.org/v1beta1\nkind: VarmorPolicy\n",
+                      "metadata: {name: p, namespace: ns}\nspec:\n  target: {kind: Pod, name: t}\n",
+                      "  policy:\n    enforcer: ", enforcer, "\n    mode: ", mode, "\n", section);
 }
 
 std::string Errors(const CompileResult& result) {
@@ -48,15 +46,17 @@ std::string Errors(const CompileResult& result) {
 
 const std::vector<std::string>& EnforcerSets() {
   static const auto* const sets = new std::vector<std::string>{
-      "AppArmor",    "BPF",           "Seccomp",           "AppArmorBPF",
-      "BPFAppArmor", "SeccompBPF",    "apparmorseccomp",   "AppArmorBPFSeccomp"};
+      "AppArmor",    "BPF",        "Seccomp",         "AppArmorBPF",
+      "BPFAppArmor", "SeccompBPF", "apparmorseccomp", "AppArmorBPFSeccomp"};
   return *sets;
 }
 
 void ExpectArtifactsOf(const std::string& enforcers, const CompileResult& result) {
-  EXPECT_EQ(result.app_armor.has_value(), absl::StrContains(absl::AsciiStrToLower(enforcers), "apparmor"));
+  EXPECT_EQ(result.app_armor.has_value(),
+            absl::StrContains(absl::AsciiStrToLower(enforcers), "apparmor"));
   EXPECT_EQ(result.bpf.has_value(), absl::StrContains(absl::AsciiStrToLower(enforcers), "bpf"));
-  EXPECT_EQ(result.seccomp.has_value(), absl::StrContains(absl::AsciiStrToLower(enforcers), "seccomp"));
+  EXPECT_EQ(result.seccomp.has_value(),
+            absl::StrContains(absl::AsciiStrToLower(enforcers), "seccomp"));
 }
 
 struct ModeCase {
@@ -88,8 +88,8 @@ TEST(CompileMatrixTest, EveryModeCompilesForEverySetOfEnforcers) {
 TEST(CompileMatrixTest, FinishedModellingEnforcesWhatAlwaysAllowDoes) {
   CompileOptions options;
   options.modeling_finished = true;
-  const CompileResult finished = CompileText(
-      PolicyText("AppArmorBPFSeccomp", "BehaviorModeling", kModes[3].section), options);
+  const CompileResult finished =
+      CompileText(PolicyText("AppArmorBPFSeccomp", "BehaviorModeling", kModes[3].section), options);
   const CompileResult always = CompileText(PolicyText("AppArmorBPFSeccomp", "AlwaysAllow", ""));
   EXPECT_EQ(finished.mode, "enforce");
   ASSERT_TRUE(finished.bpf.has_value() && always.bpf.has_value());

@@ -17,17 +17,18 @@ namespace varmor {
 namespace {
 
 std::string Head(const std::string& name, const std::string& enforcer) {
-  return absl::StrCat("apiVersion: crd.varmor.org/v1beta1\nkind: VarmorPolicy\nmetadata: {name: ", name,
-                      ", namespace: bench}\nspec:\n  target: {kind: Deployment, name: web}\n",
-                      "  policy:\n    enforcer: ", enforcer,
-                      "\n    mode: EnhanceProtect\n    enhanceProtect:\n");
+  return absl::StrCat(
+      "apiVersion: crd.varmor.org/v1beta1\nkind: VarmorPolicy\nmetadata: {name: ", name,
+      ", namespace: bench}\nspec:\n  target: {kind: Deployment, name: web}\n",
+      "  policy:\n    enforcer: ", enforcer, "\n    mode: EnhanceProtect\n    enhanceProtect:\n");
 }
 
 // About what vArmor's own performance tests use.
 std::string TypicalPolicy(const std::string& name, const std::string& enforcer) {
   return absl::StrCat(
       Head(name, enforcer),
-      "      hardeningRules: [disable-cap-privileged, disallow-umount, disallow-access-procfs-root]\n",
+      "      hardeningRules: [disable-cap-privileged, disallow-umount, "
+      "disallow-access-procfs-root]\n",
       "      attackProtectionRules:\n      - rules: [mitigate-sa-leak, ",
       "mitigate-disk-device-number-leak, mitigate-overlayfs-leak, mitigate-host-ip-leak, ",
       "disable-write-etc]\n",
@@ -44,9 +45,9 @@ std::string PathPolicy(int rules) {
 }
 
 std::string AddressPolicy(int addresses) {
-  std::string text =
-      absl::StrCat(Head("addresses", "BPF"),
-                   "      bpfRawRules:\n        network:\n          egress:\n            toDestinations:\n");
+  std::string text = absl::StrCat(
+      Head("addresses", "BPF"),
+      "      bpfRawRules:\n        network:\n          egress:\n            toDestinations:\n");
   for (int i = 0; i < addresses; ++i) {
     absl::StrAppend(&text, "            - {qualifiers: [deny], ip: 10.", i >> 16 & 255, ".",
                     i >> 8 & 255, ".", i & 255, "}\n");

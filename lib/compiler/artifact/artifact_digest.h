@@ -12,8 +12,8 @@ namespace varmor {
 // SHA-256 of `bytes` in lower-case hexadecimal.
 std::string Sha256Hex(absl::string_view bytes);
 
-// Over what takes effect in a kernel: ABI, mode, maps with every entry, holes. Not over the name, so
-// that policies with the same effect share a digest, nor over texts for people.
+// Over what takes effect in a kernel: ABI, mode, maps with every entry, holes. Not over the name,
+// so that policies with the same effect share a digest, nor over texts for people.
 std::string BpfDigest(const BpfArtifact& artifact);
 
 }  // namespace varmor

@@ -2,8 +2,8 @@
  * side. Plain C. docs/bpf_image.md tells how they are used.
  *
  * Every profile has maps of its own; the programs are the same for all. Numbers are little-endian
- * unless a comment says otherwise. Explicit denial wins over explicit permission, which wins over the
- * class's default. "First rule" is the lowest rule number; VARMOR_NO_RULE where there is none.
+ * unless a comment says otherwise. Explicit denial wins over explicit permission, which wins over
+ * the class's default. "First rule" is the lowest rule number; VARMOR_NO_RULE where there is none.
  */
 #ifndef LIB_COMPILER_ARTIFACT_BPF_MAP_ABI_H_
 #define LIB_COMPILER_ARTIFACT_BPF_MAP_ABI_H_
@@ -108,7 +108,8 @@ struct varmor_profile {
   __u32 pad;
 };
 
-/* Entries that maps of one profile may have, at most: 64 MiB of path tables, a million of others. */
+/* Entries that maps of one profile may have, at most: 64 MiB of path tables, a million of others.
+ */
 #define VARMOR_PAGES_MAX 4096
 #define VARMOR_ADDRESSES_MAX (1 << 20)
 #define VARMOR_PORTS_MAX (1 << 20)
@@ -131,8 +132,12 @@ struct varmor_mount_accept {
 #define VARMOR_ACTION_AUDIT 2u
 #define VARMOR_ACTION_ALLOW 4u
 
-/* Map "mount_rules": ARRAY. Applies when (ops & any) or (~ops & none) is not zero and the type is
- * `fstype` ("*": any). `ops` are the bits BpfMountBit of ir/bpf_rules.h. */
+/* Bits BpfMountBit of ir/bpf_rules.h that varmor_mount_rule_applies() knows. */
+#define VARMOR_MOUNT_UMOUNT (1ull << 33)
+#define VARMOR_MOUNT_PIVOT_ROOT (1ull << 39)
+
+/* Map "mount_rules": ARRAY. Applies when varmor_mount_rule_applies() and the type is `fstype` ("*":
+ * any). */
 struct varmor_mount_rule {
   __u64 any;
   __u64 none;
@@ -141,6 +146,14 @@ struct varmor_mount_rule {
   __u8 action;
   __u8 pad[5];
 };
+
+/* Whether a rule is about a call with the bits `ops` of BpfMountBit. Flags can be absent from mount
+ * calls only: umount and pivot_root take none, so they are not "rw". */
+static inline int varmor_mount_rule_applies(const struct varmor_mount_rule *rule, __u64 ops) {
+  if (ops & rule->any) return 1;
+  if (ops & (VARMOR_MOUNT_UMOUNT | VARMOR_MOUNT_PIVOT_ROOT)) return 0;
+  return (~ops & rule->none) != 0;
+}
 
 /* Map "addresses": LPM_TRIE. IPv4 is ::ffff:a.b.c.d, 96 bits longer. */
 struct varmor_address_key {
@@ -181,7 +194,8 @@ struct varmor_device_key {
   __u32 minor;
 };
 
-/* The protocol class of a socket() call. Numbers: include/linux/socket.h, net.h, uapi/linux/in.h. */
+/* The protocol class of a socket() call. Numbers: include/linux/socket.h, net.h, uapi/linux/in.h.
+ */
 static inline __u32 varmor_protocol_class(__u32 domain, __u32 type, __u32 protocol) {
   if (domain != 2 /* AF_INET */ && domain != 10 /* AF_INET6 */) return VARMOR_PROTOCOL_OTHER;
   switch (protocol) {

@@ -149,7 +149,7 @@ static long varmor_path_body(__u32 round, void *context) {
 #endif
 
 /* The accept id of the bytes [begin, end) of `buffer` (VARMOR_PATH_BUFFER bytes), 0 for none. They
- * hold no NUL: it has no column. */
+ * hold no NUL: it has no column. No other byte of `buffer` is read. */
 VARMOR_PATH_INLINE __u32 varmor_path_match(VARMOR_PATH_PAGES pages,
                                            const struct varmor_path_table *table,
                                            const char *buffer, __u32 begin, __u32 end) {

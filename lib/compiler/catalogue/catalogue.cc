@@ -1,8 +1,8 @@
 #include "lib/compiler/catalogue/catalogue.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
-#include <iostream>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -63,7 +63,7 @@ Catalogue MakeBuiltinCatalogue() {
     status = catalogue.status();
   }
   // The data is part of the library and the same in every run: catalogue_test proves this dead.
-  std::cerr << "built-in rules: " << status << "\n";
+  std::fprintf(stderr, "built-in rules: %s\n", status.ToString().c_str());
   std::abort();
 }
 

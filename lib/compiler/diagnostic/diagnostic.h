@@ -1,7 +1,7 @@
 // One mistake in a policy, and the list that collects all of them.
 //
-// Stages know the field a mistake is in ("spec.policy.mode"), not the line; the loader, which has the
-// document, turns fields into places once the stages are done (load/load_policy.h: Locate).
+// Stages know the field a mistake is in ("spec.policy.mode"), not the line; the loader, which has
+// the document, turns fields into places once the stages are done (load/load_policy.h: Locate).
 #ifndef LIB_COMPILER_DIAGNOSTIC_DIAGNOSTIC_H_
 #define LIB_COMPILER_DIAGNOSTIC_DIAGNOSTIC_H_
 
@@ -58,8 +58,8 @@ class Diagnostics {
              absl::string_view fix, TextPlace inside = {});
   void Warning(absl::string_view code, absl::string_view field, absl::string_view problem,
                absl::string_view fix, TextPlace inside = {});
-  // For input that vArmor accepts and then ignores or misunderstands: an error, or under `lenient` a
-  // warning.
+  // For input that vArmor accepts and then ignores or misunderstands: an error, or under `lenient`
+  // a warning.
   void StrictError(absl::string_view code, absl::string_view field, absl::string_view problem,
                    absl::string_view fix, TextPlace inside = {});
   void Add(Diagnostic diagnostic);
@@ -70,7 +70,8 @@ class Diagnostics {
   const std::vector<Diagnostic>& list() const { return list_; }
   std::vector<Diagnostic>& mutable_list() { return list_; }
 
-  // Stable sort by file, document, line, column; diagnostics without a place keep their order, last.
+  // Stable sort by file, document, line, column; diagnostics without a place keep their order,
+  // last.
   void SortByPlace();
 
  private:

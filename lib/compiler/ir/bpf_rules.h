@@ -1,5 +1,5 @@
-// The BPF enforcer's rules after resolving: words are numbers, patterns are parsed, built-in and raw
-// rules are alike. Input of lower_bpf.
+// The BPF enforcer's rules after resolving: words are numbers, patterns are parsed, built-in and
+// raw rules are alike. Input of lower_bpf.
 #ifndef LIB_COMPILER_IR_BPF_RULES_H_
 #define LIB_COMPILER_IR_BPF_RULES_H_
 
@@ -56,9 +56,9 @@ enum BpfMountBit : uint64_t {
   kMountIVersion = uint64_t{1} << 23,
   kMountStrictAtime = uint64_t{1} << 24,
   // Derived by the enforcer from the call.
-  kMountNew = uint64_t{1} << 32,          // a new superblock or a new use of one: no other operation
+  kMountNew = uint64_t{1} << 32,  // a new superblock or a new use of one: no other operation
   kMountUmount = uint64_t{1} << 33,
-  kMountRecBind = uint64_t{1} << 34,      // bind and rec
+  kMountRecBind = uint64_t{1} << 34,  // bind and rec
   kMountRecUnbindable = uint64_t{1} << 35,
   kMountRecPrivate = uint64_t{1} << 36,
   kMountRecSlave = uint64_t{1} << 37,
@@ -108,7 +108,8 @@ struct PortRange {
 // Connecting or sending to any of `prefixes`, or to the pod's own addresses, on any of `ports`.
 struct BpfEgress {
   Action action;
-  // Sorted, unique. Both families' zero-length prefix ("::/0" covers mapped IPv4 too) stand for any.
+  // Sorted, unique. Both families' zero-length prefix ("::/0" covers mapped IPv4 too) stand for
+  // any.
   std::vector<BpfPrefix> prefixes;
   bool pod_self = false;
   // Sorted, disjoint; empty: all ports.
@@ -124,7 +125,8 @@ struct BpfPtrace {
   Origin origin;
 };
 
-// Matches a mount call when (ops & any) or (~ops & none) is not zero, and fstype and source match.
+// Matches a call when (ops & any) or, for mount calls, (~ops & none) is not zero, and fstype and
+// source match. Umount and pivot_root have no flags that could be absent.
 // For bind, move, remount, propagation changes and umount the fstype is "none"; for umount and move
 // the source is the mount's path.
 struct BpfMount {
@@ -173,7 +175,8 @@ struct BpfRules {
   std::vector<BpfCapability> capabilities;
   std::vector<BpfOperation> operations;
   std::vector<BpfDiskDevice> disk_devices;
-  // Service and pod rules that a watcher has to follow, and those whose addresses are still unknown.
+  // Service and pod rules that a watcher has to follow, and those whose addresses are still
+  // unknown.
   std::vector<EgressWatch> egress_watches;
   bool cluster_addresses_missing = false;
 };

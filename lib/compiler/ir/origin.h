@@ -12,9 +12,7 @@ struct Origin {
   // "spec.policy.enhanceProtect.hardeningRules[0]"; "" for what no field asked for.
   std::string field;
 
-  bool operator==(const Origin& other) const {
-    return rule == other.rule && field == other.field;
-  }
+  bool operator==(const Origin& other) const { return rule == other.rule && field == other.field; }
 };
 
 // What a rule does when it matches. An explicit denial wins over an explicit permission, which wins

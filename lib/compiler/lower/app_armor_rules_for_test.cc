@@ -5,8 +5,8 @@
 #include "absl/strings/str_join.h"
 #include "gtest/gtest.h"
 #include "lib/compiler/apparmor/parse_statements.h"
+#include "lib/compiler/apparmor/testing/parser_oracle.h"
 #include "lib/compiler/bind/bind_app_armor.h"
-#include "lib/compiler/emit/app_armor_oracle.h"
 #include "lib/compiler/emit/emit_app_armor.h"
 #include "lib/compiler/lower/lower_app_armor.h"
 

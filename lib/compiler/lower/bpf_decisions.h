@@ -21,7 +21,8 @@ varmor_verdict EmptyVerdict();
 void Join(varmor_decision& decision, uint32_t mask, const Action& action, uint16_t rule);
 void Join(varmor_verdict& verdict, const Action& action, uint16_t rule);
 
-// Numbers records; equal bytes get equal numbers, from 1. `Record` has no padding, or zeroed padding.
+// Numbers records; equal bytes get equal numbers, from 1. `Record` has no padding, or zeroed
+// padding.
 template <typename Record>
 class RecordTable {
  public:

@@ -18,8 +18,8 @@ namespace varmor {
 // targets whose rules are the same, in whatever order, share a child. Targets must be absolute and
 // free of glob characters.
 //
-// Not visible here: a process with no_new_privs may not be able to execute a target at all, since the
-// kernel then refuses a change to a profile that allows more (W-19).
+// Not visible here: a process with no_new_privs may not be able to execute a target at all, since
+// the kernel then refuses a change to a profile that allows more (W-19).
 //
 // kText: the text keeps its own rules; ours go to the end of its main profile, whose name has to be
 // `profile_name` (error "profile-name" unless lenient, which renames it).

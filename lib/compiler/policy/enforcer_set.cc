@@ -66,17 +66,18 @@ EnforcerSet ParseEnforcers(absl::string_view text, absl::string_view field,
   }
   const std::string nearest = NearestWord(text, AllSetNames());
   const std::string fix =
-      nearest.empty() ? "write AppArmor, BPF, Seccomp or NetworkProxy, or several of them in one word"
-                      : absl::StrCat("did you mean \"", nearest, "\"?");
+      nearest.empty()
+          ? "write AppArmor, BPF, Seccomp or NetworkProxy, or several of them in one word"
+          : absl::StrCat("did you mean \"", nearest, "\"?");
   if (found.empty()) {
     diagnostics.Error("unknown-enforcer", field, absl::StrCat("unknown enforcer ", Quoted(text)),
                       fix);
   } else {
-    diagnostics.StrictError("enforcer-spelling", field,
-                            absl::StrCat("enforcer ", Quoted(text), " is not a plain concatenation of ",
-                                         "enforcer names; only ", EnforcerSetName(found),
-                                         " is recognised in it"),
-                            fix);
+    diagnostics.StrictError(
+        "enforcer-spelling", field,
+        absl::StrCat("enforcer ", Quoted(text), " is not a plain concatenation of ",
+                     "enforcer names; only ", EnforcerSetName(found), " is recognised in it"),
+        fix);
   }
   return found;
 }

@@ -20,7 +20,8 @@ constexpr EnforcerCase kCases[] = {
     {"bpfAPPARMORseccomp", "", "AppArmorBPFSeccomp"},
     {"BPFNetworkProxy", "", "BPFNetworkProxy"},
     {"AppArmr+BPF",
-     "error: f: enforcer \"AppArmr+BPF\" is not a plain concatenation of enforcer names; only BPF is "
+     "error: f: enforcer \"AppArmr+BPF\" is not a plain concatenation of enforcer names; only BPF "
+     "is "
      "recognised in it [enforcer-spelling]\n  fix: did you mean \"AppArmorBPF\"?\n",
      "BPF"},
     {"BPFBPF",

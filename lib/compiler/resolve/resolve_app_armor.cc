@@ -15,7 +15,7 @@ namespace {
 using RawRules = google::protobuf::RepeatedPtrField<AppArmorRawRules>;
 
 std::vector<AppArmorRule> StatementsOf(const ResolvedReference& resolved, const Action& action,
-                                        Diagnostics& diagnostics) {
+                                       Diagnostics& diagnostics) {
   std::vector<AppArmorRule> rules;
   const AppArmorEffects& effects = resolved.rule->app_armor();
   if (!effects.not_enforceable().empty()) return rules;
@@ -150,8 +150,8 @@ AppArmorRules ResolveAppArmor(const Policy& policy,
       out.base = AppArmorRules::Base::kEmpty;
       break;
     case PolicyMode::kEnhanceProtect:
-      out.base = policy.privileged ? AppArmorRules::Base::kAllowAll
-                                   : AppArmorRules::Base::kRuntimeDefault;
+      out.base =
+          policy.privileged ? AppArmorRules::Base::kAllowAll : AppArmorRules::Base::kRuntimeDefault;
       ResolveEnhance(policy, references, out, diagnostics);
       break;
     case PolicyMode::kDefenseInDepth:

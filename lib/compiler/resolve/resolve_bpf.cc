@@ -126,8 +126,9 @@ void AppendDefense(const BpfDefense& defense, const BehaviorModel* model,
   if (defense.profile_type() == "BehaviorModel") {
     if (model == nullptr || !model->data().dynamic_result().has_bpf()) {
       diagnostics.Error("model-missing", field + ".profileType",
-                        model == nullptr ? "the policy's behaviour model is not given"
-                                         : "the behaviour model holds no recording of the BPF enforcer",
+                        model == nullptr
+                            ? "the policy's behaviour model is not given"
+                            : "the behaviour model holds no recording of the BPF enforcer",
                         "give the model (--model FILE), or use profileType Custom");
     } else {
       context.rule = "model";

@@ -37,9 +37,8 @@ void ReportUnknown(const RuleReference& reference, const Catalogue& catalogue,
   }
   diagnostics.StrictError("unknown-rule", reference.field,
                           absl::StrCat("unknown built-in rule ", Quoted(reference.name)),
-                          nearest.empty()
-                              ? "`varmor rules` lists all built-in rules"
-                              : absl::StrCat("did you mean \"", nearest, "\"?", where));
+                          nearest.empty() ? "`varmor rules` lists all built-in rules"
+                                          : absl::StrCat("did you mean \"", nearest, "\"?", where));
 }
 
 }  // namespace
@@ -61,13 +60,13 @@ std::vector<ResolvedReference> ResolveNames(const Policy& policy, const Catalogu
                               absl::StrCat("move it to ", CategoryField(rule->category())));
       continue;
     }
-    const auto [it, inserted] = seen.emplace(std::make_pair(rule, reference.target_group),
-                                             &reference);
+    const auto [it, inserted] =
+        seen.emplace(std::make_pair(rule, reference.target_group), &reference);
     if (!inserted) {
-      diagnostics.Warning("duplicate-rule", reference.field,
-                          absl::StrCat("rule ", Quoted(reference.name), " is already given at ",
-                                       it->second->field),
-                          "remove one of them");
+      diagnostics.Warning(
+          "duplicate-rule", reference.field,
+          absl::StrCat("rule ", Quoted(reference.name), " is already given at ", it->second->field),
+          "remove one of them");
       continue;
     }
     if (!rule->removed_in().empty()) {

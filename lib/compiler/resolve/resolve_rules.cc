@@ -19,8 +19,8 @@ void ReportRulesWithoutEnforcer(const Policy& policy, Diagnostics& diagnostics) 
     absl::string_view key;
     absl::string_view enforcer;
   } lists[] = {
-      {!enhance.app_armor_raw_rules().empty(), policy.named_enforcers.app_armor,
-       "appArmorRawRules", "AppArmor"},
+      {!enhance.app_armor_raw_rules().empty(), policy.named_enforcers.app_armor, "appArmorRawRules",
+       "AppArmor"},
       {enhance.has_bpf_raw_rules(), policy.named_enforcers.bpf, "bpfRawRules", "BPF"},
       {!enhance.syscall_raw_rules().empty(), policy.named_enforcers.seccomp, "syscallRawRules",
        "Seccomp"},
@@ -65,8 +65,8 @@ RuleSet ResolveRules(const Policy& policy, const Catalogue& catalogue, const Res
     out.bpf = ResolveBpf(policy, references, catalogue, inputs.model, inputs.cluster, diagnostics);
   }
   if (policy.enforcers.seccomp) {
-    out.seccomp = ResolveSeccomp(policy, references, inputs.model, inputs.architectures,
-                                 diagnostics);
+    out.seccomp =
+        ResolveSeccomp(policy, references, inputs.model, inputs.architectures, diagnostics);
   }
   return out;
 }

@@ -61,8 +61,7 @@ void ResolveDefense(const DefenseInDepth& defense, const BehaviorModel* model,
 
 }  // namespace
 
-SeccompRules ResolveSeccomp(const Policy& policy,
-                            const std::vector<ResolvedReference>& references,
+SeccompRules ResolveSeccomp(const Policy& policy, const std::vector<ResolvedReference>& references,
                             const BehaviorModel* model,
                             const std::vector<std::string>& architectures,
                             Diagnostics& diagnostics) {

@@ -13,8 +13,7 @@
 
 namespace varmor {
 
-SeccompRules ResolveSeccomp(const Policy& policy,
-                            const std::vector<ResolvedReference>& references,
+SeccompRules ResolveSeccomp(const Policy& policy, const std::vector<ResolvedReference>& references,
                             const BehaviorModel* model,
                             const std::vector<std::string>& architectures,
                             Diagnostics& diagnostics);

@@ -1,5 +1,5 @@
-// VARMOR_RETURN_IF_ERROR and VARMOR_ASSIGN_OR_RETURN. Named like Abseil's later ones, so that they can
-// be deleted once the oldest supported Abseil has them.
+// VARMOR_RETURN_IF_ERROR and VARMOR_ASSIGN_OR_RETURN. Named like Abseil's later ones, so that they
+// can be deleted once the oldest supported Abseil has them.
 #ifndef LIB_COMPILER_STATUS_STATUS_MACROS_H_
 #define LIB_COMPILER_STATUS_STATUS_MACROS_H_
 
@@ -8,8 +8,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-#define VARMOR_RETURN_IF_ERROR(expr)                   \
-  do {                                                 \
+#define VARMOR_RETURN_IF_ERROR(expr)                                                    \
+  do {                                                                                  \
     if (absl::Status varmor_status = (expr); !varmor_status.ok()) return varmor_status; \
   } while (false)
 

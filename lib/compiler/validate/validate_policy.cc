@@ -27,10 +27,10 @@ void ValidateSelector(const LabelSelector& selector, const std::string& field,
     const std::string place = absl::StrCat(field, ".matchExpressions[", i, "]");
     const bool wants_values = requirement.operator_() == "In" || requirement.operator_() == "NotIn";
     if (wants_values && requirement.values().empty()) {
-      diagnostics.Error("selector-values", place,
-                        absl::StrCat("operator ", Quoted(requirement.operator_()),
-                                     " needs at least one value"),
-                        "add values, or use Exists or DoesNotExist");
+      diagnostics.Error(
+          "selector-values", place,
+          absl::StrCat("operator ", Quoted(requirement.operator_()), " needs at least one value"),
+          "add values, or use Exists or DoesNotExist");
     } else if (!wants_values && !requirement.values().empty()) {
       diagnostics.Error("selector-values", absl::StrCat(place, ".values"),
                         absl::StrCat("operator ", Quoted(requirement.operator_()),
@@ -60,6 +60,20 @@ void ValidateTarget(const Target& target, Diagnostics& diagnostics) {
     if (!target.containers(i).empty()) continue;
     diagnostics.StrictError("empty-container", absl::StrCat("spec.target.containers[", i, "]"),
                             "a container name is empty", "write the container's name");
+  }
+}
+
+void ValidateRawSelectors(const BpfRawRules& rules, const std::string& field,
+                          Diagnostics& diagnostics) {
+  const BpfEgressRules& egress = rules.network().egress();
+  const std::string place = field + ".network.egress.";
+  for (int i = 0; i < egress.to_pods_size(); ++i) {
+    ValidateSelector(egress.to_pods(i).pod_selector(),
+                     absl::StrCat(place, "toPods[", i, "].podSelector"), diagnostics);
+  }
+  for (int i = 0; i < egress.to_services_size(); ++i) {
+    ValidateSelector(egress.to_services(i).service_selector(),
+                     absl::StrCat(place, "toServices[", i, "].serviceSelector"), diagnostics);
   }
 }
 
@@ -102,10 +116,10 @@ void ValidateDefense(const DefenseInDepth& defense, const EnforcerSet& enforcers
   };
   for (const auto& section : sections) {
     if (section.wanted && !section.present) {
-      diagnostics.Error("section-missing", "spec.policy.defenseInDepth",
-                        absl::StrCat("enforcer ", section.enforcer, " needs the section \"",
-                                     section.key, "\""),
-                        absl::StrCat("add spec.policy.defenseInDepth.", section.key));
+      diagnostics.Error(
+          "section-missing", "spec.policy.defenseInDepth",
+          absl::StrCat("enforcer ", section.enforcer, " needs the section \"", section.key, "\""),
+          absl::StrCat("add spec.policy.defenseInDepth.", section.key));
     } else if (!section.wanted && section.present) {
       diagnostics.StrictError(
           "section-unused", absl::StrCat("spec.policy.defenseInDepth.", section.key),
@@ -117,8 +131,7 @@ void ValidateDefense(const DefenseInDepth& defense, const EnforcerSet& enforcers
                                 const std::string& text) {
     const std::string field = absl::StrCat("spec.policy.defenseInDepth.", key, ".customProfile");
     if (type == "Custom" && text.empty()) {
-      diagnostics.Error("custom-profile-missing",
-                        absl::StrCat("spec.policy.defenseInDepth.", key),
+      diagnostics.Error("custom-profile-missing", absl::StrCat("spec.policy.defenseInDepth.", key),
                         "profileType Custom needs a profile in \"customProfile\"",
                         "write the profile there, or use profileType BehaviorModel");
     } else if (type == "BehaviorModel" && !text.empty()) {
@@ -139,7 +152,8 @@ void ValidateDefense(const DefenseInDepth& defense, const EnforcerSet& enforcers
 // Fields of the NetworkProxy enforcer are known; there is nothing to compile them for.
 void ReportNetworkProxy(const PolicyBody& policy, const EnforcerSet& enforcers,
                         Diagnostics& diagnostics) {
-  constexpr absl::string_view kProblem = "NetworkProxy is an enforcer that this version does not have";
+  constexpr absl::string_view kProblem =
+      "NetworkProxy is an enforcer that this version does not have";
   if (enforcers.network_proxy) {
     EnforcerSet rest = enforcers;
     rest.network_proxy = false;
@@ -180,6 +194,10 @@ void ValidatePolicy(const PolicyObject& object, absl::string_view install_namesp
       ParseEnforcers(policy.enforcer(), "spec.policy.enforcer", diagnostics);
   ReportNetworkProxy(policy, enforcers, diagnostics);
   WarnOfUnusedSections(policy, diagnostics);
+  ValidateRawSelectors(policy.enhance_protect().bpf_raw_rules(),
+                       "spec.policy.enhanceProtect.bpfRawRules", diagnostics);
+  ValidateRawSelectors(policy.defense_in_depth().bpf().bpf_raw_rules(),
+                       "spec.policy.defenseInDepth.bpf.bpfRawRules", diagnostics);
 
   if (policy.mode() == "EnhanceProtect" && !policy.has_enhance_protect()) {
     MissingSection("enhanceProtect", policy.mode(), diagnostics);

@@ -9,8 +9,8 @@
 
 namespace varmor {
 
-// Adds every mistake to `diagnostics`, in the order of the fields. A policy without errors among them
-// can be normalised.
+// Adds every mistake to `diagnostics`, in the order of the fields. A policy without errors among
+// them can be normalised.
 void ValidatePolicy(const PolicyObject& object, absl::string_view install_namespace,
                     Diagnostics& diagnostics);
 

@@ -102,6 +102,17 @@ std::vector<ParserVerdict> RunAppArmorParserOnEach(const std::vector<std::string
   return verdicts;
 }
 
+std::string AppArmorParserRefuses(const std::vector<std::string>& texts) {
+  const std::vector<ParserVerdict> verdicts = RunAppArmorParserOnEach(texts);
+  std::string refusals;
+  for (size_t i = 0; i < texts.size(); ++i) {
+    if (!verdicts[i].ok) {
+      absl::StrAppend(&refusals, verdicts[i].messages, "\nin the text\n", texts[i]);
+    }
+  }
+  return refusals;
+}
+
 std::string ProfileAround(const std::string& rules) {
   return absl::StrCat("include <tunables/global>\nprofile oracle {\n", rules, "\n}\n");
 }

@@ -26,6 +26,10 @@ ParserVerdict CompileWithAppArmorParser(const std::string& text);
 std::vector<ParserVerdict> RunAppArmorParserOnEach(const std::vector<std::string>& texts,
                                                    bool compile = false);
 
+// "" when the parser accepts every one of `texts`; otherwise what it said and the texts it is
+// about.
+std::string AppArmorParserRefuses(const std::vector<std::string>& texts);
+
 // "profile oracle { RULES }" with tunables/global in front.
 std::string ProfileAround(const std::string& rules);
 
