@@ -1,7 +1,9 @@
 #include "lib/compiler/lower/lower_seccomp.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <iterator>
+#include <limits>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -73,6 +75,28 @@ bool KeepForArchitectures(const SeccompRule& rule, const std::vector<std::string
   return true;
 }
 
+// On 32-bit architectures a comparison with a value that needs more bits means something else.
+void CheckWidth(const SeccompProfile& profile, Diagnostics& diagnostics) {
+  std::vector<std::string> narrow;
+  for (const std::string& word : profile.architectures) {
+    const SeccompArchitecture* architecture = FindSeccompArchitecture(word);
+    if (architecture != nullptr && architecture->narrow) narrow.push_back(word);
+  }
+  if (narrow.empty()) return;
+  for (const SeccompEntry& entry : profile.entries) {
+    for (const SeccompArg& arg : entry.args) {
+      const uint64_t wanted = arg.op == "SCMP_CMP_MASKED_EQ" ? arg.value_two : arg.value;
+      if (wanted <= std::numeric_limits<uint32_t>::max()) continue;
+      diagnostics.Warning("wide-value", entry.origin.field,
+                          absl::StrCat("for ", absl::StrJoin(entry.names, ", "), ": 0x",
+                                       absl::Hex(wanted), " has more than 32 bits; on ",
+                                       absl::StrJoin(narrow, ", "), " it counts as 0x",
+                                       absl::Hex(wanted & std::numeric_limits<uint32_t>::max())),
+                          "for an int argument use SCMP_CMP_MASKED_EQ with the mask 4294967295");
+    }
+  }
+}
+
 SeccompEntry RecordEntry() {
   SeccompEntry entry;
   entry.names.assign(std::begin(kNotRecorded), std::end(kNotRecorded));
@@ -142,6 +166,7 @@ absl::StatusOr<SeccompProfile> LowerSeccomp(const SeccompRules& rules,
     list.Add(SeccompEntryList::Source::kBuiltin, EntryOf(rule));
   }
   profile.entries = list.Finish(diagnostics);
+  CheckWidth(profile, diagnostics);
   return profile;
 }
 

@@ -204,6 +204,18 @@ TEST(LowerSeccompTest, W34_MaskedComparisonsIgnoreTheUpperHalf) {
   EXPECT_EQ(lowered.Decide("bpf", {0x500000000}), "ALLOW");
 }
 
+TEST(LowerSeccompTest, W34_ValuesOfMoreThan32BitsAreAWarningBeside32BitArchitectures) {
+  const SeccompRules rules = BlockList(
+      {Raw({"personality"}, {Equal(0, 0x100000005)}), Raw({"bpf"}, {Masked(0, ~uint64_t{0}, 5)})});
+  EXPECT_EQ(
+      Lower(rules).diagnostics,
+      "warning: raw[0]: for personality: 0x100000005 has more than 32 bits; on SCMP_ARCH_X86, "
+      "SCMP_ARCH_X32 it counts as 0x5 [wide-value]\n"
+      "  fix: for an int argument use SCMP_CMP_MASKED_EQ with the mask 4294967295\n");
+  EXPECT_EQ(Lower(rules).Decide("personality", {5}, "SCMP_ARCH_X86"), "ERRNO(1)");
+  EXPECT_EQ(Lower(rules, {"SCMP_ARCH_X86_64"}).diagnostics, "");
+}
+
 TEST(LowerSeccompTest, W35_Clone3FallsBackToCloneAndCloneIsRefused) {
   SeccompRule clone3 = Builtin("disallow-create-user-ns", {"clone3"});
   clone3.errno_ret = 38;
@@ -304,7 +316,7 @@ TEST(LowerSeccompTest, W37_OverlappingConditionsOfDifferentActionsAreReportedOnc
 
 TEST(LowerSeccompTest, ConditionsThatLibseccompGetsWrongAreReported) {
   const SeccompArg not_five = {0, 5, 0, "SCMP_CMP_NE"};
-  const SeccompArg above = {1, 0x100000000, 0, "SCMP_CMP_GT"};
+  const SeccompArg above = {1, 0xffffffff, 0, "SCMP_CMP_GT"};
   const SeccompArg below = {1, 40, 0, "SCMP_CMP_LT"};
   EXPECT_EQ(
       Lower(BlockList({Raw({"socket"}, {Equal(0, 2), below}), Raw({"socket"}, {Equal(0, 39)})}))
@@ -313,8 +325,12 @@ TEST(LowerSeccompTest, ConditionsThatLibseccompGetsWrongAreReported) {
       "libseccomp decides such combinations wrongly or hangs [unreliable-conditions]\n"
       "  fix: use SCMP_CMP_EQ and SCMP_CMP_MASKED_EQ, or one entry for the syscall, or one "
       "argument in each entry and values below 2^32\n");
-  EXPECT_NE(Lower(BlockList({Raw({"socket"}, {above}), Raw({"socket"}, {not_five})})).diagnostics,
-            "");
+  const SeccompArg wide = {1, 0x100000000, 0, "SCMP_CMP_GT"};
+  Diagnostics diagnostics;
+  ASSERT_TRUE(LowerSeccomp(BlockList({Raw({"socket"}, {wide}), Raw({"socket"}, {not_five})}),
+                           Amd64(), diagnostics)
+                  .ok());
+  EXPECT_TRUE(diagnostics.HasErrors());
   // One entry for each syscall, one argument in each entry.
   EXPECT_EQ(
       Lower(BlockList({Raw({"socket"}, {Equal(0, 2), above}), Raw({"bpf"}, {not_five, below})}))

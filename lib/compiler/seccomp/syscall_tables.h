@@ -55,6 +55,8 @@ struct SeccompArchitecture {
   // SCMP_ARCH_* of libseccomp 2.5 (an AUDIT_ARCH_*, or x32's own); 0 for those it does not know.
   uint32_t token;
   bool big_endian;
+  // libseccomp compares the lower half of arguments only.
+  bool narrow;
 };
 
 const SeccompArchitecture* FindSeccompArchitecture(absl::string_view word);

@@ -98,6 +98,28 @@ TEST(SeccompFilterTest, BothByteOrdersInOneProfileAreRefused) {
             "architecture: Numerical argument out of domain");
 }
 
+TEST(SeccompFilterTest, ArchitecturesOf32BitsCompareTheLowerHalfOnly) {
+  const absl::StatusOr<SeccompFilter> filter = SeccompFilter::Build(
+      Profile(Chmod("ERRNO", R"({"index":1,"value":4294967296,"op":"SCMP_CMP_GT"})"),
+              R"("architectures":["SCMP_ARCH_X86_64","SCMP_ARCH_X86","SCMP_ARCH_X32"],)"));
+  ASSERT_TRUE(filter.ok()) << filter.status();
+  EXPECT_EQ(filter->Decide(kX86_64, "chmod", {0, 1}), "ALLOW");
+  EXPECT_EQ(filter->Decide(kX86, "chmod", {0, 1}), "ERRNO(1)");
+  EXPECT_EQ(filter->Decide(kX32, "chmod", {0, 1}), "ERRNO(1)");
+  EXPECT_EQ(filter->Decide(kX86, "chmod", {0, 0}), "ALLOW");
+}
+
+TEST(SeccompFilterTest, IpcOfI386HidesArguments) {
+  const absl::StatusOr<SeccompFilter> filter =
+      SeccompFilter::Build(Profile(R"({"names":["semget"],"action":"SCMP_ACT_ERRNO","args":[
+                  {"index":0,"value":38,"op":"SCMP_CMP_EQ"}]})",
+                                   R"("architectures":["SCMP_ARCH_X86_64","SCMP_ARCH_X86"],)"));
+  ASSERT_TRUE(filter.ok()) << filter.status();
+  EXPECT_EQ(filter->Decide(kX86_64, "semget", {1}), "ALLOW");
+  // SEMGET of include/uapi/linux/ipc.h.
+  EXPECT_EQ(filter->Decide(kX86, "ipc", {2, 1}), "ERRNO(1)");
+}
+
 // The call's arguments lie in memory there, where no filter can look.
 TEST(SeccompFilterTest, SocketcallOfI386HidesArguments) {
   const std::string json = Profile(
