@@ -60,6 +60,7 @@ class RuleReader {
   uint64_t ReadWords(const Words& words, absl::Span<const BpfWord> known, const std::string& field,
                      absl::string_view what, uint64_t* none = nullptr);
   std::optional<PathPattern> ReadPattern(const std::string& text, const std::string& field);
+  std::optional<PathPattern> ReadMountSource(const std::string& text, const std::string& field);
   std::optional<EgressRuleHead> ReadHead(bool present, const Qualifiers& qualifiers,
                                          const std::string& field);
 
@@ -93,11 +94,11 @@ std::optional<Action> RuleReader::ReadAction(bool present, const Qualifiers& qua
     } else {
       all_known = false;
       const std::string nearest = NearestWord(word, known);
-      diagnostics_.StrictError(
-          "unknown-qualifier", context_.builtin ? place : absl::StrCat(place, "[", i, "]"),
-          absl::StrCat("unknown qualifier ", Quoted(word)),
-          nearest.empty() ? absl::StrCat("use ", absl::StrJoin(known, ", "))
-                          : absl::StrCat("did you mean \"", nearest, "\"?"));
+      diagnostics_.StrictError("unknown-qualifier",
+                               context_.builtin ? place : absl::StrCat(place, "[", i, "]"),
+                               absl::StrCat("unknown qualifier ", Quoted(word)),
+                               nearest.empty() ? absl::StrCat("use ", absl::StrJoin(known, ", "))
+                                               : absl::StrCat("did you mean \"", nearest, "\"?"));
     }
   }
   if (action.deny && action.allow) {
@@ -135,7 +136,8 @@ uint64_t RuleReader::ReadWords(const Words& words, absl::Span<const BpfWord> kno
         const bool letters = words[i].find_first_not_of("rwax") == std::string::npos;
         if (letters) {
           std::vector<std::string> split;
-          for (const char c : words[i]) split.push_back(absl::StrCat("\"", std::string(1, c), "\""));
+          for (const char c : words[i])
+            split.push_back(absl::StrCat("\"", std::string(1, c), "\""));
           fix = absl::StrCat("write one word each: [", absl::StrJoin(split, ", "), "]");
         }
       }
@@ -161,13 +163,27 @@ std::optional<PathPattern> RuleReader::ReadPattern(const std::string& text,
     return std::nullopt;
   }
   if (pattern->has_extended_glob() && !context_.builtin) {
-    diagnostics_.Warning(
-        "pattern-wildcards", Place(field),
-        absl::StrCat("pattern ", Quoted(text), " holds ?, [ ] or { }, which are wildcards here and ",
-                     "were ordinary characters in vArmor"),
-        "put a backslash before each that is meant literally");
+    diagnostics_.Warning("pattern-wildcards", Place(field),
+                         absl::StrCat("pattern ", Quoted(text),
+                                      " holds ?, [ ] or { }, which are wildcards here and ",
+                                      "were ordinary characters in vArmor"),
+                         "put a backslash before each that is meant literally");
   }
   return *pattern;
+}
+
+std::optional<PathPattern> RuleReader::ReadMountSource(const std::string& text,
+                                                       const std::string& field) {
+  const bool name = !text.empty() && text.find_first_of("/*?[]{}\\") == std::string::npos;
+  if (!name) return ReadPattern(text, field);
+  // "proc", "tmpfs": file systems without a device have such sources.
+  if (!context_.knows_allow) {
+    diagnostics_.Warning(
+        "mount-source-name", Place(field),
+        absl::StrCat("source ", Quoted(text), " is no path: who mounts can give any other name"),
+        "write \"**\", and the file system's type as fstype");
+  }
+  return PathPattern::Exact(text);
 }
 
 std::optional<EgressRuleHead> RuleReader::ReadHead(bool present, const Qualifiers& qualifiers,
@@ -264,7 +280,7 @@ void RuleReader::ReadPtrace(const BpfPtraceRule& rule, const std::string& field)
 void RuleReader::ReadMount(const BpfMountRule& rule, const std::string& field) {
   const std::optional<Action> action = ReadAction(rule.has_qualifiers(), rule.qualifiers(), field);
   const std::optional<PathPattern> source =
-      ReadPattern(rule.source_pattern(), field + ".sourcePattern");
+      ReadMountSource(rule.source_pattern(), field + ".sourcePattern");
   const std::string fstype_field = Place(field + ".fstype");
   bool fstype_fits = true;
   if (rule.fstype().empty() || rule.fstype().size() > kMaxFstypeBytes) {
@@ -312,10 +328,10 @@ void RuleReader::ReadCapability(const BpfCapabilityRule& rule, const std::string
     } else {
       const std::vector<std::string> known(kCapabilityNames.begin(), kCapabilityNames.end());
       const std::string nearest = NearestWord(name, known);
-      diagnostics_.Error(
-          "unknown-word", Place(absl::StrCat(field, ".names[", i, "]")),
-          absl::StrCat("unknown capability ", Quoted(rule.names(i))),
-          nearest.empty() ? "see capabilities(7)" : absl::StrCat("did you mean \"", nearest, "\"?"));
+      diagnostics_.Error("unknown-word", Place(absl::StrCat(field, ".names[", i, "]")),
+                         absl::StrCat("unknown capability ", Quoted(rule.names(i))),
+                         nearest.empty() ? "see capabilities(7)"
+                                         : absl::StrCat("did you mean \"", nearest, "\"?"));
     }
   }
   if (!action.has_value() || mask == 0) return;
@@ -335,8 +351,7 @@ void AppendBpfRawRules(const BpfRawRules& rules, const BpfRawRulesContext& conte
     reader.ReadFile(rules.processes(i), absl::StrCat(field, ".processes[", i, "]"));
   }
   for (int i = 0; i < rules.network().sockets_size(); ++i) {
-    reader.ReadSocket(rules.network().sockets(i),
-                      absl::StrCat(field, ".network.sockets[", i, "]"));
+    reader.ReadSocket(rules.network().sockets(i), absl::StrCat(field, ".network.sockets[", i, "]"));
   }
   reader.ReadEgress(rules.network(), field + ".network");
   if (rules.has_ptrace()) reader.ReadPtrace(rules.ptrace(), field + ".ptrace");

@@ -241,6 +241,11 @@ TEST(BpfRawRulesTest, E10_ToE13_PatternsAreReadOrRefused) {
        "  fix: put a backslash before each that is meant literally\n"},
       {"EscapedQuestion", R"(files { pattern: "/a\\?" permissions: "r" })",
        "deny file /a\\? read @ bpf.files[0]\n"},
+      {"NameAsMountSource", R"(mounts { source_pattern: "tmpfs" fstype: "tmpfs" flags: "new" })",
+       "deny mount tmpfs fstype=tmpfs flags=new @ bpf.mounts[0]\n"
+       "warning: bpf.mounts[0].sourcePattern: source \"tmpfs\" is no path: who mounts can give "
+       "any other name [mount-source-name]\n"
+       "  fix: write \"**\", and the file system's type as fstype\n"},
       {"Mount", R"(mounts { source_pattern: "" fstype: "*" flags: "new" })",
        "error: bpf.mounts[0].sourcePattern: pattern is empty [bad-pattern]\n"
        "  fix: write \"**\" to match every path\n"},
@@ -326,7 +331,7 @@ TEST(BpfRawRulesTest, LenientReadingWarnsAndGoesOn) {
 TEST(BpfRawRulesTest, EveryMistakeIsReported) {
   EXPECT_EQ(Outcome(R"(files { pattern: "" permissions: "rw" }
                        processes { qualifiers { words: "dney" } pattern: "sh" permissions: "exex" }
-                       mounts { source_pattern: "x" fstype: "" flags: "rec" })"),
+                       mounts { source_pattern: "x/y" fstype: "" flags: "rec" })"),
             "error: bpf.files[0].pattern: pattern is empty [bad-pattern]\n"
             "  fix: write \"**\" to match every path\n"
             "error: bpf.files[0].permissions[0]: unknown permission \"rw\" [unknown-word]\n"
@@ -339,9 +344,9 @@ TEST(BpfRawRulesTest, EveryMistakeIsReported) {
             "  fix: start it with \"/\", or write \"**/sh\"\n"
             "error: bpf.processes[0].permissions[0]: unknown permission \"exex\" [unknown-word]\n"
             "  fix: did you mean \"exec\"?\n"
-            "error: bpf.mounts[0].sourcePattern: pattern \"x\" is relative and matches no path "
+            "error: bpf.mounts[0].sourcePattern: pattern \"x/y\" is relative and matches no path "
             "[bad-pattern]\n"
-            "  fix: start it with \"/\", or write \"**/x\"\n"
+            "  fix: start it with \"/\"\n"
             "error: bpf.mounts[0].fstype: file system type \"\" has 0 bytes; 1 to 15 are "
             "possible [bad-fstype]\n"
             "  fix: write a file system type, \"none\" or \"*\"\n"

@@ -153,7 +153,8 @@ ReferenceVerdict BpfReference::Mount(absl::string_view source, absl::string_view
                                      uint64_t ops) const {
   Tally tally(1);
   for (const BpfMount& rule : rules_.mounts) {
-    const bool matches = ((ops & rule.any) != 0 || (~ops & rule.none) != 0) &&
+    const bool has_flags = (ops & (kMountUmount | kMountPivotRoot)) == 0;
+    const bool matches = ((ops & rule.any) != 0 || (has_flags && (~ops & rule.none) != 0)) &&
                          (rule.fstype == "*" || rule.fstype == fstype) &&
                          NaiveMatch(rule.source, source);
     tally.Add(matches, rule.action, rule.origin);

@@ -337,7 +337,7 @@ BpfVerdict BpfSimulator::DecideMount(absl::string_view source, absl::string_view
       const varmor_mount_rule& rule = mount_rules_[i];
       const absl::string_view type(rule.fstype, strnlen(rule.fstype, VARMOR_FSTYPE_BYTES));
       if (type != "*" && type != fstype) continue;
-      if ((ops & rule.any) == 0 && (~ops & rule.none) == 0) continue;
+      if (varmor_mount_rule_applies(&rule, ops) == 0) continue;
       varmor_verdict one = NoVerdict();
       one.deny = (rule.action & VARMOR_ACTION_DENY) != 0;
       one.audit = (rule.action & VARMOR_ACTION_AUDIT) != 0;
