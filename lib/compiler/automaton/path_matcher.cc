@@ -1,7 +1,5 @@
 #include "lib/compiler/automaton/path_matcher.h"
 
-#include <cstring>
-
 namespace varmor {
 namespace {
 
@@ -25,9 +23,8 @@ uint32_t MatchPath(absl::Span<const PathPage> pages, const varmor_path_table& ta
   if (path.size() > VARMOR_PATH_BYTES_MAX) return VARMOR_PATH_UNRESOLVED;
   // No name holds a NUL, and the tables have no column for it.
   if (path.find('\0') != absl::string_view::npos) return 0;
-  char buffer[VARMOR_PATH_BUFFER] = {};
-  std::memcpy(buffer, path.data(), path.size());
-  return varmor_path_match(&pages, &table, buffer, 0, static_cast<uint32_t>(path.size()));
+  // Only the bytes of the path are read, so it need not lie in a buffer of full size.
+  return varmor_path_match(&pages, &table, path.data(), 0, static_cast<uint32_t>(path.size()));
 }
 
 }  // namespace varmor
