@@ -40,8 +40,8 @@ BpfVerdict Decide(const CompileResult& result, const std::string& path, uint32_t
 }
 
 TEST(CompileDecisionTest, W36_ModesGivenAtCreationCount) {
-  const CompileResult result = CompileRules(
-      "Seccomp", "      attackProtectionRules: [{rules: [disable-chmod-x-bit]}]\n");
+  const CompileResult result =
+      CompileRules("Seccomp", "      attackProtectionRules: [{rules: [disable-chmod-x-bit]}]\n");
   for (const char* call : {"open", "openat", "creat", "mknod", "mknodat", "chmod", "fchmod",
                            "fchmodat", "fchmodat2"}) {
     EXPECT_TRUE(absl::StrContains(result.seccomp->json(), absl::StrCat("\"", call, "\""))) << call;
@@ -66,8 +66,7 @@ TEST(CompileDecisionTest, W24_ARawRuleThatAuditsLeavesTheDefaultDenial) {
       "BPF", "      bpfRawRules: {ptrace: {qualifiers: [audit], permissions: [trace]}}\n");
   const absl::StatusOr<BpfSimulator> simulator = BpfSimulator::Load(*result.bpf);
   ASSERT_TRUE(simulator.ok());
-  const BpfVerdict verdict =
-      simulator->DecidePtrace(VARMOR_PTRACE_TRACE, /*same_container=*/false);
+  const BpfVerdict verdict = simulator->DecidePtrace(VARMOR_PTRACE_TRACE, /*same_container=*/false);
   EXPECT_TRUE(verdict.deny);
   EXPECT_TRUE(verdict.audit);
 }

@@ -14,11 +14,11 @@ namespace varmor {
 //
 // States that accept finitely many strings are merged bottom up in linear time: without repeating
 // wildcards these are all. The others are refined after A. Valmari and P. Lehtinen, "Efficient
-// minimization of DFAs with partial transition functions" (2008): O(m log n) for m edges and n states,
-// and only edges that exist cost time.
+// minimization of DFAs with partial transition functions" (2008): O(m log n) for m edges and n
+// states, and only edges that exist cost time.
 //
-// The result is canonical: states are numbered breadth first, edges by class. All states of `dfa` must
-// be reachable, and able to reach an accepting one.
+// The result is canonical: states are numbered breadth first, edges by class. All states of `dfa`
+// must be reachable, and able to reach an accepting one.
 SparseDfa Minimise(const SparseDfa& dfa, const std::vector<uint32_t>& label);
 
 }  // namespace varmor

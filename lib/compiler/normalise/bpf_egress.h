@@ -21,8 +21,8 @@ struct EgressRuleHead {
   std::string field;
 };
 
-void AppendDestination(const BpfDestination& destination, const EgressRuleHead& head,
-                       BpfRules& out, Diagnostics& diagnostics);
+void AppendDestination(const BpfDestination& destination, const EgressRuleHead& head, BpfRules& out,
+                       Diagnostics& diagnostics);
 
 // vArmor 0.7: {ipBlock, ip, port}.
 void AppendLegacyEgress(const BpfLegacyEgress& egress, const EgressRuleHead& head, BpfRules& out,

@@ -56,6 +56,7 @@ class RuleReader {
   // Nothing when the rule would have no effect; that is reported.
   std::optional<Action> ReadAction(bool present, const Qualifiers& qualifiers,
                                    const std::string& field);
+  void NoteOldForm(const std::string& field);
   // The union of the words' bits; unknown words are reported. Sets `none` for mount flags.
   uint64_t ReadWords(const Words& words, absl::Span<const BpfWord> known, const std::string& field,
                      absl::string_view what, uint64_t* none = nullptr);
@@ -75,6 +76,7 @@ std::optional<Action> RuleReader::ReadAction(bool present, const Qualifiers& qua
     // The policy's switches may ask for silence; that is reported once, for the whole policy.
     const Action& action = context_.default_action;
     if (!action.deny && !action.audit && !action.allow) return std::nullopt;
+    if (!context_.builtin && !context_.knows_allow) NoteOldForm(field);
     return action;
   }
   const std::string place = Place(field + ".qualifiers");
@@ -115,6 +117,18 @@ std::optional<Action> RuleReader::ReadAction(bool present, const Qualifiers& qua
     return std::nullopt;
   }
   return action;
+}
+
+// vArmor 0.9 and later gives such a rule no effect; the form is that of 0.8 and before.
+void RuleReader::NoteOldForm(const std::string& field) {
+  Diagnostic note;
+  note.severity = Diagnostic::Severity::kNote;
+  note.code = "qualifiers-absent";
+  note.field = field;
+  note.problem = absl::StrCat("without qualifiers the policy's switches decide, as in vArmor 0.8: ",
+                              ActionName(context_.default_action));
+  note.fix = "write qualifiers to say it here; `varmor convert` does";
+  diagnostics_.Add(std::move(note));
 }
 
 uint64_t RuleReader::ReadWords(const Words& words, absl::Span<const BpfWord> known,

@@ -27,9 +27,8 @@ constexpr BpfWord kFilePermissions[] = {
 };
 
 constexpr BpfWord kPtracePermissions[] = {
-    {"all", kEveryPtrace},        {"*", kEveryPtrace},
-    {"trace", kPtraceTrace},      {"read", kPtraceRead},
-    {"traceby", kPtraceTracedBy}, {"tracedby", kPtraceTracedBy},
+    {"all", kEveryPtrace},     {"*", kEveryPtrace},          {"trace", kPtraceTrace},
+    {"read", kPtraceRead},     {"traceby", kPtraceTracedBy}, {"tracedby", kPtraceTracedBy},
     {"readby", kPtraceReadBy},
 };
 
@@ -96,31 +95,30 @@ constexpr BpfWord kMountFlags[] = {
 
 // include/linux/socket.h
 constexpr BpfWord kSocketDomains[] = {
-    {"all", kAll},          {"*", kAll},          {"unix", Bit(1)},        {"inet", Bit(2)},
-    {"ax25", Bit(3)},       {"ipx", Bit(4)},      {"appletalk", Bit(5)},   {"netrom", Bit(6)},
-    {"bridge", Bit(7)},     {"atmpvc", Bit(8)},   {"x25", Bit(9)},         {"inet6", Bit(10)},
-    {"rose", Bit(11)},      {"netbeui", Bit(13)}, {"security", Bit(14)},   {"key", Bit(15)},
-    {"netlink", Bit(16)},   {"packet", Bit(17)},  {"ash", Bit(18)},        {"econet", Bit(19)},
-    {"atmsvc", Bit(20)},    {"rds", Bit(21)},     {"sna", Bit(22)},        {"irda", Bit(23)},
-    {"pppox", Bit(24)},     {"wanpipe", Bit(25)}, {"llc", Bit(26)},        {"ib", Bit(27)},
-    {"mpls", Bit(28)},      {"can", Bit(29)},     {"tipc", Bit(30)},       {"bluetooth", Bit(31)},
-    {"iucv", Bit(32)},      {"rxrpc", Bit(33)},   {"isdn", Bit(34)},       {"phonet", Bit(35)},
-    {"ieee802154", Bit(36)}, {"caif", Bit(37)},   {"alg", Bit(38)},        {"nfc", Bit(39)},
-    {"vsock", Bit(40)},     {"kcm", Bit(41)},     {"qipcrtr", Bit(42)},    {"smc", Bit(43)},
-    {"xdp", Bit(44)},       {"mctp", Bit(45)},
+    {"all", kAll},           {"*", kAll},          {"unix", Bit(1)},      {"inet", Bit(2)},
+    {"ax25", Bit(3)},        {"ipx", Bit(4)},      {"appletalk", Bit(5)}, {"netrom", Bit(6)},
+    {"bridge", Bit(7)},      {"atmpvc", Bit(8)},   {"x25", Bit(9)},       {"inet6", Bit(10)},
+    {"rose", Bit(11)},       {"netbeui", Bit(13)}, {"security", Bit(14)}, {"key", Bit(15)},
+    {"netlink", Bit(16)},    {"packet", Bit(17)},  {"ash", Bit(18)},      {"econet", Bit(19)},
+    {"atmsvc", Bit(20)},     {"rds", Bit(21)},     {"sna", Bit(22)},      {"irda", Bit(23)},
+    {"pppox", Bit(24)},      {"wanpipe", Bit(25)}, {"llc", Bit(26)},      {"ib", Bit(27)},
+    {"mpls", Bit(28)},       {"can", Bit(29)},     {"tipc", Bit(30)},     {"bluetooth", Bit(31)},
+    {"iucv", Bit(32)},       {"rxrpc", Bit(33)},   {"isdn", Bit(34)},     {"phonet", Bit(35)},
+    {"ieee802154", Bit(36)}, {"caif", Bit(37)},    {"alg", Bit(38)},      {"nfc", Bit(39)},
+    {"vsock", Bit(40)},      {"kcm", Bit(41)},     {"qipcrtr", Bit(42)},  {"smc", Bit(43)},
+    {"xdp", Bit(44)},        {"mctp", Bit(45)},
 };
 
 // include/linux/net.h
 constexpr BpfWord kSocketTypes[] = {
-    {"all", kAll},    {"*", kAll},      {"stream", Bit(1)},    {"dgram", Bit(2)},
-    {"raw", Bit(3)},  {"rdm", Bit(4)},  {"seqpacket", Bit(5)}, {"dccp", Bit(6)},
-    {"packet", Bit(10)},
+    {"all", kAll},         {"*", kAll},      {"stream", Bit(1)},
+    {"dgram", Bit(2)},     {"raw", Bit(3)},  {"rdm", Bit(4)},
+    {"seqpacket", Bit(5)}, {"dccp", Bit(6)}, {"packet", Bit(10)},
 };
 
 // include/uapi/linux/in.h, in6.h. ICMP stands for both versions.
 constexpr BpfWord kSocketProtocols[] = {
-    {"all", kAll},    {"*", kAll},       {"icmp", Bit(1) | Bit(58)},
-    {"tcp", Bit(6)},  {"udp", Bit(17)},
+    {"all", kAll}, {"*", kAll}, {"icmp", Bit(1) | Bit(58)}, {"tcp", Bit(6)}, {"udp", Bit(17)},
 };
 
 }  // namespace
