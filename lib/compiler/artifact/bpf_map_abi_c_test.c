@@ -14,11 +14,11 @@ static const struct varmor_path_page *find_page(const struct page_array *pages, 
 #include "lib/compiler/artifact/path_match.h"
 
 __u32 decide(const struct varmor_profile *profile, const struct page_array *pages,
-             const char *buffer) {
+             const char *buffer, const struct varmor_mount_rule *mount, __u64 ops) {
   __u32 i;
   __u32 found = varmor_protocol_class(2, 1, 0);
   for (i = 0; i < VARMOR_PATH_TABLES_MAX; i++) {
     found |= varmor_path_match(pages, &profile->file[i], buffer, 0, 17);
   }
-  return found;
+  return found | (__u32)varmor_mount_rule_applies(mount, ops);
 }

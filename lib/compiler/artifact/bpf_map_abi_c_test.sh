@@ -8,9 +8,11 @@ flags="-Wall -Wextra -Werror -O2 -I . -c $source"
 arch=$(gcc -print-multiarch)
 
 gcc -std=c11 -Wno-unused-function $flags -o "$TEST_TMPDIR/host.o"
-clang -target bpf -std=gnu11 -mcpu=v2 -idirafter "/usr/include/$arch" -Wno-unused-function $flags \
-  -o "$TEST_TMPDIR/bpf.o"
-case $(readelf -h "$TEST_TMPDIR/bpf.o") in
-  *BPF*) ;;
-  *) echo "no object for the BPF machine came out"; exit 1 ;;
-esac
+for cpu in v2 v3; do
+  clang -target bpf -std=gnu11 -mcpu=$cpu -idirafter "/usr/include/$arch" -Wno-unused-function $flags \
+    -o "$TEST_TMPDIR/bpf.o"
+  case $(readelf -h "$TEST_TMPDIR/bpf.o") in
+    *BPF*) ;;
+    *) echo "no object for the BPF machine ($cpu) came out"; exit 1 ;;
+  esac
+done

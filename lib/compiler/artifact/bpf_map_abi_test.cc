@@ -27,6 +27,21 @@ TEST(BpfMapAbiTest, OperationsAreBitsOfTheirNumbers) {
   EXPECT_LT(BpfEffects::Operation_MAX, VARMOR_DECISION_BITS);
 }
 
+TEST(BpfMapAbiTest, AbsentFlagsCountInMountCallsOnly) {
+  EXPECT_EQ(VARMOR_MOUNT_UMOUNT, kMountUmount);
+  EXPECT_EQ(VARMOR_MOUNT_PIVOT_ROOT, kMountPivotRoot);
+  varmor_mount_rule rule{};
+  rule.any = kMountBind;
+  rule.none = kMountReadOnly;
+  EXPECT_TRUE(varmor_mount_rule_applies(&rule, kMountNew));
+  EXPECT_FALSE(varmor_mount_rule_applies(&rule, kMountNew | kMountReadOnly));
+  EXPECT_TRUE(varmor_mount_rule_applies(&rule, kMountBind | kMountReadOnly));
+  EXPECT_FALSE(varmor_mount_rule_applies(&rule, kMountUmount));
+  EXPECT_FALSE(varmor_mount_rule_applies(&rule, kMountPivotRoot));
+  rule.any = kMountUmount;
+  EXPECT_TRUE(varmor_mount_rule_applies(&rule, kMountUmount));
+}
+
 struct ProtocolCase {
   uint32_t domain;
   uint32_t type;
