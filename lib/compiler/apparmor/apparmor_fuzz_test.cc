@@ -13,7 +13,7 @@ namespace {
 TEST(AppArmorFuzzTest, HoldsForTheCorpus) {
   int files = 0;
   for (const auto& entry :
-       std::filesystem::directory_iterator("lib/compiler/apparmor/testdata/fuzz")) {
+       std::filesystem::directory_iterator("lib/compiler/apparmor/corpus")) {
     std::ifstream file(entry.path(), std::ios::binary);
     const std::string text(std::istreambuf_iterator<char>(file), {});
     EXPECT_EQ(CheckAppArmorText(text), "") << entry.path();

@@ -1,6 +1,6 @@
 // libFuzzer's entry:
 //   bazel build --config=fuzz //lib/compiler/apparmor:apparmor_fuzzer
-//   bazel-bin/lib/compiler/apparmor/apparmor_fuzzer lib/compiler/apparmor/testdata/fuzz
+//   bazel-bin/lib/compiler/apparmor/apparmor_fuzzer lib/compiler/apparmor/corpus
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>

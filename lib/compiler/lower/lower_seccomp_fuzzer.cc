@@ -2,7 +2,7 @@
 // places lie inside the text; what is accepted is printed, read back and lowered to the same bytes.
 //   bazel build --config=fuzz //lib/compiler/lower:lower_seccomp_fuzzer
 //   tools/fuzz.sh bazel-bin/lib/compiler/lower/lower_seccomp_fuzzer
-//   lib/compiler/lower/seccomp_corpus 60
+//   lib/compiler/lower/corpus 60
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
