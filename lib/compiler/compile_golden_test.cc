@@ -21,6 +21,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -30,6 +31,7 @@
 #include "lib/compiler/bind/bind_bpf.h"
 #include "lib/compiler/catalogue/catalogue.h"
 #include "lib/compiler/compile.h"
+#include "lib/compiler/convert/convert_policy.h"
 #include "lib/compiler/load/load_policy.h"
 
 namespace varmor {
@@ -109,11 +111,15 @@ class GoldenCase {
 
   // File name under want/ to content.
   Files Compile();
+  // What takes effect, of the policies as they are or rewritten by `convert`: texts without
+  // comments, digests, JSON.
+  std::vector<std::string> Effects(bool converted);
   fs::path want() const { return dir_ / "want"; }
   const fs::path& dir() const { return dir_; }
 
  private:
   void ReadOptions();
+  std::string Input() const;
   template <typename Message>
   bool ReadMessage(const std::string& file, Message& message);
   void AddArtifacts(const CompileResult& result, Files& files);
@@ -181,8 +187,49 @@ void GoldenCase::AddArtifacts(const CompileResult& result, Files& files) {
   if (!coverage.empty()) files[name + ".coverage.txt"] = coverage;
 }
 
+std::string GoldenCase::Input() const {
+  return fs::exists(dir_ / "policies.yaml") ? "policies.yaml" : "policy.yaml";
+}
+
+std::string WithoutComments(const std::string& text) {
+  std::string out;
+  for (absl::string_view line : absl::StrSplit(text, '\n')) {
+    if (!absl::StartsWith(absl::StripLeadingAsciiWhitespace(line), "#")) {
+      absl::StrAppend(&out, line, "\n");
+    }
+  }
+  return out;
+}
+
+std::vector<std::string> GoldenCase::Effects(bool converted) {
+  LoadOptions load_options;
+  load_options.lenient = true;
+  CompileOptions options = options_;
+  options.lenient = true;
+  std::vector<std::string> effects;
+  const LoadResult loaded = LoadPolicies({{"policy.yaml", ReadFile(dir_ / Input())}}, load_options);
+  for (const LoadedPolicy& policy : loaded.policies) {
+    std::vector<std::string> remarks;
+    const LoadResult rewritten =
+        LoadPolicies({{"converted.yaml", ConvertPolicy(policy, &remarks)}}, load_options);
+    EXPECT_EQ(rewritten.policies.size(), 1);
+    const LoadedPolicy& subject = converted ? rewritten.policies.at(0) : policy;
+    const absl::StatusOr<CompileResult> result =
+        ::varmor::Compile(subject, options, BuiltinCatalogue());
+    EXPECT_TRUE(result.ok()) << result.status();
+    if (!result.ok()) continue;
+    effects.push_back(absl::StrCat(result->profile_name, " ", result->mode));
+    if (result->app_armor.has_value()) {
+      effects.push_back(WithoutComments(UnboundText(*result->app_armor)));
+    }
+    if (result->bpf.has_value()) effects.push_back(result->bpf->digest());
+    if (result->seccomp.has_value()) effects.push_back(result->seccomp->json());
+  }
+  return effects;
+}
+
 Files GoldenCase::Compile() {
-  const std::string input = fs::exists(dir_ / "policies.yaml") ? "policies.yaml" : "policy.yaml";
+  const std::string input = Input();
   LoadOptions load_options;
   load_options.lenient = options_.lenient;
   const LoadResult loaded = LoadPolicies({{input, ReadFile(dir_ / input)}}, load_options);
@@ -258,6 +305,13 @@ TEST_P(CompileGoldenTest, HasNoStrayFile) {
 
 TEST_P(CompileGoldenTest, CompilesToTheSameBytesTwice) {
   EXPECT_EQ(GoldenCase(GetParam()).Compile(), GoldenCase(GetParam()).Compile());
+}
+
+TEST_P(CompileGoldenTest, MeansTheSameInTheNewestSchema) {
+  GoldenCase golden(GetParam());
+  const std::vector<std::string> effects = golden.Effects(/*converted=*/false);
+  EXPECT_FALSE(effects.empty());
+  EXPECT_EQ(effects, golden.Effects(/*converted=*/true));
 }
 
 std::string TestName(const testing::TestParamInfo<std::string>& info) {
