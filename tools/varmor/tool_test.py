@@ -206,7 +206,7 @@ class Compile(ToolTest):
         self.assertEqual(0, mode & (stat.S_IXUSR | stat.S_IWOTH))
 
     def test_two_policies_with_one_profile_name_are_an_error(self):
-        collision = os.path.join(GOLDEN, "name-collision", "policies.yaml")
+        collision = os.path.join(GOLDEN, "w01-name-collision", "policies.yaml")
         self.run_tool("compile", "-f", collision, "-o", "out", code=INVALID)
         self.assertEqual([], os.listdir(self.path("out")))
         self.assertEqual(2, self.err.count("[profile-name-collision]"))

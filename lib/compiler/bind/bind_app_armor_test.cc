@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "lib/compiler/emit/app_armor_oracle.h"
+#include "lib/compiler/apparmor/testing/parser_oracle.h"
 
 namespace varmor {
 namespace {
