@@ -79,19 +79,23 @@ bool Overlap(absl::string_view a, absl::string_view b) {
          longer[shorter.size()] == '[' || shorter.empty();
 }
 
-// Of what the stages found in an object that could not be read whole, keeps what has nothing to do
-// with the parts that are missing.
-void KeepIndependent(const Diagnostics& of_loading, Diagnostics& of_stages) {
+// Of what a later step found, keeps what has nothing to do with the errors before it: those left
+// parts out, and what follows from that is no news.
+void KeepIndependent(const Diagnostics& before, Diagnostics& later) {
   std::vector<Diagnostic> kept;
-  for (Diagnostic& d : of_stages.mutable_list()) {
-    const bool follows = std::any_of(of_loading.list().begin(), of_loading.list().end(),
-                                     [&](const Diagnostic& loading) {
-                                       return loading.severity == Diagnostic::Severity::kError &&
-                                              Overlap(loading.field, d.field);
-                                     });
+  for (Diagnostic& d : later.mutable_list()) {
+    const bool follows =
+        std::any_of(before.list().begin(), before.list().end(), [&](const Diagnostic& earlier) {
+          return earlier.severity == Diagnostic::Severity::kError &&
+                 Overlap(earlier.field, d.field);
+        });
     if (!follows) kept.push_back(std::move(d));
   }
-  of_stages.mutable_list() = std::move(kept);
+  later.mutable_list() = std::move(kept);
+}
+
+void Append(Diagnostics more, Diagnostics& all) {
+  for (Diagnostic& d : more.mutable_list()) all.Add(std::move(d));
 }
 
 absl::Status RunStages(const LoadedPolicy& policy, const CompileOptions& options,
@@ -106,10 +110,20 @@ absl::Status RunStages(const LoadedPolicy& policy, const CompileOptions& options
   const ResolveInputs inputs{options.model, options.cluster, options.architectures};
   RuleSet rules = ResolveRules(normal, catalogue, inputs, result.diagnostics);
   result.coverage = std::move(rules.coverage);
-  if (result.diagnostics.HasErrors()) return absl::OkStatus();
 
-  VARMOR_RETURN_IF_ERROR(LowerAndEmit(rules, options, result));
-  if (!options.caller_binds) WarnOfHoles(result);
+  // Lowering finds mistakes too (rules that conflict, tables that do not fit): after others as
+  // well, on what is left of the rules.
+  Diagnostics before = std::move(result.diagnostics);
+  result.diagnostics = Diagnostics(options.lenient);
+  const absl::Status status = LowerAndEmit(rules, options, result);
+  if (before.HasErrors()) {
+    KeepIndependent(before, result.diagnostics);
+  } else {
+    VARMOR_RETURN_IF_ERROR(status);
+    if (!options.caller_binds) WarnOfHoles(result);
+  }
+  Append(std::move(result.diagnostics), before);
+  result.diagnostics = std::move(before);
   return absl::OkStatus();
 }
 
@@ -132,7 +146,7 @@ absl::StatusOr<CompileResult> Compile(const LoadedPolicy& policy, const CompileO
   result.diagnostics = Diagnostics(options.lenient);
   VARMOR_RETURN_IF_ERROR(RunStages(policy, options, catalogue, result));
   if (!policy.valid) KeepIndependent(policy.diagnostics, result.diagnostics);
-  for (const Diagnostic& diagnostic : policy.diagnostics.list()) result.diagnostics.Add(diagnostic);
+  Append(policy.diagnostics, result.diagnostics);
   if (!policy.valid || result.diagnostics.HasErrors()) DropArtifacts(result);
   DropRepeated(result.diagnostics);
   Locate(policy, result.diagnostics);

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +23,9 @@
 
 namespace varmor {
 namespace {
+
+// Far above what real profiles take.
+constexpr rlim_t kParserSeconds = 60;
 
 // A descriptor that is closed at the end of its scope.
 class Descriptor {
@@ -186,6 +190,11 @@ absl::StatusOr<std::optional<ParserRefusal>> AskAppArmorParser(const std::string
   pid_t pid = 0;
   const int error =
       Spawn(parser, {parser, "--skip-kernel-load", "--skip-cache"}, input.get(), to_us.get(), &pid);
+  if (error == 0) {
+    // Some patterns take the parser for ever: it gets a minute of processor time.
+    const rlimit seconds{kParserSeconds, kParserSeconds};
+    prlimit(pid, RLIMIT_CPU, &seconds, nullptr);
+  }
   if (error != 0) return Failed(absl::StrCat("run ", parser), error);
   to_us.Close();
   const std::string output = ReadToEnd(from_parser.get());
@@ -194,6 +203,12 @@ absl::StatusOr<std::optional<ParserRefusal>> AskAppArmorParser(const std::string
     if (errno != EINTR) return Failed("wait for apparmor_parser", errno);
   }
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return std::optional<ParserRefusal>();
+  if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGXCPU || WTERMSIG(status) == SIGKILL)) {
+    ParserRefusal refusal;
+    refusal.message = absl::StrCat("took more than ", kParserSeconds,
+                                   " seconds: the profile's patterns are too much for it");
+    return std::optional<ParserRefusal>(std::move(refusal));
+  }
   if (WIFSIGNALED(status)) {
     return absl::UnavailableError(
         absl::StrCat("apparmor_parser was ended by signal ", WTERMSIG(status)));

@@ -504,7 +504,7 @@ class Others(ToolTest):
         (name,) = os.listdir(self.path("out"))
         with open(self.path("out/" + name)) as f:
             self.assertEqual(converted, f.read())
-        self.run_tool("check", "-f", "out", "--fail-level", "note", "--no-parser-check", code=CLEAN)
+        self.run_tool("check", "-f", "out", "--fail-level", "warning", "--no-parser-check", code=CLEAN)
 
     def test_convert_of_several_policies_is_one_stream(self):
         self.run_tool("convert", "-f", "-", stdin=policy("a") + "---\n" + policy("b"), code=CLEAN)

@@ -17,8 +17,18 @@ namespace {
 
 constexpr size_t kShownValueBytes = 200;
 
-TextPlace Inside(const DocumentNode& node, TextPlace inside) {
+// Whether a place in the node's text is a place in the source. It is not for texts with escapes,
+// and for texts that stand elsewhere (a behaviour model's).
+bool CanMap(const DocumentNode& node, TextPlace inside) {
   if (inside.line <= 0 || node.kind != DocumentNode::Kind::kScalar || node.text_place.line == 0) {
+    return false;
+  }
+  const auto breaks = std::count(node.scalar.begin(), node.scalar.end(), '\n');
+  return inside.line <= breaks + 1;
+}
+
+TextPlace Inside(const DocumentNode& node, TextPlace inside) {
+  if (!CanMap(node, inside)) {
     return node.place;
   }
   const int column = inside.line == 1 ? node.text_place.column : node.text_indent + 1;
@@ -40,7 +50,13 @@ void LocateIn(const DocumentNode& root, const std::string& file, int document, D
   d->file = file;
   d->document = document;
   const DocumentNode& node = *FindNode(root, d->field);
-  if (d->place.line == 0) d->place = Inside(node, d->inside);
+  if (d->place.line == 0) {
+    d->place = Inside(node, d->inside);
+    if (d->inside.line > 0 && !CanMap(node, d->inside)) {
+      absl::StrAppend(&d->problem, " (line ", d->inside.line, ", column ", d->inside.column,
+                      " of the text)");
+    }
+  }
   if (d->value.empty() && node.kind == DocumentNode::Kind::kScalar) {
     d->value = ShownValue(node.scalar);
   }

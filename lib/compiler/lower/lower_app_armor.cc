@@ -156,6 +156,18 @@ void CheckChildNames(const AppArmorBlock& block, size_t children, const std::str
   }
 }
 
+// A profile's exec table has 12 named transitions: AA_X_TABLE entries of the binary policy that
+// apparmor_parser 3 writes.
+constexpr size_t kMaxChildren = 12;
+
+void CheckChildCount(const std::vector<AppArmorChild>& children, Diagnostics& diagnostics) {
+  if (children.size() <= kMaxChildren) return;
+  diagnostics.Error("too-many-target-groups", children[kMaxChildren].targets.front().field,
+                    absl::StrCat("the targets need ", children.size(),
+                                 " child profiles; a profile can have ", kMaxChildren),
+                    "give targets the same rules, so that they share a profile");
+}
+
 // The children include the base abstraction, which needs the variables of tunables/global.
 void CheckTunables(const AppArmorProfileText& text, size_t children, const std::string& field,
                    Diagnostics& diagnostics) {
@@ -246,6 +258,7 @@ absl::StatusOr<AppArmorProfile> LowerAppArmor(const AppArmorRules& rules,
                                               Diagnostics& diagnostics) {
   VARMOR_RETURN_IF_ERROR(CheckInput(rules, profile_name));
   const std::vector<AppArmorChild> children = JoinTargets(rules.target_rules);
+  CheckChildCount(children, diagnostics);
 
   AppArmorProfile profile;
   profile.name = std::string(profile_name);

@@ -60,6 +60,7 @@ class RuleReader {
   // The union of the words' bits; unknown words are reported. Sets `none` for mount flags.
   uint64_t ReadWords(const Words& words, absl::Span<const BpfWord> known, const std::string& field,
                      absl::string_view what, uint64_t* none = nullptr);
+  void CheckSpelling(const std::string& text, const std::string& place);
   std::optional<PathPattern> ReadPattern(const std::string& text, const std::string& field);
   std::optional<PathPattern> ReadMountSource(const std::string& text, const std::string& field);
   std::optional<EgressRuleHead> ReadHead(bool present, const Qualifiers& qualifiers,
@@ -169,6 +170,38 @@ uint64_t RuleReader::ReadWords(const Words& words, absl::Span<const BpfWord> kno
   return bits;
 }
 
+// The kernel's paths are absolute, without "//", "." and "..", and end in no slash.
+void RuleReader::CheckSpelling(const std::string& text, const std::string& place) {
+  for (const absl::string_view part : {"//", "/./", "/../"}) {
+    if (!absl::StrContains(text, part)) continue;
+    diagnostics_.StrictError(
+        "pattern-spelling", place,
+        absl::StrCat("pattern ", Quoted(text), " holds \"", part,
+                     "\", which no path of the kernel does: it matches nothing"),
+        "write the path without it");
+    return;
+  }
+  if (text.size() > 1 && absl::EndsWith(text, "/")) {
+    diagnostics_.StrictError(
+        "pattern-spelling", place,
+        absl::StrCat("pattern ", Quoted(text),
+                     " ends in a slash, which no path does: it matches nothing"),
+        absl::StrCat("write \"", text, "**\" for what lies below"));
+    return;
+  }
+  // vArmor has no allow-lists that could have meant something else.
+  if (context_.knows_allow || text.find_first_of("*?[{\\") != std::string::npos) return;
+  Diagnostic note;
+  note.severity = Diagnostic::Severity::kNote;
+  note.code = "pattern-exact";
+  note.field = place;
+  note.problem = absl::StrCat("pattern ", Quoted(text),
+                              " matches this path only; vArmor's BPF enforcer also hit every path "
+                              "that begins so");
+  note.fix = absl::StrCat("if that is meant, write \"", text, "**\"");
+  diagnostics_.Add(std::move(note));
+}
+
 std::optional<PathPattern> RuleReader::ReadPattern(const std::string& text,
                                                    const std::string& field) {
   const absl::StatusOr<PathPattern> pattern = PathPattern::Parse(text);
@@ -176,6 +209,7 @@ std::optional<PathPattern> RuleReader::ReadPattern(const std::string& text,
     ReportPattern(pattern.status(), text, Place(field), diagnostics_);
     return std::nullopt;
   }
+  if (!context_.builtin) CheckSpelling(text, Place(field));
   if (pattern->has_extended_glob() && !context_.builtin) {
     diagnostics_.Warning("pattern-wildcards", Place(field),
                          absl::StrCat("pattern ", Quoted(text),

@@ -66,6 +66,41 @@ std::vector<AppArmorRule> ReadRawItem(const AppArmorRawRules& item, const std::s
   return rules;
 }
 
+// What the base of an EnhanceProtect profile allows already; denials win over both.
+bool BaseAllows(const AppArmorStatement& statement, AppArmorRules::Base base) {
+  using Kind = AppArmorStatement::Kind;
+  switch (statement.kind) {
+    case Kind::kFile:
+      // Other exec modes and targets change what the executed program may do.
+      return statement.target.empty() && (statement.exec.empty() || statement.exec == "ix");
+    case Kind::kCapability:
+    case Kind::kNetwork:
+    case Kind::kUmount:
+      return true;
+    case Kind::kMount:
+    case Kind::kRemount:
+    case Kind::kPivotRoot:
+    case Kind::kPtrace:
+    case Kind::kSignal:
+    case Kind::kDbus:
+    case Kind::kUnix:
+      return base == AppArmorRules::Base::kAllowAll;
+    default:
+      return false;
+  }
+}
+
+void WarnOfIdlePermission(const AppArmorRule& rule, AppArmorRules::Base base,
+                          Diagnostics& diagnostics) {
+  const AppArmorStatement& statement = rule.statement;
+  if (statement.deny || statement.audit || !BaseAllows(statement, base)) return;
+  diagnostics.Warning(
+      "apparmor-no-effect", rule.origin.field,
+      absl::StrCat("rule ", Quoted(ToString(statement)),
+                   " has no effect: mode EnhanceProtect allows what no rule denies"),
+      "write it with \"deny\", or list what is allowed in mode DefenseInDepth", statement.place);
+}
+
 // Rules for one executable: built-in ones in the order of a group, or one raw item.
 void AddTargets(const std::vector<std::string>& targets, const std::string& field,
                 const std::vector<AppArmorRule>& rules, AppArmorRules& out,
@@ -85,6 +120,9 @@ void AppendRaw(const RawRules& items, const std::string& field, AppArmorRules& o
   for (int i = 0; i < items.size(); ++i) {
     const std::string place = absl::StrCat(field, "[", i, "]");
     std::vector<AppArmorRule> rules = ReadRawItem(items[i], place, diagnostics);
+    if (out.base != AppArmorRules::Base::kText) {
+      for (const AppArmorRule& rule : rules) WarnOfIdlePermission(rule, out.base, diagnostics);
+    }
     if (items[i].targets().empty()) {
       std::move(rules.begin(), rules.end(), std::back_inserter(out.rules));
     } else {

@@ -43,6 +43,30 @@ void ReportSilentSwitches(const Policy& policy, Diagnostics& diagnostics) {
                       "set auditViolations to true to see what would be blocked");
 }
 
+// A model belongs to one profile: another one's would allow what that workload did.
+void CheckModelName(const Policy& policy, const BehaviorModel* model, Diagnostics& diagnostics) {
+  if (model == nullptr || model->metadata().name().empty()) return;
+  if (model->metadata().name() == policy.profile_name) return;
+  const DefenseInDepth& defense = policy.object->spec().policy().defense_in_depth();
+  const struct {
+    bool used;
+    absl::string_view key;
+  } sections[] = {
+      {defense.app_armor().profile_type() == "BehaviorModel", "appArmor"},
+      {defense.seccomp().profile_type() == "BehaviorModel", "seccomp"},
+      {defense.bpf().profile_type() == "BehaviorModel", "bpf"},
+  };
+  for (const auto& section : sections) {
+    if (!section.used) continue;
+    diagnostics.StrictError(
+        "model-name", absl::StrCat("spec.policy.defenseInDepth.", section.key, ".profileType"),
+        absl::StrCat("the behaviour model is called ", Quoted(model->metadata().name()),
+                     "; that of this policy is called ", Quoted(policy.profile_name)),
+        "give this policy's model");
+    return;
+  }
+}
+
 }  // namespace
 
 RuleSet ResolveRules(const Policy& policy, const Catalogue& catalogue, const ResolveInputs& inputs,
@@ -57,6 +81,15 @@ RuleSet ResolveRules(const Policy& policy, const Catalogue& catalogue, const Res
     references = ResolveNames(policy, catalogue, diagnostics);
     out.coverage = ResolveCoverage(policy, references, diagnostics);
     ReportRulesWithoutEnforcer(policy, diagnostics);
+  }
+  if (policy.mode == PolicyMode::kDefenseInDepth) {
+    CheckModelName(policy, inputs.model, diagnostics);
+  }
+  if (policy.enforcers.empty() && !policy.named_enforcers.empty()) {
+    diagnostics.Warning("no-enforcer-left", "spec.policy.enforcer",
+                        absl::StrCat("the policy is for ", EnforcerSetName(policy.named_enforcers),
+                                     ", none of which was asked for: there is no artifact"),
+                        "ask for one of its enforcers");
   }
   if (policy.enforcers.app_armor) {
     out.app_armor = ResolveAppArmor(policy, references, inputs.model, diagnostics);

@@ -106,7 +106,7 @@ class Reader {
       const auto known = std::find(keys.begin(), keys.end(), key);
       if (known == keys.end()) {
         Unknown(json, i, path, keys);
-      } else {
+      } else if (json.items[i].kind != Kind::kNull) {  // null is absent, as Go has it
         members[static_cast<size_t>(known - keys.begin())] = &json.items[i];
         out_.places[Join(path, key)] = lines_.At(json.items[i].offset);
       }

@@ -42,16 +42,14 @@ void ValidateSelector(const LabelSelector& selector, const std::string& field,
 
 void ValidateTarget(const Target& target, Diagnostics& diagnostics) {
   const std::string field = "spec.target";
-  if (!target.has_name() && !target.has_selector()) {
+  // vArmor cannot tell an empty name from none, and charts write both.
+  const bool has_name = !target.name().empty();
+  if (!has_name && !target.has_selector()) {
     diagnostics.Error("target-missing", field, "neither name nor selector is given",
                       "name one workload, or select several by their labels");
-  } else if (target.has_name() && target.has_selector()) {
+  } else if (has_name && target.has_selector()) {
     diagnostics.Error("target-ambiguous", field, "both name and selector are given",
                       "keep one of them");
-  }
-  if (target.has_name() && target.name().empty()) {
-    diagnostics.Error("target-missing", "spec.target.name", "the name is empty",
-                      "write the workload's name");
   }
   if (target.has_selector()) {
     ValidateSelector(target.selector(), "spec.target.selector", diagnostics);
