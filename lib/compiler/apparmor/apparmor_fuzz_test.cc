@@ -12,8 +12,7 @@ namespace {
 
 TEST(AppArmorFuzzTest, HoldsForTheCorpus) {
   int files = 0;
-  for (const auto& entry :
-       std::filesystem::directory_iterator("lib/compiler/apparmor/corpus")) {
+  for (const auto& entry : std::filesystem::directory_iterator("lib/compiler/apparmor/corpus")) {
     std::ifstream file(entry.path(), std::ios::binary);
     const std::string text(std::istreambuf_iterator<char>(file), {});
     EXPECT_EQ(CheckAppArmorText(text), "") << entry.path();
