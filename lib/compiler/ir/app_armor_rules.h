@@ -34,8 +34,6 @@ struct AppArmorTargetRules {
   // Absolute path without glob characters.
   std::string target;
   std::vector<AppArmorRule> rules;
-  // Ids of the built-in rules and the texts of the raw ones: units with equal keys are joined.
-  std::string rules_key;
 };
 
 struct AppArmorRules {

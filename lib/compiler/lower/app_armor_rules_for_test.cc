@@ -78,11 +78,7 @@ std::vector<AppArmorRule> Together(const std::vector<std::vector<AppArmorRule>>&
 
 void AddTargets(const std::vector<std::string>& targets, const std::vector<AppArmorRule>& rules,
                 AppArmorRules& out) {
-  std::string key;
-  for (const AppArmorRule& rule : rules) {
-    absl::StrAppend(&key, rule.builtin ? rule.origin.rule : ToString(rule.statement), "\n");
-  }
-  for (const std::string& target : targets) out.target_rules.push_back({target, rules, key});
+  for (const std::string& target : targets) out.target_rules.push_back({target, rules});
 }
 
 AppArmorProfile LowerClean(const AppArmorRules& rules) {

@@ -105,13 +105,9 @@ void WarnOfIdlePermission(const AppArmorRule& rule, AppArmorRules::Base base,
 void AddTargets(const std::vector<std::string>& targets, const std::string& field,
                 const std::vector<AppArmorRule>& rules, AppArmorRules& out,
                 Diagnostics& diagnostics) {
-  std::string key;
-  for (const AppArmorRule& rule : rules) {
-    absl::StrAppend(&key, rule.builtin ? rule.origin.rule : ToString(rule.statement), "\n");
-  }
   for (size_t i = 0; i < targets.size(); ++i) {
     if (!CheckAppArmorTarget(targets[i], absl::StrCat(field, "[", i, "]"), diagnostics)) continue;
-    out.target_rules.push_back({targets[i], rules, key});
+    out.target_rules.push_back({targets[i], rules});
   }
 }
 
