@@ -3,12 +3,12 @@
 # decision and host tests, short fuzz runs, and the checks of a reviewer that are quick.
 #
 # usage: tools/test.sh
-#   FUZZ_SECONDS=N   seconds for each fuzz target (default 20)
+#   FUZZ_SECONDS=N   seconds for each fuzz target (default 60; two run at a time)
 # Prints "N passed, N failed, N skipped" last; exits with 1 when anything failed.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 export HOME=${HOME:-/root}
-fuzz_seconds=${FUZZ_SECONDS:-20}
+fuzz_seconds=${FUZZ_SECONDS:-60}
 bazel_flags=()
 [ -z "${CI:-}" ] || bazel_flags+=(--config=ci)
 
@@ -46,18 +46,48 @@ echo "== checks"
 count "format" tools/format.sh --check
 count "layers" tools/check_layers.sh
 
+echo "== the suite under AddressSanitizer and UndefinedBehaviorSanitizer, and its coverage"
+coverage_log=$(mktemp)
+if tools/coverage.sh >"$coverage_log" 2>&1; then
+  passed=$((passed + 1))
+  tail -n 1 "$coverage_log"
+else
+  failed=$((failed + 1))
+  echo "FAILED sanitizers and coverage"
+  tail -n 100 "$coverage_log"
+fi
+rm -f "$coverage_log"
+
 echo "== fuzzing, $fuzz_seconds s each"
 mapfile -t fuzzers < <(bazel query "${bazel_flags[@]}" 'attr(tags, fuzzer, //...)' 2>/dev/null)
 if [ "${#fuzzers[@]}" = 0 ]; then
   echo "FAILED fuzzing: no targets found"
   failed=$((failed + 1))
 elif bazel build "${bazel_flags[@]}" --config=fuzz "${fuzzers[@]}"; then
+  bin=$(bazel info "${bazel_flags[@]}" --config=fuzz bazel-bin 2>/dev/null)
+  results=$(mktemp -d)
+  # One NAME.ok or NAME.failed per target, with its output.
+  printf '%s\n' "${fuzzers[@]}" | xargs -P 2 -I{} bash -c '
+    path=${1#//}
+    name=${path//[:\/]/_}
+    if tools/fuzz.sh "$2/${path/://}" "${path%%:*}/corpus" "$3" >"$4/$name.log" 2>&1; then
+      mv "$4/$name.log" "$4/$name.ok"
+    else
+      mv "$4/$name.log" "$4/$name.failed"
+    fi' _ {} "$bin" "$fuzz_seconds" "$results"
   for fuzzer in "${fuzzers[@]}"; do
     path=${fuzzer#//}
-    binary=$(bazel info "${bazel_flags[@]}" --config=fuzz bazel-bin 2>/dev/null)/${path/://}
-    corpus=${path%%:*}/corpus
-    count "fuzz $fuzzer" tools/fuzz.sh "$binary" "$corpus" "$fuzz_seconds"
+    name=${path//[:\/]/_}
+    if [ -e "$results/$name.ok" ]; then
+      passed=$((passed + 1))
+      echo "PASSED fuzz $fuzzer"
+    else
+      failed=$((failed + 1))
+      echo "FAILED fuzz $fuzzer"
+      tail -n 60 "$results/$name.failed"
+    fi
   done
+  rm -rf "$results"
 else
   echo "FAILED fuzzing: the targets do not build"
   failed=$((failed + 1))
