@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -55,6 +56,19 @@ std::vector<std::string> AareVariables(absl::string_view pattern);
 
 // The pattern with every variable replaced by as many "@".
 std::string MaskAareVariables(absl::string_view pattern);
+
+// Names of variables, without @{}, to their values, which may hold variables themselves.
+using AppArmorVariables = std::map<std::string, std::vector<std::string>>;
+
+// The pattern with variables replaced the way the AppArmor parser does it: a variable with several
+// values becomes an alternation, and loses the slashes that its surroundings have already.
+//   "@{HOME}/.ssh"    gives    "{/home/*,/root}/.ssh"
+// Nothing when a variable has no value, defines itself, or the result would be very long.
+std::optional<std::string> SubstituteAareVariables(absl::string_view pattern,
+                                                   const AppArmorVariables& variables);
+
+// Those that tunables/global defines (AppArmor 3.0 as Debian ships it).
+const AppArmorVariables& GlobalAppArmorVariableValues();
 
 // Names that tunables/global defines (AppArmor 3.0 as Debian ships it), sorted.
 const std::vector<std::string>& GlobalAppArmorVariables();

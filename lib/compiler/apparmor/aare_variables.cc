@@ -5,6 +5,8 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "lib/compiler/apparmor/aare.h"
 
 namespace varmor {
@@ -45,6 +47,10 @@ const std::map<std::string, Values>& GlobalValues() {
   return values;
 }
 
+constexpr size_t kMaxValues = 256;
+constexpr size_t kMaxText = 65536;
+constexpr int kMaxDepth = 16;
+
 struct Reference {
   size_t begin = 0;
   size_t end = 0;
@@ -68,7 +74,59 @@ bool FindReference(absl::string_view pattern, size_t from, Reference& reference)
   }
 }
 
+// A value between its neighbours.
+absl::string_view TrimSlashes(absl::string_view value, absl::string_view before,
+                              absl::string_view behind) {
+  if (absl::EndsWith(before, "/")) absl::ConsumePrefix(&value, "/");
+  if (absl::StartsWith(behind, "/")) absl::ConsumeSuffix(&value, "/");
+  return value;
+}
+
+// All values of `text`, one for each combination of the values of its variables. False when there
+// are none or too many.
+bool ExpandValue(const std::string& text, const AppArmorVariables& variables, int depth,
+                 Values& out) {
+  Reference reference;
+  if (!FindReference(text, 0, reference)) {
+    out.push_back(text);
+    return out.size() <= kMaxValues && text.size() <= kMaxText;
+  }
+  const auto values = variables.find(reference.name);
+  if (values == variables.end() || values->second.empty() || depth > kMaxDepth) return false;
+  const std::string before = text.substr(0, reference.begin);
+  const std::string behind = text.substr(reference.end);
+  for (const std::string& value : values->second) {
+    const std::string whole = absl::StrCat(before, TrimSlashes(value, before, behind), behind);
+    if (!ExpandValue(whole, variables, depth + 1, out)) return false;
+  }
+  return true;
+}
+
 }  // namespace
+
+std::optional<std::string> SubstituteAareVariables(absl::string_view pattern,
+                                                   const AppArmorVariables& variables) {
+  std::string text(pattern);
+  Reference reference;
+  // Values hold no variables any more, so each round replaces one that was in the pattern.
+  while (FindReference(text, 0, reference)) {
+    const auto found = variables.find(reference.name);
+    if (found == variables.end() || found->second.empty()) return std::nullopt;
+    Values values;
+    for (const std::string& value : found->second) {
+      if (!ExpandValue(value, variables, 0, values)) return std::nullopt;
+    }
+    const std::string before = text.substr(0, reference.begin);
+    const std::string behind = text.substr(reference.end);
+    for (std::string& value : values) value = std::string(TrimSlashes(value, before, behind));
+    const bool one = values.size() == 1;
+    text = absl::StrCat(before, one ? "" : "{", absl::StrJoin(values, ","), one ? "" : "}", behind);
+    if (text.size() > kMaxText) return std::nullopt;
+  }
+  return text;
+}
+
+const AppArmorVariables& GlobalAppArmorVariableValues() { return GlobalValues(); }
 
 const std::vector<std::string>& GlobalAppArmorVariables() {
   static const auto& names = *[] {

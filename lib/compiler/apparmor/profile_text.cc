@@ -80,7 +80,15 @@ class ProfileTextParser {
                : "keep one profile; further profiles belong inside it or in policies of their own");
   }
 
+  // Only what stands in front of a profile, which need not follow.
+  void ParseOnlyPreamble() {
+    preamble_only_ = true;
+    options_.tunables_global = true;
+    ParsePreamble();
+  }
+
   const std::vector<std::string>& variables() const { return options_.variables; }
+  const std::vector<AppArmorPreambleItem>& preamble() const { return preamble_; }
 
  private:
   // Up to the profile. True when there seems to be one.
@@ -89,15 +97,16 @@ class ProfileTextParser {
       lexer_.SkipSpace();
       const absl::string_view word = lexer_.PeekKeyword();
       if (parser_.GivesUp()) return false;
+      if (lexer_.AtEnd() && preamble_only_) return false;
       if (lexer_.AtEnd()) {
         return parser_.Error("apparmor-structure", lexer_.offset(), "the text holds no profile",
                              "write profile NAME { RULES }");
       }
       if (lexer_.Peek() == '#' || word == "include") {
-        AppArmorStatement include;
-        if (parser_.ParseStatement(include) && absl::StrContains(include.body, "tunables/")) {
-          options_.tunables_global = true;
-        }
+        AppArmorPreambleItem item;
+        if (!parser_.ParseStatement(item.include)) continue;
+        if (absl::StrContains(item.include.body, "tunables/")) options_.tunables_global = true;
+        preamble_.push_back(std::move(item));
       } else if (word == "abi") {
         if (!ParseAbi()) lexer_.SkipLine();
       } else if (word == "alias") {
@@ -153,6 +162,11 @@ class ProfileTextParser {
     lexer_.SkipBlanks();
     if (!parser_.ReadPath(to)) return false;
     EndOfItem("alias");
+    AppArmorPreambleItem item;
+    item.kind = AppArmorPreambleItem::Kind::kAlias;
+    item.name = from.text;
+    item.values = {to.text};
+    preamble_.push_back(std::move(item));
     return true;
   }
 
@@ -187,16 +201,21 @@ class ProfileTextParser {
                            "write = to define it");
     }
     if (!known) options_.variables.push_back(name);
-    return ReadValues(begin);
+    AppArmorPreambleItem item;
+    item.kind = AppArmorPreambleItem::Kind::kVariable;
+    item.name = name;
+    item.adds = adds;
+    if (!ReadValues(begin, item.values)) return false;
+    preamble_.push_back(std::move(item));
+    return true;
   }
 
-  bool ReadValues(size_t begin) {
-    size_t count = 0;
+  bool ReadValues(size_t begin, std::vector<std::string>& values) {
     while (true) {
       lexer_.SkipBlanksOnLine();
       const char c = lexer_.Peek();
       const bool line_ends = lexer_.AtEnd() || c == '\n' || c == '\r' || c == '#';
-      if (line_ends && count > 0) {
+      if (line_ends && !values.empty()) {
         lexer_.SkipLine();
         return true;
       }
@@ -210,7 +229,7 @@ class ProfileTextParser {
                              "write further values with +=");
       }
       if (!CheckValue(value)) return false;
-      ++count;
+      values.push_back(value.text);
     }
   }
 
@@ -418,6 +437,8 @@ class ProfileTextParser {
   }
 
   std::vector<std::string> body_includes_;
+  std::vector<AppArmorPreambleItem> preamble_;
+  bool preamble_only_ = false;
   // Changes as the text defines variables; parser_ refers to it.
   AppArmorParseOptions options_;
   RuleParser parser_;
@@ -466,7 +487,18 @@ std::optional<AppArmorProfileText> ParseAppArmorProfileText(absl::string_view te
   if (!ok) return std::nullopt;
   AppArmorProfileText result(std::move(whole), std::move(profile));
   result.set_variables(parser.variables());
+  result.set_preamble(parser.preamble());
   return result;
+}
+
+std::vector<AppArmorPreambleItem> ParseAppArmorPreamble(absl::string_view text,
+                                                        absl::string_view field,
+                                                        const AppArmorParseOptions& options,
+                                                        Diagnostics& diagnostics) {
+  const std::string whole = absl::StrCat(text, "\n");
+  ProfileTextParser parser(whole, field, options, diagnostics);
+  parser.ParseOnlyPreamble();
+  return parser.preamble();
 }
 
 }  // namespace varmor

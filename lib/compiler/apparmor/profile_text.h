@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/string_view.h"
@@ -36,6 +37,20 @@ struct AppArmorBlock {
   size_t body_end = 0;  // at the closing brace
 };
 
+// What stands in front of a profile: an include, a definition, an alias.
+struct AppArmorPreambleItem {
+  enum class Kind { kInclude, kVariable, kAlias };
+  Kind kind = Kind::kInclude;
+  // kInclude.
+  AppArmorStatement include;
+  // kVariable: without @{}. kAlias: the path that stands for others.
+  std::string name;
+  // kVariable: "+=".
+  bool adds = false;
+  // kVariable: its values, variables in them unexpanded. kAlias: one path.
+  std::vector<std::string> values;
+};
+
 // An immutable value.
 class AppArmorProfileText {
  public:
@@ -47,6 +62,9 @@ class AppArmorProfileText {
   // Names of the variables that the preamble defines.
   const std::vector<std::string>& variables() const { return variables_; }
   void set_variables(std::vector<std::string> variables) { variables_ = std::move(variables); }
+  // In the order of the text, without the ABI.
+  const std::vector<AppArmorPreambleItem>& preamble() const { return preamble_; }
+  void set_preamble(std::vector<AppArmorPreambleItem> preamble) { preamble_ = std::move(preamble); }
 
   // The text with the main profile called `name`, nothing else changed. Where the name was also the
   // path that the profile attaches to, it does not attach any more.
@@ -61,6 +79,7 @@ class AppArmorProfileText {
   std::string text_;
   AppArmorBlock profile_;
   std::vector<std::string> variables_;
+  std::vector<AppArmorPreambleItem> preamble_;
 };
 
 // Parses a text that must hold exactly one profile. Nothing when it has errors. Includes of
@@ -69,6 +88,14 @@ std::optional<AppArmorProfileText> ParseAppArmorProfileText(absl::string_view te
                                                             absl::string_view field,
                                                             const AppArmorParseOptions& options,
                                                             Diagnostics& diagnostics);
+
+// Parses what stands in front of a profile, up to the profile or the end: of a profile's text, or a
+// file below tunables/. Variables that are added to may be defined elsewhere. Mistakes go to
+// `diagnostics`, and reading goes on behind them.
+std::vector<AppArmorPreambleItem> ParseAppArmorPreamble(absl::string_view text,
+                                                        absl::string_view field,
+                                                        const AppArmorParseOptions& options,
+                                                        Diagnostics& diagnostics);
 
 }  // namespace varmor
 
