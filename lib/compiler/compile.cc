@@ -13,6 +13,7 @@
 #include "lib/compiler/emit/emit_app_armor.h"
 #include "lib/compiler/emit/emit_bpf.h"
 #include "lib/compiler/emit/emit_seccomp.h"
+#include "lib/compiler/ir/rule_set.h"
 #include "lib/compiler/lower/lower_app_armor.h"
 #include "lib/compiler/lower/lower_bpf.h"
 #include "lib/compiler/lower/lower_seccomp.h"

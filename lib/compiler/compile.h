@@ -9,7 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "lib/compiler/diagnostic/diagnostic.h"
-#include "lib/compiler/ir/rule_set.h"
+#include "lib/compiler/ir/coverage.h"
 #include "lib/compiler/load/load_policy.h"
 #include "proto/artifact.pb.h"
 #include "proto/facts.pb.h"

@@ -8,22 +8,10 @@
 
 #include "lib/compiler/ir/app_armor_rules.h"
 #include "lib/compiler/ir/bpf_rules.h"
+#include "lib/compiler/ir/coverage.h"
 #include "lib/compiler/ir/seccomp_rules.h"
 
 namespace varmor {
-
-// Whether one rule of the policy took effect under one enforcer; the report lists these.
-struct Coverage {
-  // Built-in rule id, or "raw".
-  std::string rule;
-  std::string field;
-  // "AppArmor", "BPF", "Seccomp".
-  std::string enforcer;
-  // "enforced", "observed" (allowed and logged), "no effect", "not enforceable".
-  std::string state;
-  // Why, when not enforced: the catalogue's reason.
-  std::string reason;
-};
 
 struct RuleSet {
   std::string profile_name;
