@@ -11,12 +11,12 @@ build_packages="
   bazel-bootstrap bazel-rules-java bazel-rules-proto bazel-skylib
   g++ git pkg-config python3
   libabsl-dev libprotobuf-dev protobuf-compiler libre2-dev
-  libyaml-cpp-dev rapidjson-dev libseccomp-dev libssl-dev zlib1g-dev
+  libyaml-cpp-dev rapidjson-dev libseccomp-dev libssl-dev zlib1g-dev libbpf-dev libelf-dev clang
   googletest libgtest-dev libgmock-dev libbenchmark-dev
 "
 test_packages="
   apparmor runc crun
-  clang clang-format clang-tidy llvm libclang-rt-14-dev
+  clang-format clang-tidy llvm libclang-rt-14-dev
   python3-jsonschema python3-yaml jq
 "
 

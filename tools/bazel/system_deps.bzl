@@ -119,3 +119,19 @@ def system_deps():
         build_file = "//tools/bazel/third_party:rapidjson.BUILD",
         headers = ["rapidjson/reader.h"],
     )
+
+    system_repository(
+        name = "libbpf",
+        apt = ["libbpf-dev", "libelf-dev", "zlib1g-dev"],
+        build_file = "//tools/bazel/third_party:libbpf.BUILD",
+        headers = ["bpf/libbpf.h"],
+        libs = ["bpf", "elf"],
+    )
+
+    # Compiles BPF programs; gcc has no such target in Debian 12.
+    system_repository(
+        name = "bpf_tools",
+        apt = ["clang"],
+        build_file = "//tools/bazel/third_party:bpf_tools.BUILD",
+        programs = {"clang": "clang"},
+    )
