@@ -220,7 +220,8 @@ bool ParseFileRule(RuleParser& parser, AppArmorStatement& statement, bool file_k
   }
   FilePermissions permissions;
   RuleWord path;
-  if (!lexer.PeekKeyword().empty()) {
+  const bool permissions_first = !lexer.PeekKeyword().empty();
+  if (permissions_first) {
     if (!ReadPermissions(parser, statement.deny, permissions)) return false;
     lexer.SkipSpace();
     if (permissions.letters == "l" && permissions.exec.empty()) {
@@ -236,6 +237,13 @@ bool ParseFileRule(RuleParser& parser, AppArmorStatement& statement, bool file_k
   statement.permissions = permissions.letters;
   statement.exec = permissions.exec;
   lexer.SkipSpace();
+  const bool two_targets = permissions_first && absl::StrContains(permissions.letters, 'l') &&
+                           !permissions.exec.empty() && lexer.LookingAt("->");
+  if (two_targets) {
+    return parser.Error("apparmor-permission-conflict", begin,
+                        "\"->\" behind permissions for both links and exec",
+                        "write the path first, or two rules");
+  }
   const size_t arrow = lexer.offset();
   bool has_target = false;
   RuleWord target;

@@ -59,6 +59,13 @@ bool CheckMountConditions(RuleParser& parser, std::vector<RuleCondition>& condit
   return ok;
 }
 
+// Words that clear a flag: a remount for nothing else is no mount of a new filesystem.
+bool ClearsFlag(absl::string_view canonical) {
+  return Contains({"rw", "suid", "dev", "exec", "async", "nomand", "atime", "diratime", "loud",
+                   "noacl", "noiversion", "user"},
+                  canonical);
+}
+
 // Whether the parser finds an operation that the conditions fit. Flags of other operations are
 // ignored in that search, as long as one operation remains.
 bool FitsSomeOperation(const MountRule& rule, Kind kind) {
@@ -73,11 +80,13 @@ bool FitsSomeOperation(const MountRule& rule, Kind kind) {
   for (const RuleCondition& condition : rule.conditions) {
     if (condition.name == "fstype") has_fstype = true;
     if (condition.name != "options") continue;
-    has_options = true;
     for (const RuleWord& value : condition.values) {
       const MountFlag* flag = FindMountFlag(value.text);
-      if (flag == nullptr) continue;
-      plain |= flag->command == MountFlag::Command::kNone;
+      // The AppArmor parser knows the word "norelatime" and makes nothing of it.
+      if (flag == nullptr || flag->canonical == absl::string_view("norelatime")) continue;
+      has_options = true;
+      plain |= flag->command == MountFlag::Command::kNone &&
+               (kind == Kind::kMount || !ClearsFlag(flag->canonical));
       remount |= flag->command == MountFlag::Command::kRemount;
       bind |= flag->command == MountFlag::Command::kBind;
       move |= flag->command == MountFlag::Command::kMove;
@@ -128,6 +137,11 @@ std::string Print(absl::string_view keyword, const MountRule& rule) {
 absl::string_view Keyword(Kind kind) {
   if (kind == Kind::kRemount) return "remount";
   return kind == Kind::kUmount ? "umount" : "mount";
+}
+
+// "@{HOME}", and nothing else.
+bool IsOneVariable(absl::string_view text) {
+  return absl::StartsWith(text, "@{") && text.find('}') == text.size() - 1;
 }
 
 bool AtEndOfWords(const RuleLexer& lexer) {
@@ -184,7 +198,15 @@ bool ParsePivotRootRule(RuleParser& parser, AppArmorStatement& statement) {
   if (!AtEndOfWords(lexer)) {
     RuleWord root;
     if (!parser.ReadPath(root)) return false;
-    absl::StrAppend(&statement.body, " ", PrintAppArmorPattern(root.text));
+    const bool is_variable = IsOneVariable(root.text);
+    if (is_variable && !root.quoted) {
+      return parser.Error("apparmor-syntax", root.begin,
+                          absl::StrCat("variable ", Quoted(root.text), " alone behind pivot_root"),
+                          "put it in quotes: the AppArmor parser takes it for a definition");
+    }
+    absl::StrAppend(
+        &statement.body, " ",
+        is_variable ? absl::StrCat("\"", root.text, "\"") : PrintAppArmorPattern(root.text));
   }
   lexer.SkipBlanks();
   bool has_target = false;

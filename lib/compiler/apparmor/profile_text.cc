@@ -295,17 +295,20 @@ class ProfileTextParser {
     block.children.push_back(std::move(child));
   }
 
+  // "profile" or "hat" as a word of its own: "profile1" is none, "profile/x" is.
+  bool AtBlockKeyword(absl::string_view keyword) const {
+    return lexer_.PeekKeyword() == keyword && !absl::ascii_isdigit(lexer_.Peek(keyword.size()));
+  }
+
   bool BlockBegins() const {
-    const absl::string_view word = lexer_.PeekKeyword();
-    return lexer_.Peek() == '^' || word == "profile" || word == "hat";
+    return lexer_.Peek() == '^' || AtBlockKeyword("profile") || AtBlockKeyword("hat");
   }
 
   // "profile NAME [ATTACHMENT] [xattrs=(...)] [flags=(...)] {"
   bool ParseHead(AppArmorBlock& block, int depth) {
     const size_t begin = lexer_.offset();
-    const absl::string_view word = lexer_.PeekKeyword();
-    bool keyword = word == "profile";
-    if (lexer_.Peek() == '^' || word == "hat") {
+    bool keyword = AtBlockKeyword("profile");
+    if (lexer_.Peek() == '^' || AtBlockKeyword("hat")) {
       block.is_hat = true;
       keyword = true;
       if (lexer_.Consume('^')) {
