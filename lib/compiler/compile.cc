@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -125,6 +126,7 @@ absl::Status RunStages(const LoadedPolicy& policy, const CompileOptions& options
   }
   Append(std::move(result.diagnostics), before);
   result.diagnostics = std::move(before);
+  if (options.keep_rules) result.rules = std::make_shared<const RuleSet>(std::move(rules));
   return absl::OkStatus();
 }
 

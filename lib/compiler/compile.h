@@ -3,6 +3,7 @@
 #ifndef LIB_COMPILER_COMPILE_H_
 #define LIB_COMPILER_COMPILE_H_
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,6 +18,7 @@
 namespace varmor {
 
 class Catalogue;  // catalogue/catalogue.h
+struct RuleSet;   // ir/rule_set.h
 
 struct CompileOptions {
   // Turn into warnings what vArmor accepts and ignores or misunderstands.
@@ -33,6 +35,8 @@ struct CompileOptions {
   const ClusterFacts* cluster = nullptr;
   // The caller binds the artifacts to a node itself: no warning that they have holes.
   bool caller_binds = false;
+  // Fill CompileResult::rules, which lint looks at; they take memory.
+  bool keep_rules = false;
   // Architectures in seccomp profiles, "SCMP_ARCH_X86_64" first the native one.
   std::vector<std::string> architectures = {"SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"};
 };
@@ -45,6 +49,8 @@ struct CompileResult {
   std::optional<BpfArtifact> bpf;
   std::optional<SeccompArtifact> seccomp;
   std::vector<Coverage> coverage;
+  // What the artifacts were made from (its coverage is the one above). Null unless asked for.
+  std::shared_ptr<const RuleSet> rules;
   // Those of loading included, located and sorted. With an error among them there is no artifact.
   Diagnostics diagnostics;
 };

@@ -161,6 +161,13 @@ std::optional<AareNfa> AareNfa::Build(absl::string_view pattern) {
   return AareNfaBuilder(std::move(symbols)).Build();
 }
 
+AareNfa AareNfa::FromParts(std::vector<std::vector<Edge>> edges, std::vector<bool> accepting) {
+  AareNfa nfa;
+  nfa.edges_ = std::move(edges);
+  nfa.accepting_ = std::move(accepting);
+  return nfa;
+}
+
 bool AareNfa::Matches(absl::string_view subject) const {
   std::set<int> states = {0};
   for (const char c : subject) {

@@ -24,6 +24,10 @@ class AareNfa {
   // Nothing for a malformed pattern, or one that would need very many states or edges.
   static std::optional<AareNfa> Build(absl::string_view pattern);
 
+  // Of other notations than AARE: edges by state, and which states accept. At least one state, both
+  // lists of the same length, edges to states that exist.
+  static AareNfa FromParts(std::vector<std::vector<Edge>> edges, std::vector<bool> accepting);
+
   bool Matches(absl::string_view subject) const;
 
   // States are numbered from 0, the start. No edge reads nothing: that is resolved in Build.
