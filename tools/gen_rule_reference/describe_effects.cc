@@ -99,7 +99,11 @@ std::string DescribeSocket(const SocketEvent& event) {
 
 std::string DescribeSyscallEvent(const SyscallEvent& event) {
   const std::string args = absl::StrJoin(event.args(), ", ", [](std::string* out, uint64_t value) {
-    absl::StrAppendFormat(out, value < 10 ? "%d" : "%#x", value);
+    if (value < 10) {
+      absl::StrAppend(out, value);
+    } else {
+      absl::StrAppend(out, "0x", absl::Hex(value));
+    }
   });
   return Code(absl::StrCat(event.name(), "(", args, ")"));
 }
