@@ -86,7 +86,7 @@ bool FitsSomeOperation(const MountRule& rule, Kind kind) {
       if (flag == nullptr || flag->canonical == absl::string_view("norelatime")) continue;
       has_options = true;
       plain |= flag->command == MountFlag::Command::kNone &&
-               (kind == Kind::kMount || !ClearsFlag(flag->canonical));
+               (kind == Kind::kMount || condition.in || !ClearsFlag(flag->canonical));
       remount |= flag->command == MountFlag::Command::kRemount;
       bind |= flag->command == MountFlag::Command::kBind;
       move |= flag->command == MountFlag::Command::kMove;
