@@ -27,6 +27,7 @@ struct FilterAnswer {
 class FilterAnswers {
  public:
   uint32_t Number(FilterAnswer answer);
+  uint32_t size() const { return static_cast<uint32_t>(answers_.size()); }
   const FilterAnswer& operator[](uint32_t number) const { return answers_[number]; }
 
  private:

@@ -2,10 +2,15 @@
 #ifndef LIB_COMPILER_SIMULATE_DECIDE_SECCOMP_H_
 #define LIB_COMPILER_SIMULATE_DECIDE_SECCOMP_H_
 
+#include <cstddef>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "lib/compiler/ir/seccomp_profile.h"
+#include "absl/strings/string_view.h"
+#include "lib/compiler/seccomp/filter_rules.h"
+#include "lib/compiler/simulate/seccomp_event_calls.h"
 #include "lib/compiler/simulate/verdict.h"
 #include "proto/artifact.pb.h"
 #include "proto/event.pb.h"
@@ -17,15 +22,35 @@ class SeccompSimulator {
   // INVALID_ARGUMENT for a text that ParseOciSeccomp refuses.
   static absl::StatusOr<SeccompSimulator> Load(const SeccompArtifact& artifact);
 
-  // Syscall events: what libseccomp's filter, as OCI runtimes build it, answers. INVALID_ARGUMENT
-  // for a syscall that does not exist. Other events that take particular calls (mounting, tracing,
-  // creating a socket): denied when every call that can do it is denied with any arguments, allowed
-  // when none is with any arguments, else unknown with the calls in the reason. The rest (a filter
-  // cannot see paths) is not mediated.
+  // Syscall events: what libseccomp's filter, as OCI runtimes build it, answers; unknown where
+  // runtimes do not start with the profile, where libseccomp cannot be relied on, and where a
+  // tracer or listener decides. INVALID_ARGUMENT for a syscall or architecture that does not exist.
+  //
+  // Other events that take particular calls (mounting, tracing, opening a file; see
+  // seccomp_event_calls.h): denied when every way to bring the event about is denied with any
+  // arguments, allowed when none is with any, else unknown with the calls in the reason. The answer
+  // is for programs of the native architecture. The rest (capabilities) is not mediated.
   absl::StatusOr<Verdict> Decide(const Event& event) const;
 
+  const FilterRules& filter() const { return filter_; }
+  // What an answer of entry `entry` is reported as.
+  ResponsibleRule RuleOf(size_t entry) const;
+
  private:
-  SeccompProfile profile_;
+  SeccompSimulator(FilterRules filter, std::vector<RuleOrigin> rules)
+      : filter_(std::move(filter)), rules_(std::move(rules)) {}
+
+  Verdict DecideCall(const SyscallEvent& call) const;
+  Verdict DecideEvent(const Event& event) const;
+  std::string NativeArchitecture() const;
+  Verdict AnswerOf(const SeccompOutcome& outcome, const std::vector<size_t>& entries) const;
+  Verdict OwnNumber(absl::string_view architecture, const std::string& name,
+                    const ArgConjunction& known) const;
+  Verdict AnyNumber(absl::string_view architecture, const std::string& name,
+                    const ArgConjunction& known) const;
+  Verdict Way(absl::string_view architecture, const EventWay& way) const;
+
+  FilterRules filter_;
   std::vector<RuleOrigin> rules_;
 };
 
