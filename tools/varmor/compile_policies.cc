@@ -288,12 +288,17 @@ bool LoadNamedPolicies(const std::vector<std::string>& paths, const LoadOptions&
 }
 
 int CompilePolicies(const Arguments& arguments, Console& console, PolicyBatch& batch) {
+  return CompilePolicyPaths(PolicyPaths(arguments), arguments, console, batch);
+}
+
+int CompilePolicyPaths(const std::vector<std::string>& paths, const Arguments& arguments,
+                       Console& console, PolicyBatch& batch) {
   Settings settings;
   if (!ReadSettings(arguments, console, settings, batch.node)) return kExitInvalid;
+  settings.options.keep_rules = batch.keep_rules;
   LoadOptions load_options;
   load_options.lenient = settings.options.lenient;
-  if (!LoadNamedPolicies(PolicyPaths(arguments), load_options, console, batch.sources,
-                         batch.loaded)) {
+  if (!LoadNamedPolicies(paths, load_options, console, batch.sources, batch.loaded)) {
     return kExitInvalid;
   }
   const absl::Status compiled =

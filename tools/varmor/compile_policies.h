@@ -30,6 +30,8 @@ struct PolicyBatch {
   std::vector<CompileResult> results;
   // --bind.
   std::optional<NodeFacts> node;
+  // Set before compiling: the results keep their rules, for lint.
+  bool keep_rules = false;
 
   // Those of loading and compiling, in the order of their places.
   Diagnostics AllDiagnostics() const;
@@ -40,6 +42,10 @@ struct PolicyBatch {
 // on: wrong arguments and unreadable files (kExitInvalid), or a fault (kExitFault). The console
 // then has been told why.
 int CompilePolicies(const Arguments& arguments, Console& console, PolicyBatch& batch);
+
+// The same for `paths` in place of those that the arguments name.
+int CompilePolicyPaths(const std::vector<std::string>& paths, const Arguments& arguments,
+                       Console& console, PolicyBatch& batch);
 
 // "13 policies: 2 errors, 1 warning; skipped 2 objects of other kinds, 1 empty document".
 std::string Summary(const LoadResult& loaded, const Diagnostics& diagnostics);
