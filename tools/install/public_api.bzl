@@ -1,0 +1,31 @@
+"""The library's interface: the one list from which the installed headers, the exported symbols and
+//:varmor follow. A header that one of these includes must be one of these."""
+
+PUBLIC_API = [
+    "//lib/compiler:compile",
+    "//lib/compiler:version",
+    "//lib/compiler/artifact:bpf_map_abi",
+    "//lib/compiler/artifact:check_bpf_image",
+    "//lib/compiler/artifact:path_match",
+    "//lib/compiler/bind:bind_app_armor",
+    "//lib/compiler/bind:bind_bpf",
+    "//lib/compiler/c_api",
+    "//lib/compiler/catalogue",
+    "//lib/compiler/diagnostic",
+    "//lib/compiler/diff",
+    "//lib/compiler/diff:change",
+    "//lib/compiler/emit:bpf_json",
+    "//lib/compiler/ir:coverage",
+    "//lib/compiler/load:document",
+    "//lib/compiler/load:load_policy",
+    "//lib/compiler/simulate:decide",
+    "//lib/compiler/simulate:event_text",
+    "//lib/compiler/simulate:simulate_options",
+    "//lib/compiler/simulate:verdict",
+    "//proto:artifact_cc_proto",
+    "//proto:builtin_rule_cc_proto",
+    "//proto:event_cc_proto",
+    "//proto:facts_cc_proto",
+    "//proto:field_options_cc_proto",
+    "//proto:policy_cc_proto",
+]
