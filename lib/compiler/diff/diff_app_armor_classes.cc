@@ -209,8 +209,8 @@ class Classifier {
     for (int i = at; nodes_[i].parent >= 0; i = nodes_[i].parent) {
       found.example.push_back(static_cast<char>(nodes_[i].byte));
     }
-    found.example += std::string(Prefix().rbegin(), Prefix().rend());
     std::reverse(found.example.begin(), found.example.end());
+    found.example.insert(0, Prefix());
     found.matched.assign(matched.begin(), matched.end());
     classes_.push_back(std::move(found));
   }
