@@ -59,7 +59,8 @@ int Help(const std::vector<std::string>& words, Console& console) {
 }  // namespace
 
 std::vector<Command> AllCommands() {
-  return {CompileCommand(), CheckCommand(),   RulesCommand(),     ConvertCommand(),
+  return {CompileCommand(), CheckCommand(),   WhyCommand(),       TestCommand(),
+          DiffCommand(),    ExplainCommand(), RulesCommand(),     ConvertCommand(),
           SchemaCommand(),  VersionCommand(), CompletionCommand()};
 }
 

@@ -18,6 +18,10 @@ struct Command {
 
 Command CompileCommand();     // compile_command.cc
 Command CheckCommand();       // check_command.cc
+Command WhyCommand();         // why_command.cc
+Command TestCommand();        // test_command.cc
+Command DiffCommand();        // diff_command.cc
+Command ExplainCommand();     // explain_command.cc
 Command RulesCommand();       // rules_command.cc
 Command ConvertCommand();     // convert_command.cc
 Command SchemaCommand();      // schema_command.cc

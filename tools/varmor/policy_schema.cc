@@ -15,6 +15,7 @@
 #include "proto/facts.pb.h"
 #include "proto/field_options.pb.h"
 #include "proto/policy.pb.h"
+#include "proto/policy_test.pb.h"
 #include "tools/varmor/field_comments.h"
 #include "tools/varmor/json_document.h"
 
@@ -39,6 +40,7 @@ const std::vector<SchemaKind>& Kinds() {
       {"NodeFacts", NodeFacts::descriptor()},
       {"ClusterFacts", ClusterFacts::descriptor()},
       {"ArmorProfileModel", BehaviorModel::descriptor()},
+      {"PolicyTest", PolicyTestFile::descriptor()},
   };
   return *kinds;
 }
@@ -57,6 +59,18 @@ std::string AnyCase(absl::string_view word, bool underscores) {
     }
   }
   return out;
+}
+
+// The category whose rules the field names.
+std::optional<BuiltinRule::Category> RuleCategory(absl::string_view full_name) {
+  static const auto* const fields = new std::map<std::string, BuiltinRule::Category>{
+      {"varmor.EnhanceProtect.hardening_rules", BuiltinRule::HARDENING},
+      {"varmor.EnhanceProtect.vul_mitigation_rules", BuiltinRule::VULNERABILITY_MITIGATION},
+      {"varmor.AttackProtectionRules.rules", BuiltinRule::ATTACK_PROTECTION},
+  };
+  const auto found = fields->find(std::string(full_name));
+  if (found == fields->end()) return std::nullopt;
+  return found->second;
 }
 
 class SchemaPrinter {
@@ -211,7 +225,7 @@ class SchemaPrinter {
   }
 
   Value String(const FieldDescriptor& field) {
-    if (const auto category = RuleCategory(field)) return RuleNames(*category);
+    if (const auto category = RuleCategory(field.full_name())) return RuleNames(*category);
     if (&field == PolicyBody::descriptor()->FindFieldByName("enforcer")) return Enforcers();
     Value schema = TypeIs("string");
     const int words = field.options().ExtensionSize(one_of);
@@ -220,18 +234,6 @@ class SchemaPrinter {
     for (int i = 0; i < words; ++i) json_.Append(choices, field.options().GetExtension(one_of, i));
     json_.Add(schema, "enum", std::move(choices));
     return schema;
-  }
-
-  // The category whose rules the field names.
-  static std::optional<BuiltinRule::Category> RuleCategory(const FieldDescriptor& field) {
-    static const auto* const fields = new std::map<std::string, BuiltinRule::Category>{
-        {"varmor.EnhanceProtect.hardening_rules", BuiltinRule::HARDENING},
-        {"varmor.EnhanceProtect.vul_mitigation_rules", BuiltinRule::VULNERABILITY_MITIGATION},
-        {"varmor.AttackProtectionRules.rules", BuiltinRule::ATTACK_PROTECTION},
-    };
-    const auto found = fields->find(field.full_name());
-    if (found == fields->end()) return std::nullopt;
-    return found->second;
   }
 
   // Editors offer the enum; the pattern is for other spellings, which the reader takes too.
@@ -289,13 +291,21 @@ std::vector<std::string> SchemaKinds() {
   return names;
 }
 
-rapidjson::Document PolicySchema(absl::string_view kind, const Catalogue& catalogue) {
-  const Descriptor* message = PolicyObject::descriptor();
+const Descriptor* SchemaMessage(absl::string_view kind) {
   for (const SchemaKind& known : Kinds()) {
-    if (kind == known.name) message = known.message;
+    if (kind == known.name) return known.message;
   }
+  return PolicyObject::descriptor();
+}
+
+std::vector<std::string> RulesOfField(absl::string_view full_name, const Catalogue& catalogue) {
+  const std::optional<BuiltinRule::Category> category = RuleCategory(full_name);
+  return category.has_value() ? catalogue.Names(*category) : std::vector<std::string>();
+}
+
+rapidjson::Document PolicySchema(absl::string_view kind, const Catalogue& catalogue) {
   rapidjson::Document document(kObjectType);
-  SchemaPrinter(document, catalogue).Print(kind, *message);
+  SchemaPrinter(document, catalogue).Print(kind, *SchemaMessage(kind));
   return document;
 }
 
