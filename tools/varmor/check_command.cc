@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "lib/compiler/catalogue/catalogue.h"
 #include "lib/compiler/lint/lint_policy.h"
 #include "lib/compiler/lint/silence.h"
 #include "rapidjson/document.h"
@@ -21,7 +22,7 @@ size_t Lint(const Arguments& arguments, PolicyBatch& batch) {
   const std::vector<LoadedPolicy>& policies = batch.loaded.policies;
   for (size_t i = 0; i < policies.size(); ++i) {
     Diagnostics& diagnostics = batch.results[i].diagnostics;
-    Diagnostics findings = LintPolicy(policies[i], batch.results[i]);
+    Diagnostics findings = LintPolicy(policies[i], batch.results[i], BuiltinCatalogue());
     for (Diagnostic& finding : findings.mutable_list()) diagnostics.Add(std::move(finding));
     batch.results[i].rules.reset();
   }

@@ -21,6 +21,9 @@ Effect EffectOf(const Action& action) {
   return action.allow ? Effect::kAllow : Effect::kObserve;
 }
 
+// Built-in rules under allowViolations without auditViolations have none.
+bool HasEffect(const Action& action) { return action.deny || action.audit || action.allow; }
+
 // ---- BPF
 
 // Letters of BpfAccess bits; appending is apart from writing there.
@@ -49,6 +52,7 @@ class BpfClaims {
  private:
   template <typename Rule, typename What>
   void Add(const Rule& rule, What what) {
+    if (!HasEffect(rule.action)) return;
     Claim claim;
     claim.enforcer = Claim::Enforcer::kBpf;
     claim.effect = EffectOf(rule.action);
@@ -108,6 +112,7 @@ class AppArmorClaims {
 
   // What the runtime's default profile forbids, as the profile lists it.
   void AddRuntimeDefault(const Action& action, const AppArmorArtifact& artifact) {
+    if (!HasEffect(action)) return;
     Claim claim;
     claim.origin = {"runtime-default", ""};
     claim.base = true;
@@ -129,6 +134,7 @@ class AppArmorClaims {
     claim.builtin = rule.builtin;
     claim.target = target;
     if (!rule.builtin) return AddRaw(rule.statement, claim);
+    if (!HasEffect(rule.action)) return;
     claim.effect = EffectOf(rule.action);
     claim.audit = rule.action.audit;
     if (rule.kind == AppArmorRule::Kind::kStatement) return AddStatement(rule.statement, claim);

@@ -27,14 +27,33 @@ void DropRepeated(Diagnostics& findings) {
   findings.mutable_list() = std::move(kept);
 }
 
+// Where the compiler has said that a rule does nothing, the same need not be said again.
+void DropSaidByCompiler(const Diagnostics& compiled, Diagnostics& findings) {
+  std::set<std::tuple<std::string, int, int>> said;
+  for (const Diagnostic& d : compiled.list()) {
+    const LintSpec* lint = FindLint(d.code);
+    if (lint != nullptr && lint->from_compile) {
+      said.emplace(d.field, d.place.line, d.place.column);
+    }
+  }
+  std::vector<Diagnostic> kept;
+  for (Diagnostic& d : findings.mutable_list()) {
+    const bool repeated = (d.code == "shadowed-rule" || d.code == "covered-by-default") &&
+                          said.count({d.field, d.place.line, d.place.column}) > 0;
+    if (!repeated) kept.push_back(std::move(d));
+  }
+  findings.mutable_list() = std::move(kept);
+}
+
 }  // namespace
 
-Diagnostics LintPolicy(const LoadedPolicy& policy, const CompileResult& result) {
+Diagnostics LintPolicy(const LoadedPolicy& policy, const CompileResult& result,
+                       const Catalogue& catalogue) {
   Diagnostics findings;
   if (result.rules == nullptr || !policy.valid || result.diagnostics.HasErrors()) return findings;
   const Claims claims = ClaimsOf(result);
   LintBudget budget;
-  LintSuperfluousRules(result, claims, budget, findings);
+  LintSuperfluousRules(result, claims, catalogue, budget, findings);
   if (policy.object.spec().policy().mode() == "EnhanceProtect") {
     LintIdleEnforcers(result, claims, findings);
   }
@@ -49,6 +68,7 @@ Diagnostics LintPolicy(const LoadedPolicy& policy, const CompileResult& result) 
   }
   DropRepeated(findings);
   Locate(policy, findings);
+  DropSaidByCompiler(result.diagnostics, findings);
   findings.SortByPlace();
   return findings;
 }

@@ -3,6 +3,7 @@
 #ifndef LIB_COMPILER_LINT_LINT_POLICY_H_
 #define LIB_COMPILER_LINT_LINT_POLICY_H_
 
+#include "lib/compiler/catalogue/catalogue.h"
 #include "lib/compiler/compile.h"
 #include "lib/compiler/diagnostic/diagnostic.h"
 #include "lib/compiler/load/load_policy.h"
@@ -10,11 +11,12 @@
 namespace varmor {
 
 // Warnings and notes about `policy`, located, in the order of their places; none when it has
-// errors. `result` is that of compiling it with keep_rules. Silencings are not looked at
-// (silence.h).
+// errors. `result` is that of compiling it with keep_rules and `catalogue`. Silencings are not
+// looked at (silence.h).
 //
 // Takes longer than compiling: for check, not for daemons.
-Diagnostics LintPolicy(const LoadedPolicy& policy, const CompileResult& result);
+Diagnostics LintPolicy(const LoadedPolicy& policy, const CompileResult& result,
+                       const Catalogue& catalogue);
 
 }  // namespace varmor
 

@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "lib/compiler/catalogue/catalogue.h"
 #include "lib/compiler/lint/lint_table.h"
 
 namespace varmor {
@@ -112,14 +113,6 @@ std::vector<const Unit*> CoverersOf(const Unit& inner, const std::vector<Unit>& 
   return coverers;
 }
 
-// The compiler has reported the second of two equal statements.
-bool IsReportedDuplicate(const Unit& inner, const std::vector<const Unit*>& coverers) {
-  return inner.first().enforcer == Claim::Enforcer::kAppArmor && !inner.first().builtin &&
-         std::any_of(coverers.begin(), coverers.end(), [&](const Unit* coverer) {
-           return coverer->first().text == inner.first().text;
-         });
-}
-
 void ReportSuperfluous(const Unit& inner, const std::vector<const Unit*>& coverers,
                        Diagnostics& findings) {
   const Claim& claim = inner.first();
@@ -127,21 +120,21 @@ void ReportSuperfluous(const Unit& inner, const std::vector<const Unit*>& covere
   const bool by_default = std::all_of(coverers.begin(), coverers.end(), [](const Unit* coverer) {
     return coverer->first().origin.rule == "runtime-default";
   });
-  const std::string subject = NameOf(inner);
+  const std::string subject = claim.builtin        ? NameOf(inner)
+                              : claim.text.empty() ? "the rule"
+                                                   : Quoted(claim.text);
   if (by_default) {
     AddFinding("covered-by-default", claim.origin.field,
-               absl::StrCat(claim.builtin ? subject : "the rule", " changes nothing: ", names,
-                            " forbids the same already"),
+               absl::StrCat(subject, " changes nothing: ", names, " forbids the same already"),
                "remove it, or keep it for the day when the policy becomes privileged", findings,
                claim.place);
   } else if (claim.builtin) {
     AddFinding("implied-rule", claim.origin.field,
                absl::StrCat(subject, " adds nothing to ", names), "remove it", findings);
   } else {
-    const std::string what = claim.text.empty() ? "the rule" : Quoted(claim.text);
     AddFinding(
         "shadowed-rule", claim.origin.field,
-        absl::StrCat(what, " changes nothing: ", names,
+        absl::StrCat(subject, " changes nothing: ", names,
                      coverers.size() == 1 ? " decides" : " decide", " all of it in the same way"),
         "remove it", findings, claim.place);
   }
@@ -154,20 +147,24 @@ void FindSuperfluous(std::vector<Unit>& units, LintBudget& budget, Diagnostics& 
     const std::vector<const Unit*> coverers = CoverersOf(inner, units, budget);
     if (coverers.empty()) continue;
     inner.dropped = true;
-    if (!IsReportedDuplicate(inner, coverers)) ReportSuperfluous(inner, coverers, findings);
+    ReportSuperfluous(inner, coverers, findings);
   }
 }
 
-// Mount rules of built-in rules that resolving left out, since everything about mounts is forbidden
-// without `privileged`.
+// Built-in rules of which BPF has nothing to do unless the policy is privileged: resolving left
+// them out.
 void FindLeftOut(const CompileResult& result, const std::vector<Unit>& units,
-                 Diagnostics& findings) {
+                 const Catalogue& catalogue, Diagnostics& findings) {
   for (const Coverage& coverage : result.coverage) {
-    if (coverage.state != "enforced" && coverage.state != "observed") continue;
+    const BuiltinRule* rule = catalogue.Find(coverage.rule);
+    if (coverage.enforcer != "BPF" || rule == nullptr || !rule->bpf().has_rules_when_privileged() ||
+        (coverage.state != "enforced" && coverage.state != "observed")) {
+      continue;
+    }
     const bool has_claims = std::any_of(units.begin(), units.end(), [&](const Unit& unit) {
       return unit.first().origin.field == coverage.field;
     });
-    if (has_claims || coverage.enforcer != "BPF") continue;
+    if (has_claims) continue;
     AddFinding("covered-by-default", coverage.field,
                absl::StrCat("built-in rule ", Quoted(coverage.rule),
                             " changes nothing: the runtime's default profile forbids the same "
@@ -255,13 +252,21 @@ void FindSwallowed(const std::vector<Unit>& units, LintBudget& budget, Diagnosti
   }
 }
 
+// Whether some built-in rule is for the enforcer, though it may do nothing now: the switches, or
+// addresses that are not known, take its claims away.
+bool IsAskedFor(const CompileResult& result, absl::string_view enforcer) {
+  return std::any_of(result.coverage.begin(), result.coverage.end(), [&](const Coverage& c) {
+    return c.enforcer == enforcer && c.state != "not enforceable";
+  });
+}
+
 }  // namespace
 
-void LintSuperfluousRules(const CompileResult& result, const Claims& claims, LintBudget& budget,
-                          Diagnostics& findings) {
+void LintSuperfluousRules(const CompileResult& result, const Claims& claims,
+                          const Catalogue& catalogue, LintBudget& budget, Diagnostics& findings) {
   std::vector<Unit> units = UnitsOf(claims);
   FindSuperfluous(units, budget, findings);
-  FindLeftOut(result, units, findings);
+  FindLeftOut(result, units, catalogue, findings);
   FindSwallowed(units, budget, findings);
 }
 
@@ -283,7 +288,7 @@ void LintIdleEnforcers(const CompileResult& result, const Claims& claims, Diagno
        Claim::Enforcer::kSeccomp, "Seccomp"},
   };
   for (const auto& idle : cases) {
-    if (!idle.applies || has_claims(idle.enforcer)) continue;
+    if (!idle.applies || has_claims(idle.enforcer) || IsAskedFor(result, idle.name)) continue;
     AddFinding("enforcer-without-rules", "spec.policy.enforcer",
                absl::StrCat("no rule of the policy is for ", idle.name, ", which forbids nothing"),
                absl::StrCat("leave ", idle.name, " out, or add rules that it can carry out"),

@@ -30,16 +30,18 @@ constexpr Link kLinks[] = {
     {"/lib64", "/usr/lib64", "on images with merged /usr (Debian 12, Ubuntu, Fedora)"},
     {"/var/run", "/run", "on nearly every image"},
     {"/var/lock", "/run/lock", "on nearly every image"},
-    {"/proc/self", "/proc/[0-9]*", "always"},
-    {"/proc/thread-self", "/proc/[0-9]*/task/[0-9]*", "always"},
-    {"/proc/mounts", "/proc/[0-9]*/mounts", "always"},
-    {"/proc/net", "/proc/[0-9]*/net", "always"},
-    {"/dev/fd", "/proc/[0-9]*/fd", "always"},
+    {"/proc/self", "/proc/[0-9]*", "on every system"},
+    {"/proc/thread-self", "/proc/[0-9]*/task/[0-9]*", "on every system"},
+    {"/proc/mounts", "/proc/[0-9]*/mounts", "on every system"},
+    {"/proc/net", "/proc/[0-9]*/net", "on every system"},
+    {"/dev/fd", "/proc/[0-9]*/fd", "on every system"},
 };
 
 // Where /bin/sh leads to.
 constexpr absl::string_view kShells[] = {"/usr/bin/dash", "/usr/bin/bash", "/bin/dash",
                                          "/bin/bash",     "/bin/busybox",  "/usr/bin/busybox"};
+
+bool IsShellLink(absl::string_view path) { return path == "/bin/sh" || path == "/usr/bin/sh"; }
 
 struct Resolved {
   const Link* link = nullptr;
@@ -73,8 +75,11 @@ class LinkFinder {
       if (path == nullptr || claim.builtin || claim.base || claim.effect != Claim::Effect::kDeny) {
         continue;
       }
-      FindDirectory(claim, *path);
-      if (path->access == 'x' && path->paths.exact) FindShell(claim, *path);
+      if (path->access == 'x' && path->paths.exact && IsShellLink(path->paths.sample)) {
+        FindShell(claim, *path);
+      } else {
+        FindDirectory(claim, *path);
+      }
     }
   }
 
@@ -91,7 +96,7 @@ class LinkFinder {
                         LinkTarget(*resolved->link), " ", resolved->link->where,
                         ": enforcers see the path behind it, and there this denies nothing"),
            absl::StrCat("deny ", Quoted(resolved->real),
-                        resolved->link->where == "always" ? " instead" : " as well"));
+                        resolved->link->where == "on every system" ? " instead" : " as well"));
   }
 
   static absl::string_view LinkTarget(const Link& link) {
@@ -100,7 +105,6 @@ class LinkFinder {
   }
 
   void FindShell(const Claim& claim, const PathClaim& path) {
-    if (path.paths.sample != "/bin/sh" && path.paths.sample != "/usr/bin/sh") return;
     for (const absl::string_view shell : kShells) {
       if (IsDenied(claim, path, PathSetFor(claim.enforcer, std::string(shell)))) return;
     }
@@ -142,13 +146,30 @@ class LinkFinder {
   std::set<std::tuple<std::string, int, int>> reported_;
 };
 
+using Targets = google::protobuf::RepeatedPtrField<std::string>;
+
+bool Contains(const Targets& targets, absl::string_view path) {
+  return std::find(targets.begin(), targets.end(), path) != targets.end();
+}
+
 // Targets of a group are alternatives: the real path may stand beside the link.
-template <typename Targets>
 void FindTargets(const Targets& targets, const std::string& field, Diagnostics& findings) {
+  const bool has_shell =
+      std::any_of(std::begin(kShells), std::end(kShells),
+                  [&](absl::string_view shell) { return Contains(targets, shell); });
   for (int i = 0; i < targets.size(); ++i) {
+    if (IsShellLink(targets[i])) {
+      if (has_shell) continue;
+      AddFinding("pattern-names-symlink", absl::StrCat(field, ".targets[", i, "]"),
+                 absl::StrCat(Quoted(targets[i]),
+                              " is a link to dash, bash or busybox on nearly every image: there "
+                              "the rules never apply"),
+                 "add the shells themselves, such as \"/usr/bin/dash\"", findings);
+      continue;
+    }
     const std::optional<Resolved> resolved = Resolve(targets[i]);
     if (!resolved.has_value()) continue;
-    if (std::find(targets.begin(), targets.end(), resolved->real) != targets.end()) continue;
+    if (Contains(targets, resolved->real)) continue;
     AddFinding("pattern-names-symlink", absl::StrCat(field, ".targets[", i, "]"),
                absl::StrCat(Quoted(targets[i]), " lies under ", resolved->link->path,
                             ", which is a link to ", resolved->link->real, " ",

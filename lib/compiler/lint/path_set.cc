@@ -55,8 +55,11 @@ void SetAutomaton(std::optional<AareNfa> nfa, PathSet& set) {
   set.automaton = std::make_shared<const AareNfa>(*std::move(nfa));
 }
 
+// Cheap, and enough for nearly all pairs of rules.
 bool CanBeAmong(const PathSet& outer, const PathSet& inner) {
-  return outer.automaton != nullptr && absl::StartsWith(inner.prefix, outer.prefix);
+  return outer.automaton != nullptr && absl::StartsWith(inner.prefix, outer.prefix) &&
+         absl::EndsWith(inner.sample, outer.suffix) &&
+         (!outer.exact || inner.sample == outer.sample);
 }
 
 }  // namespace
@@ -75,6 +78,12 @@ PathSet BpfPathSet(const PathPattern& pattern) {
       set.prefix += static_cast<char>(rows[0][length++].byte);
     }
     set.exact = rows.size() == 1 && length == rows[0].size();
+    if (rows.size() == 1) {
+      for (auto atom = rows[0].rbegin(); atom != rows[0].rend(); ++atom) {
+        if (atom->kind != GlobAtom::Kind::kByte) break;
+        set.suffix.insert(set.suffix.begin(), static_cast<char>(atom->byte));
+      }
+    }
     // X**Y: the paths begin with X, but Y may begin inside it; that does not matter here.
   }
   set.ancestors = pattern.LiteralAncestors();
@@ -88,12 +97,19 @@ PathSet AppArmorPathSet(absl::string_view pattern) {
   const std::optional<std::string> expanded =
       SubstituteAareVariables(pattern.empty() ? "/{,**}" : pattern, GlobalAppArmorVariableValues());
   if (!expanded.has_value()) return set;
-  for (const AareSymbol& symbol : DecodeAare(*expanded)) {
-    const auto byte = static_cast<char>(symbol.byte);
-    if (!symbol.literal && absl::string_view("*?[{").find(byte) != absl::string_view::npos) break;
-    set.prefix += byte;
+  const std::vector<AareSymbol> symbols = DecodeAare(*expanded);
+  const auto is_special = [](const AareSymbol& symbol) {
+    return !symbol.literal && absl::string_view("*?[{]}").find(static_cast<char>(symbol.byte)) !=
+                                  absl::string_view::npos;
+  };
+  for (const AareSymbol& symbol : symbols) {
+    if (is_special(symbol)) break;
+    set.prefix += static_cast<char>(symbol.byte);
   }
-  set.exact = set.prefix.size() == DecodeAare(*expanded).size();
+  for (auto symbol = symbols.rbegin(); symbol != symbols.rend() && !is_special(*symbol); ++symbol) {
+    set.suffix.insert(set.suffix.begin(), static_cast<char>(symbol->byte));
+  }
+  set.exact = set.prefix.size() == symbols.size();
   SetAutomaton(AareNfa::Build(*expanded), set);
   return set;
 }

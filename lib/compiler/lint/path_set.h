@@ -20,6 +20,8 @@ struct PathSet {
   std::shared_ptr<const AareNfa> automaton;
   // What every path begins with. "" when the pattern begins with a wildcard.
   std::string prefix;
+  // What every path ends with; "" when that is not easily told.
+  std::string suffix;
   // One of the paths.
   std::string sample;
   // There is no other path.
@@ -39,7 +41,7 @@ PathSet AppArmorPathSet(absl::string_view pattern);
 
 // How much work comparing may still take.
 struct LintBudget {
-  size_t comparisons = 100000;
+  size_t comparisons = 50000;
   bool exhausted = false;
 
   // False when there is nothing left.

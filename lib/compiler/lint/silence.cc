@@ -207,8 +207,6 @@ size_t SilenceFindings(const std::vector<PolicySource>& sources,
   std::vector<Silencing> silencings;
   for (size_t i = 0; i < policies.size(); ++i) ReadAnnotations(policies[i], i, silencings);
   for (const PolicySource& source : sources) ReadComments(source, policies, silencings);
-  if (silencings.empty()) return 0;
-
   size_t count = 0;
   std::vector<bool> broken(results.size());
   for (size_t i = 0; i < results.size(); ++i) {
