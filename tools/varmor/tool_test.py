@@ -408,7 +408,7 @@ class Check(ToolTest):
             "severity": "error", "code": "unknown-rule", "file": "a b.yaml", "line": 10, "column": 24,
             "field": "spec.policy.enhanceProtect.hardeningRules[0]",
             "problem": 'unknown built-in rule "disallow-insmo"', "fix": 'did you mean "disallow-insmod"?'}],
-            "policies": 1, "foreignObjects": 0, "emptyDocuments": 0}, json.loads(self.out))
+            "policies": 1, "foreignObjects": 0, "emptyDocuments": 0, "silenced": 0}, json.loads(self.out))
 
     def sarif(self, *args, code):
         self.run_tool("check", *args, "--format", "sarif", code=code)
