@@ -18,6 +18,7 @@ test_packages="
   apparmor runc crun
   clang-format clang-tidy llvm libclang-rt-14-dev
   python3-jsonschema python3-yaml jq
+  cmake make man-db
 "
 
 case "${1:-test}" in

@@ -16,7 +16,7 @@ import sys
 
 CLASS = re.compile(r"^(?:class|struct) (\w+)\b[^;]*\{", re.MULTILINE)
 FUNCTION = re.compile(
-    r"^(?!static |inline |constexpr |template|typedef |using |namespace |class |struct |enum |return )"
+    r"^(?!static |inline |\w+_INLINE |constexpr |template|typedef |using |namespace |class |struct |enum )"
     r"[A-Za-z][\w:<>,*& ]*?[ *&\n](\w+)\(", re.MULTILINE)
 MESSAGE = re.compile(r"^class (\w+)(?: final)? :", re.MULTILINE)
 PROTO_ENUM = re.compile(r"^enum (\w+) : int", re.MULTILINE)
@@ -91,12 +91,13 @@ def main():
         major, minor, _ = re.search(r'kVersion\[\] = "(\d+)\.(\d+)\.(\d+)"', header.read()).groups()
     interface = Interface(headers)
     exported = {"C": set(), "C++": set()}
+    missing = interface.c_functions | interface.functions
     for symbol, demangled in symbols(archive):
         language = interface.language(symbol, demangled)
         if language:
             exported[language].add(symbol)
-    missing = interface.c_functions - exported["C"]
-    if missing or not exported["C++"]:
+            missing = missing - set(re.findall(r"\w+", demangled))
+    if missing:
         sys.exit(f"symbol_map: declared, but nowhere defined: {sorted(missing)}")
 
     def node(name, language, rest=""):

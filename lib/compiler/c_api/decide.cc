@@ -10,34 +10,34 @@
 namespace varmor {
 namespace {
 
-varmor_verdict MakeVerdict(std::string enforcer, Verdict verdict) {
+varmor_ruling MakeRuling(std::string enforcer, Verdict verdict) {
   std::string word = VerdictWord(verdict);
   return {std::move(enforcer), std::move(word), std::move(verdict)};
 }
 
-varmor_status Decide(const Simulator& simulator, const char* text, varmor_decision& decision) {
+varmor_status Decide(const Simulator& simulator, const char* text, varmor_answer& answer) {
   Event event;
   Diagnostics mistakes;
-  decision.combined.verdict.outcome = Verdict::Outcome::kUnknown;
+  answer.combined.verdict.outcome = Verdict::Outcome::kUnknown;
   if (!ParseEventText(text, "event", event, mistakes)) {
-    for (const Diagnostic& d : mistakes.list()) decision.problem += FormatDiagnostic(d);
+    for (const Diagnostic& d : mistakes.list()) answer.problem += FormatDiagnostic(d);
     return VARMOR_INVALID_INPUT;
   }
   absl::StatusOr<CombinedVerdict> verdict = simulator.Decide(event);
   if (!verdict.ok()) {
-    decision.problem = std::string(verdict.status().message());
+    answer.problem = std::string(verdict.status().message());
     return VARMOR_INVALID_INPUT;
   }
   for (EnforcerVerdict& one : verdict->enforcers) {
-    decision.verdicts.push_back(MakeVerdict(std::move(one.enforcer), std::move(one.verdict)));
+    answer.rulings.push_back(MakeRuling(std::move(one.enforcer), std::move(one.verdict)));
   }
-  decision.combined = MakeVerdict("", std::move(verdict->combined));
+  answer.combined = MakeRuling("", std::move(verdict->combined));
   return VARMOR_OK;
 }
 
-const RuleOrigin* OriginAt(const varmor_verdict* verdict, size_t index) {
-  if (verdict == nullptr) return nullptr;
-  const ResponsibleRule* rule = At(verdict->verdict.rules, index);
+const RuleOrigin* OriginAt(const varmor_ruling* ruling, size_t index) {
+  if (ruling == nullptr) return nullptr;
+  const ResponsibleRule* rule = At(ruling->verdict.rules, index);
   return rule == nullptr ? nullptr : &rule->origin;
 }
 
@@ -66,43 +66,43 @@ varmor_status varmor_simulator_load(const varmor_policy* policy, varmor_simulato
 void varmor_simulator_free(varmor_simulator* simulator) { delete simulator; }
 
 varmor_status varmor_decide(const varmor_simulator* simulator, const char* event,
-                            varmor_decision** decision) {
-  if (decision == nullptr) return VARMOR_INVALID_CALL;
-  *decision = nullptr;
+                            varmor_answer** answer) {
+  if (answer == nullptr) return VARMOR_INVALID_CALL;
+  *answer = nullptr;
   if (simulator == nullptr || event == nullptr) return VARMOR_INVALID_CALL;
   return varmor::Guarded([&] {
-    auto made = std::make_unique<varmor_decision>();
+    auto made = std::make_unique<varmor_answer>();
     const varmor_status status = varmor::Decide(simulator->simulator, event, *made);
-    *decision = made.release();
+    *answer = made.release();
     return status;
   });
 }
 
-void varmor_decision_free(varmor_decision* decision) { delete decision; }
+void varmor_answer_free(varmor_answer* answer) { delete answer; }
 
-const char* varmor_decision_problem(const varmor_decision* decision) {
-  return decision == nullptr ? "" : decision->problem.c_str();
+const char* varmor_answer_problem(const varmor_answer* answer) {
+  return answer == nullptr ? "" : answer->problem.c_str();
 }
 
-const varmor_verdict* varmor_decision_combined(const varmor_decision* decision) {
-  return decision == nullptr ? nullptr : &decision->combined;
+const varmor_ruling* varmor_answer_combined(const varmor_answer* answer) {
+  return answer == nullptr ? nullptr : &answer->combined;
 }
 
-size_t varmor_decision_verdict_count(const varmor_decision* decision) {
-  return decision == nullptr ? 0 : decision->verdicts.size();
+size_t varmor_answer_ruling_count(const varmor_answer* answer) {
+  return answer == nullptr ? 0 : answer->rulings.size();
 }
 
-const varmor_verdict* varmor_decision_verdict(const varmor_decision* decision, size_t index) {
-  return decision == nullptr ? nullptr : varmor::At(decision->verdicts, index);
+const varmor_ruling* varmor_answer_ruling(const varmor_answer* answer, size_t index) {
+  return answer == nullptr ? nullptr : varmor::At(answer->rulings, index);
 }
 
-const char* varmor_verdict_enforcer(const varmor_verdict* verdict) {
-  return verdict == nullptr ? "" : verdict->enforcer.c_str();
+const char* varmor_ruling_enforcer(const varmor_ruling* ruling) {
+  return ruling == nullptr ? "" : ruling->enforcer.c_str();
 }
 
-varmor_outcome varmor_verdict_outcome(const varmor_verdict* verdict) {
-  if (verdict == nullptr) return VARMOR_UNKNOWN;
-  switch (verdict->verdict.outcome) {
+varmor_outcome varmor_ruling_outcome(const varmor_ruling* ruling) {
+  if (ruling == nullptr) return VARMOR_UNKNOWN;
+  switch (ruling->verdict.outcome) {
     case varmor::Verdict::Outcome::kAllow:
       return VARMOR_ALLOW;
     case varmor::Verdict::Outcome::kDeny:
@@ -115,41 +115,41 @@ varmor_outcome varmor_verdict_outcome(const varmor_verdict* verdict) {
   return VARMOR_UNKNOWN;
 }
 
-int varmor_verdict_reported(const varmor_verdict* verdict) {
-  return verdict != nullptr && verdict->verdict.reported ? 1 : 0;
+int varmor_ruling_reported(const varmor_ruling* ruling) {
+  return ruling != nullptr && ruling->verdict.reported ? 1 : 0;
 }
 
-int varmor_verdict_would_deny(const varmor_verdict* verdict) {
-  return verdict != nullptr && verdict->verdict.would_deny ? 1 : 0;
+int varmor_ruling_would_deny(const varmor_ruling* ruling) {
+  return ruling != nullptr && ruling->verdict.would_deny ? 1 : 0;
 }
 
-const char* varmor_verdict_word(const varmor_verdict* verdict) {
-  return verdict == nullptr ? "" : verdict->word.c_str();
+const char* varmor_ruling_word(const varmor_ruling* ruling) {
+  return ruling == nullptr ? "" : ruling->word.c_str();
 }
 
-const char* varmor_verdict_effect(const varmor_verdict* verdict) {
-  return verdict == nullptr ? "" : verdict->verdict.effect.c_str();
+const char* varmor_ruling_effect(const varmor_ruling* ruling) {
+  return ruling == nullptr ? "" : ruling->verdict.effect.c_str();
 }
 
-const char* varmor_verdict_reason(const varmor_verdict* verdict) {
-  return verdict == nullptr ? "" : verdict->verdict.reason.c_str();
+const char* varmor_ruling_reason(const varmor_ruling* ruling) {
+  return ruling == nullptr ? "" : ruling->verdict.reason.c_str();
 }
 
-size_t varmor_verdict_rule_count(const varmor_verdict* verdict) {
-  return verdict == nullptr ? 0 : verdict->verdict.rules.size();
+size_t varmor_ruling_rule_count(const varmor_ruling* ruling) {
+  return ruling == nullptr ? 0 : ruling->verdict.rules.size();
 }
 
-const char* varmor_verdict_rule(const varmor_verdict* verdict, size_t index) {
-  const varmor::RuleOrigin* origin = varmor::OriginAt(verdict, index);
+const char* varmor_ruling_rule(const varmor_ruling* ruling, size_t index) {
+  const varmor::RuleOrigin* origin = varmor::OriginAt(ruling, index);
   return origin == nullptr ? "" : origin->rule().c_str();
 }
 
-const char* varmor_verdict_rule_field(const varmor_verdict* verdict, size_t index) {
-  const varmor::RuleOrigin* origin = varmor::OriginAt(verdict, index);
+const char* varmor_ruling_rule_field(const varmor_ruling* ruling, size_t index) {
+  const varmor::RuleOrigin* origin = varmor::OriginAt(ruling, index);
   return origin == nullptr ? "" : origin->field().c_str();
 }
 
-const char* varmor_verdict_rule_text(const varmor_verdict* verdict, size_t index) {
-  const varmor::RuleOrigin* origin = varmor::OriginAt(verdict, index);
+const char* varmor_ruling_rule_text(const varmor_ruling* ruling, size_t index) {
+  const varmor::RuleOrigin* origin = varmor::OriginAt(ruling, index);
   return origin == nullptr ? "" : origin->text().c_str();
 }

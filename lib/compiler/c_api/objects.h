@@ -8,6 +8,9 @@
 #include <string>
 #include <vector>
 
+// Its structures are global as well: two of one name, in different files, would be merged by the
+// linker without a word. Here the compiler sees them side by side.
+#include "lib/compiler/artifact/bpf_map_abi.h"
 #include "lib/compiler/c_api/varmor.h"
 #include "lib/compiler/compile.h"
 #include "lib/compiler/diagnostic/diagnostic.h"
@@ -43,16 +46,16 @@ struct varmor_simulator {
   varmor::Simulator simulator;
 };
 
-struct varmor_verdict {
+struct varmor_ruling {
   std::string enforcer;
   std::string word;
   varmor::Verdict verdict;
 };
 
-struct varmor_decision {
+struct varmor_answer {
   std::string problem;
-  varmor_verdict combined;
-  std::vector<varmor_verdict> verdicts;
+  varmor_ruling combined;
+  std::vector<varmor_ruling> rulings;
 };
 
 namespace varmor {

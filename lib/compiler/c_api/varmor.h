@@ -182,9 +182,9 @@ const char *varmor_diagnostic_text(const varmor_diagnostic *diagnostic);
 /* What processes under one compiled policy may do: answers offline, from its artifacts alone. */
 typedef struct varmor_simulator varmor_simulator;
 /* The answer to one question. */
-typedef struct varmor_decision varmor_decision;
+typedef struct varmor_answer varmor_answer;
 /* A part of it: what one enforcer says, or all together. */
-typedef struct varmor_verdict varmor_verdict;
+typedef struct varmor_ruling varmor_ruling;
 
 /* Keeps nothing of `policy`, whose result may be freed afterwards. */
 varmor_status varmor_simulator_load(const varmor_policy *policy, varmor_simulator **simulator);
@@ -192,18 +192,18 @@ void varmor_simulator_free(varmor_simulator *simulator);
 
 /* Asks about an event such as "write /etc/passwd", "exec /bin/sh", "connect 10.0.0.1:443",
  * "capability net_raw" or "syscall unshare(CLONE_NEWUSER)"; docs/events.md is the grammar.
- * VARMOR_INVALID_INPUT for a text that is no event; varmor_decision_problem then says why. */
+ * VARMOR_INVALID_INPUT for a text that is no event; varmor_answer_problem then says why. */
 varmor_status varmor_decide(const varmor_simulator *simulator, const char *event,
-                            varmor_decision **decision);
-void varmor_decision_free(varmor_decision *decision);
+                            varmor_answer **answer);
+void varmor_answer_free(varmor_answer *answer);
 
 /* What is wrong with the event, one or two lines; "" if nothing is. */
-const char *varmor_decision_problem(const varmor_decision *decision);
+const char *varmor_answer_problem(const varmor_answer *answer);
 /* All enforcers together: any denial wins; then anything unknown; else it is allowed. */
-const varmor_verdict *varmor_decision_combined(const varmor_decision *decision);
+const varmor_ruling *varmor_answer_combined(const varmor_answer *answer);
 /* One per enforcer of the policy. */
-size_t varmor_decision_verdict_count(const varmor_decision *decision);
-const varmor_verdict *varmor_decision_verdict(const varmor_decision *decision, size_t index);
+size_t varmor_answer_ruling_count(const varmor_answer *answer);
+const varmor_ruling *varmor_answer_ruling(const varmor_answer *answer, size_t index);
 
 typedef enum varmor_outcome {
   /* It depends on something that cannot be known offline; the reason says on what. */
@@ -215,26 +215,26 @@ typedef enum varmor_outcome {
 } varmor_outcome;
 
 /* "AppArmor", "BPF", "Seccomp"; "" for all together. */
-const char *varmor_verdict_enforcer(const varmor_verdict *verdict);
-varmor_outcome varmor_verdict_outcome(const varmor_verdict *verdict);
+const char *varmor_ruling_enforcer(const varmor_ruling *ruling);
+varmor_outcome varmor_ruling_outcome(const varmor_ruling *ruling);
 /* 1 if a violation event is written. */
-int varmor_verdict_reported(const varmor_verdict *verdict);
+int varmor_ruling_reported(const varmor_ruling *ruling);
 /* 1 if it is allowed only because the profile observes. */
-int varmor_verdict_would_deny(const varmor_verdict *verdict);
+int varmor_ruling_would_deny(const varmor_ruling *ruling);
 /* "deny", "audit deny", "audit", "allow", "unknown", "not mediated". */
-const char *varmor_verdict_word(const varmor_verdict *verdict);
+const char *varmor_ruling_word(const varmor_ruling *ruling);
 /* How it shows to the process: "EACCES", "killed"; often "". */
-const char *varmor_verdict_effect(const varmor_verdict *verdict);
+const char *varmor_ruling_effect(const varmor_ruling *ruling);
 /* One sentence; "" where rules decide. */
-const char *varmor_verdict_reason(const varmor_verdict *verdict);
+const char *varmor_ruling_reason(const varmor_ruling *ruling);
 /* The rules that decide; none when a default does. */
-size_t varmor_verdict_rule_count(const varmor_verdict *verdict);
+size_t varmor_ruling_rule_count(const varmor_ruling *ruling);
 /* A built-in rule's id, "runtime-default" or "raw". */
-const char *varmor_verdict_rule(const varmor_verdict *verdict, size_t index);
+const char *varmor_ruling_rule(const varmor_ruling *ruling, size_t index);
 /* Its place in the policy: "spec.policy.enhanceProtect.hardeningRules[0]"; "" for defaults. */
-const char *varmor_verdict_rule_field(const varmor_verdict *verdict, size_t index);
+const char *varmor_ruling_rule_field(const varmor_ruling *ruling, size_t index);
 /* What it does, in the enforcer's words: "file /etc/shadow read". */
-const char *varmor_verdict_rule_text(const varmor_verdict *verdict, size_t index);
+const char *varmor_ruling_rule_text(const varmor_ruling *ruling, size_t index);
 
 #ifdef __cplusplus
 }
