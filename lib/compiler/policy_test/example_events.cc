@@ -88,7 +88,9 @@ Words Verbs(absl::string_view permissions) {
 void AddPaths(const Words& verbs, absl::string_view pattern, Words& texts) {
   for (const std::string& verb : verbs) {
     for (const char* filler : {"x", "1", "x/y"}) {
-      const std::string path = ExamplePath(pattern, filler);
+      std::string path = ExamplePath(pattern, filler);
+      // "name*" of the BPF enforcer is about a file of this name anywhere.
+      if (!absl::StartsWith(path, "/")) path = absl::StrCat("/", path);
       texts.push_back(absl::StrCat(verb, " ", QuotedPath(path)));
       if (absl::StartsWith(path, "/dev/DISK")) {
         texts.push_back(absl::StrCat(verb, " /dev/sda disk device"));
@@ -126,21 +128,20 @@ void AddSockets(const Words& words, Words& texts) {
 
 // "egress 10.0.0.0/8 ports=80,8000-8080"
 void AddEgress(const Words& words, Words& texts) {
-  const std::string port_text = ValueOf(words, "ports");
-  const std::string port =
-      port_text.empty() ? "443" : port_text.substr(0, port_text.find_first_of(",-"));
-  const std::string first =
-      words.size() < 2 ? "" : std::string(words[1].substr(0, words[1].find(',')));
-  if (first == "any") {
-    texts.push_back(absl::StrCat("connect 192.0.2.1:", port));
-  } else if (first == "pod-self") {
-    texts.push_back(absl::StrCat("connect 192.0.2.1:", port, " own address"));
-  } else if (!first.empty()) {
-    const std::string address = first.substr(0, first.find('/'));
-    const bool brackets = absl::StrContains(address, ":");
-    const std::string host =
-        brackets ? absl::StrCat("[", address == "::" ? "::1" : address, "]") : address;
-    texts.push_back(absl::StrCat("connect ", host, ":", port));
+  const std::string text = ValueOf(words, "ports");
+  const std::string first = words.size() < 2 ? "" : words[1].substr(0, words[1].find(','));
+  const std::string address = first.substr(0, first.find('/'));
+  std::string host = absl::StrContains(address, ":")
+                         ? absl::StrCat("[", address == "::" ? "::1" : address, "]")
+                         : address;
+  if (first == "any" || first == "pod-self") host = "192.0.2.1";
+  if (host.empty()) return;
+  // Several, as another rule may be about all addresses and one of them.
+  const Words ports =
+      text.empty() ? Words{"443", "80", "8443"} : Words{text.substr(0, text.find_first_of(",-"))};
+  for (const std::string& port : ports) {
+    texts.push_back(
+        absl::StrCat("connect ", host, ":", port, first == "pod-self" ? " own address" : ""));
   }
 }
 
