@@ -5,8 +5,9 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "lib/compiler/artifact/check_bpf_image.h"
+#include "lib/compiler/automaton/path_matcher.h"
 #include "lib/compiler/ir/bpf_rules.h"
 #include "lib/compiler/network/parse_address.h"
 #include "lib/compiler/normalise/bpf_words.h"
@@ -17,87 +18,86 @@
 namespace varmor {
 namespace {
 
-const BpfMap* FindMap(const BpfArtifact& artifact, absl::string_view name) {
-  for (const BpfMap& map : artifact.maps()) {
-    if (map.name() == name) return &map;
-  }
-  return nullptr;
-}
+// What several records say together; no record can weaken another.
+class BpfTally {
+ public:
+  void Add(const varmor_decision& decision) { parts_.push_back(decision); }
+  void Add(const varmor_verdict& verdict);
+  BpfVerdict Finish(const varmor_profile& profile, uint32_t want, uint32_t default_class) const;
 
-// Copies an array map; a map that is left out is empty. Sizes are those that CheckBpfImage saw.
-template <typename Value>
-std::vector<Value> ReadArray(const BpfArtifact& artifact, absl::string_view name) {
-  std::vector<Value> values;
-  const BpfMap* map = FindMap(artifact, name);
-  if (map == nullptr) return values;
-  values.resize(map->max_entries());
-  for (const BpfMapEntry& entry : map->entries()) {
-    uint32_t index = 0;
-    std::memcpy(&index, entry.key().data(), sizeof(index));
-    std::memcpy(&values[index], entry.value().data(), sizeof(Value));
-  }
-  return values;
-}
+ private:
+  std::vector<varmor_decision> parts_;
+};
 
-std::string Masked(const uint8_t* bytes, size_t size, int bits) {
-  std::string out(reinterpret_cast<const char*>(bytes), size);
-  for (int bit = bits; bit < static_cast<int>(size) * 8; ++bit) {
-    out[bit / 8] = static_cast<char>(out[bit / 8] & ~(0x80 >> (bit % 8)));
-  }
-  return out;
-}
-
-std::string PortKey(uint32_t set, uint16_t port, int bits) {
-  const uint8_t bytes[2] = {static_cast<uint8_t>(port >> 8), static_cast<uint8_t>(port)};
-  return absl::StrCat(set, "/", bits, "/", Masked(bytes, 2, bits));
-}
-
-// The lowest of the rules responsible for the bits of `bits`.
-int FirstRule(uint32_t bits, const uint16_t (&rules)[VARMOR_DECISION_BITS]) {
-  int first = -1;
-  for (int bit = 0; bit < VARMOR_DECISION_BITS; ++bit) {
-    if ((bits >> bit & 1) == 0 || rules[bit] == VARMOR_NO_RULE) continue;
-    if (first < 0 || rules[bit] < first) first = rules[bit];
-  }
-  return first;
-}
-
-void JoinRules(uint32_t bits, const uint16_t (&from)[VARMOR_DECISION_BITS],
-               uint16_t (&to)[VARMOR_DECISION_BITS]) {
-  for (int bit = 0; bit < VARMOR_DECISION_BITS; ++bit) {
-    if ((bits >> bit & 1) != 0) to[bit] = std::min(to[bit], from[bit]);
-  }
-}
-
-void JoinDecision(const varmor_decision& from, varmor_decision& to) {
-  to.deny |= from.deny;
-  to.audit |= from.audit;
-  to.allow |= from.allow;
-  JoinRules(from.deny, from.deny_rule, to.deny_rule);
-  JoinRules(from.audit, from.audit_rule, to.audit_rule);
-  JoinRules(from.allow, from.allow_rule, to.allow_rule);
-}
-
-void JoinVerdict(const varmor_verdict& from, varmor_verdict& to) {
-  to.deny |= from.deny;
-  to.audit |= from.audit;
-  to.allow |= from.allow;
-  to.deny_rule = std::min(to.deny_rule, from.deny_rule);
-  to.audit_rule = std::min(to.audit_rule, from.audit_rule);
-  to.allow_rule = std::min(to.allow_rule, from.allow_rule);
-}
-
-varmor_decision NoDecision() {
+void BpfTally::Add(const varmor_verdict& verdict) {
   varmor_decision decision{};
-  std::memset(decision.deny_rule, 0xFF, sizeof(decision.deny_rule));
-  std::memset(decision.audit_rule, 0xFF, sizeof(decision.audit_rule));
-  std::memset(decision.allow_rule, 0xFF, sizeof(decision.allow_rule));
-  return decision;
+  decision.deny = verdict.deny;
+  decision.audit = verdict.audit;
+  decision.allow = verdict.allow;
+  decision.deny_rule[0] = verdict.deny_rule;
+  decision.audit_rule[0] = verdict.audit_rule;
+  decision.allow_rule[0] = verdict.allow_rule;
+  Add(decision);
 }
 
-varmor_verdict NoVerdict() {
+// Appends the rules responsible for the bits of `bits`.
+void AppendRules(uint32_t bits, const uint16_t (&rules)[VARMOR_DECISION_BITS],
+                 std::vector<int>& out) {
+  for (int bit = 0; bit < VARMOR_DECISION_BITS; ++bit) {
+    if ((bits >> bit & 1) != 0 && rules[bit] != VARMOR_NO_RULE) out.push_back(rules[bit]);
+  }
+}
+
+BpfVerdict BpfTally::Finish(const varmor_profile& profile, uint32_t want,
+                            uint32_t default_class) const {
+  uint32_t denied = 0, audited = 0, allowed = 0;
+  for (const varmor_decision& part : parts_) {
+    denied |= part.deny & want;
+    audited |= part.audit & want;
+    allowed |= part.allow & want;
+  }
+  const bool by_default = (profile.default_deny & default_class) != 0 && allowed != want;
+  BpfVerdict verdict;
+  verdict.would_deny = denied != 0 || by_default;
+  verdict.audit = audited != 0 || (by_default && denied == 0);
+  verdict.deny = verdict.would_deny && (profile.flags & VARMOR_PROFILE_COMPLAIN) == 0;
+  for (const varmor_decision& part : parts_) {
+    if (denied != 0) {
+      AppendRules(part.deny & want, part.deny_rule, verdict.rules);
+    } else if (!by_default && audited != 0) {
+      AppendRules(part.audit & want, part.audit_rule, verdict.rules);
+    } else if (!by_default) {
+      AppendRules(part.allow & want, part.allow_rule, verdict.rules);
+    }
+  }
+  std::sort(verdict.rules.begin(), verdict.rules.end());
+  verdict.rules.erase(std::unique(verdict.rules.begin(), verdict.rules.end()), verdict.rules.end());
+  if (!verdict.rules.empty()) verdict.rule = verdict.rules[0];
+  return verdict;
+}
+
+// Appends what the tables accept; false when one gives no answer. There are `records` records.
+bool MatchTables(const BpfImage& image, const varmor_path_table* tables, uint32_t count,
+                 absl::string_view path, size_t records, std::vector<uint32_t>& accepts) {
+  for (uint32_t i = 0; i < count; ++i) {
+    const uint32_t id = MatchPath(image.pages, tables[i], path);
+    if (id >= records && id != 0) return false;  // unresolved, or a damaged table
+    if (id != 0) accepts.push_back(id);
+  }
+  return true;
+}
+
+bool MountRuleIsAbout(const varmor_mount_rule& rule, absl::string_view fstype, uint64_t ops) {
+  const absl::string_view type(rule.fstype, strnlen(rule.fstype, VARMOR_FSTYPE_BYTES));
+  return (type == "*" || type == fstype) && varmor_mount_rule_applies(&rule, ops) != 0;
+}
+
+varmor_verdict MountRuleVerdict(const varmor_mount_rule& rule) {
   varmor_verdict verdict{};
-  verdict.deny_rule = verdict.audit_rule = verdict.allow_rule = VARMOR_NO_RULE;
+  verdict.deny = (rule.action & VARMOR_ACTION_DENY) != 0;
+  verdict.audit = (rule.action & VARMOR_ACTION_AUDIT) != 0;
+  verdict.allow = (rule.action & VARMOR_ACTION_ALLOW) != 0;
+  verdict.deny_rule = verdict.audit_rule = verdict.allow_rule = rule.rule;
   return verdict;
 }
 
@@ -116,7 +116,9 @@ absl::StatusOr<uint32_t> WordNumber(absl::Span<const BpfWord> words, const std::
   return static_cast<uint32_t>(__builtin_ctzll(bits));
 }
 
-uint32_t AccessOf(FileEvent::Access access) {
+}  // namespace
+
+uint32_t BpfAccessOf(FileEvent::Access access) {
   switch (access) {
     case FileEvent::READ:
       return VARMOR_ACCESS_READ;
@@ -132,7 +134,7 @@ uint32_t AccessOf(FileEvent::Access access) {
 }
 
 // What the enforcer makes of a mount call with these flags: every bit that it sets.
-absl::StatusOr<uint64_t> MountOps(const MountEvent& mount) {
+absl::StatusOr<uint64_t> BpfMountOps(const MountEvent& mount) {
   constexpr uint64_t kOperations = kMountRemount | kMountBind | kMountMove | kMountUnbindable |
                                    kMountPrivate | kMountSlave | kMountShared | kMountUmount |
                                    kMountPivotRoot | kMountNew;
@@ -153,213 +155,125 @@ absl::StatusOr<uint64_t> MountOps(const MountEvent& mount) {
   return ops;
 }
 
-}  // namespace
-
 absl::StatusOr<BpfSimulator> BpfSimulator::Load(const BpfArtifact& artifact) {
-  VARMOR_RETURN_IF_ERROR(CheckBpfImage(artifact));
   BpfSimulator simulator;
-  simulator.profile_ = ReadArray<varmor_profile>(artifact, "profile")[0];
-  simulator.pages_ = ReadArray<varmor_path_page>(artifact, "pages");
-  simulator.accepts_ = ReadArray<varmor_decision>(artifact, "accepts");
-  simulator.mount_accepts_ = ReadArray<varmor_mount_accept>(artifact, "mount_accepts");
-  simulator.mount_rules_ = ReadArray<varmor_mount_rule>(artifact, "mount_rules");
-  simulator.sockets_ = ReadArray<varmor_socket_domain>(artifact, "sockets");
-  simulator.socket_verdicts_ = ReadArray<varmor_verdict>(artifact, "socket_verdicts");
-  simulator.ReadTries(artifact);
+  VARMOR_ASSIGN_OR_RETURN(simulator.image_, ReadBpfImage(artifact));
   return simulator;
-}
-
-void BpfSimulator::ReadTries(const BpfArtifact& artifact) {
-  if (const BpfMap* map = FindMap(artifact, "addresses"); map != nullptr) {
-    for (const BpfMapEntry& entry : map->entries()) {
-      varmor_address_key key;
-      uint32_t set = 0;
-      std::memcpy(&key, entry.key().data(), sizeof(key));
-      std::memcpy(&set, entry.value().data(), sizeof(set));
-      const auto bits = static_cast<int>(key.prefixlen);
-      addresses_[bits][Masked(key.address, sizeof(key.address), bits)] = set;
-    }
-  }
-  if (const BpfMap* map = FindMap(artifact, "ports"); map != nullptr) {
-    for (const BpfMapEntry& entry : map->entries()) {
-      varmor_port_key key;
-      varmor_verdict verdict;
-      std::memcpy(&key, entry.key().data(), sizeof(key));
-      std::memcpy(&verdict, entry.value().data(), sizeof(verdict));
-      uint32_t set = 0;
-      for (const uint8_t byte : key.set) set = set << 8 | byte;
-      const auto port = static_cast<uint16_t>(key.port[0] << 8 | key.port[1]);
-      ports_[PortKey(set, port, static_cast<int>(key.prefixlen) - 32)] = verdict;
-    }
-  }
-}
-
-BpfVerdict BpfSimulator::Finish(uint32_t want, const varmor_decision& decision,
-                                uint32_t default_class) const {
-  BpfVerdict verdict;
-  const uint32_t denied = decision.deny & want;
-  const uint32_t audited = decision.audit & want;
-  const uint32_t allowed = decision.allow & want;
-  const bool by_default = (profile_.default_deny & default_class) != 0 && allowed != want;
-  verdict.would_deny = denied != 0 || by_default;
-  verdict.audit = audited != 0 || (by_default && denied == 0);
-  if (denied != 0) {
-    verdict.rule = FirstRule(denied, decision.deny_rule);
-  } else if (!by_default && audited != 0) {
-    verdict.rule = FirstRule(audited, decision.audit_rule);
-  } else if (!by_default && allowed != 0) {
-    verdict.rule = FirstRule(allowed, decision.allow_rule);
-  }
-  verdict.deny = verdict.would_deny && (profile_.flags & VARMOR_PROFILE_COMPLAIN) == 0;
-  return verdict;
-}
-
-BpfVerdict BpfSimulator::Finish(const varmor_verdict& verdict, uint32_t default_class) const {
-  varmor_decision decision = NoDecision();
-  decision.deny = verdict.deny;
-  decision.audit = verdict.audit;
-  decision.allow = verdict.allow;
-  decision.deny_rule[0] = verdict.deny_rule;
-  decision.audit_rule[0] = verdict.audit_rule;
-  decision.allow_rule[0] = verdict.allow_rule;
-  return Finish(1, decision, default_class);
-}
-
-bool BpfSimulator::MatchTables(const varmor_path_table* tables, uint32_t count,
-                               absl::string_view path, size_t records,
-                               std::vector<uint32_t>& accepts) const {
-  for (uint32_t i = 0; i < count; ++i) {
-    const uint32_t id = MatchPath(pages_, tables[i], path);
-    if (id >= records && id != 0) return false;  // unresolved, or a damaged table
-    if (id != 0) accepts.push_back(id);
-  }
-  return true;
 }
 
 BpfVerdict BpfSimulator::DecidePath(const varmor_path_table* tables, uint32_t count,
                                     absl::string_view path, uint32_t access, uint32_t default_class,
                                     const varmor_decision* more) const {
-  varmor_decision decision = NoDecision();
   std::vector<uint32_t> accepts;
-  if (!MatchTables(tables, count, path, accepts_.size(), accepts)) {
+  if (!MatchTables(image_, tables, count, path, image_.accepts.size(), accepts)) {
     // Fail closed: what cannot be judged is denied.
     BpfVerdict verdict;
     verdict.would_deny = verdict.audit = true;
-    verdict.deny = (profile_.flags & VARMOR_PROFILE_COMPLAIN) == 0;
+    verdict.deny = (image_.profile.flags & VARMOR_PROFILE_COMPLAIN) == 0;
     return verdict;
   }
-  for (const uint32_t id : accepts) {
-    JoinDecision(accepts_[id], decision);
-  }
-  if (more != nullptr) JoinDecision(*more, decision);
-  return Finish(access, decision, default_class);
+  BpfTally tally;
+  for (const uint32_t id : accepts) tally.Add(image_.accepts[id]);
+  if (more != nullptr) tally.Add(*more);
+  return tally.Finish(image_.profile, access, default_class);
 }
 
 BpfVerdict BpfSimulator::DecideFile(absl::string_view path, uint32_t access,
                                     bool disk_device) const {
-  return DecidePath(profile_.file, profile_.file_tables, path, access, VARMOR_CLASS_FILE,
-                    disk_device ? &profile_.disk_file : nullptr);
+  return DecidePath(image_.profile.file, image_.profile.file_tables, path, access,
+                    VARMOR_CLASS_FILE, disk_device ? &image_.profile.disk_file : nullptr);
 }
 
 BpfVerdict BpfSimulator::DecideAncestor(absl::string_view path) const {
-  return DecidePath(profile_.file, profile_.file_tables, path, VARMOR_ACCESS_ANCESTOR, 0, nullptr);
+  return DecidePath(image_.profile.file, image_.profile.file_tables, path, VARMOR_ACCESS_ANCESTOR,
+                    0, nullptr);
 }
 
 BpfVerdict BpfSimulator::DecideExec(absl::string_view path) const {
-  return DecidePath(profile_.exec, profile_.exec_tables, path, VARMOR_ACCESS_EXEC,
+  return DecidePath(image_.profile.exec, image_.profile.exec_tables, path, VARMOR_ACCESS_EXEC,
                     VARMOR_CLASS_EXEC, nullptr);
 }
 
 BpfVerdict BpfSimulator::DecideCapability(int number) const {
-  varmor_verdict verdict = NoVerdict();
+  BpfTally tally;
   if (number < 0 || number >= VARMOR_CAPABILITIES_MAX) {
-    return Finish(verdict, VARMOR_CLASS_CAPABILITY);
+    return tally.Finish(image_.profile, 1, VARMOR_CLASS_CAPABILITY);
   }
-  verdict.deny = profile_.capability_deny >> number & 1;
-  verdict.audit = profile_.capability_audit >> number & 1;
-  verdict.allow = profile_.capability_allow >> number & 1;
-  verdict.deny_rule = profile_.capability_deny_rule[number];
-  verdict.audit_rule = profile_.capability_audit_rule[number];
-  verdict.allow_rule = profile_.capability_allow_rule[number];
-  return Finish(verdict, VARMOR_CLASS_CAPABILITY);
+  varmor_verdict verdict{};
+  verdict.deny = image_.profile.capability_deny >> number & 1;
+  verdict.audit = image_.profile.capability_audit >> number & 1;
+  verdict.allow = image_.profile.capability_allow >> number & 1;
+  verdict.deny_rule = image_.profile.capability_deny_rule[number];
+  verdict.audit_rule = image_.profile.capability_audit_rule[number];
+  verdict.allow_rule = image_.profile.capability_allow_rule[number];
+  tally.Add(verdict);
+  return tally.Finish(image_.profile, 1, VARMOR_CLASS_CAPABILITY);
 }
 
 BpfVerdict BpfSimulator::DecideSocket(uint32_t domain, uint32_t type, uint32_t protocol) const {
-  varmor_verdict verdict = NoVerdict();
-  if (!sockets_.empty() && type < VARMOR_SOCKET_TYPES) {
-    const uint32_t row = std::min<uint32_t>(domain, VARMOR_SOCKET_DOMAINS - 1);
-    const uint16_t id = sockets_[row].verdict[type][varmor_protocol_class(domain, type, protocol)];
-    if (id != 0) verdict = socket_verdicts_[id];
+  BpfTally tally;
+  if (!image_.sockets.empty() && type < VARMOR_SOCKET_TYPES) {
+    const varmor_socket_domain& row =
+        image_.sockets[std::min<uint32_t>(domain, VARMOR_SOCKET_DOMAINS - 1)];
+    const uint16_t id = row.verdict[type][varmor_protocol_class(domain, type, protocol)];
+    if (id != 0) tally.Add(image_.socket_verdicts[id]);
   }
-  return Finish(verdict, VARMOR_CLASS_SOCKET);
-}
-
-varmor_verdict BpfSimulator::PortVerdict(uint32_t set, uint16_t port) const {
-  for (int bits = 16; bits >= 0; --bits) {
-    const auto it = ports_.find(PortKey(set, port, bits));
-    if (it != ports_.end()) return it->second;
-  }
-  return NoVerdict();
+  return tally.Finish(image_.profile, 1, VARMOR_CLASS_SOCKET);
 }
 
 BpfVerdict BpfSimulator::DecideEgress(const std::array<uint8_t, 16>& address, uint16_t port,
                                       bool own) const {
-  varmor_verdict verdict = NoVerdict();
-  for (auto it = addresses_.rbegin(); it != addresses_.rend(); ++it) {
-    const auto found = it->second.find(Masked(address.data(), address.size(), it->first));
-    if (found == it->second.end()) continue;
-    verdict = PortVerdict(found->second, port);
-    break;  // the longest match says all
-  }
-  if (own && profile_.pod_self_set != 0) {
-    JoinVerdict(PortVerdict(profile_.pod_self_set, port), verdict);
-  }
-  return Finish(verdict, VARMOR_CLASS_EGRESS);
+  BpfTally tally;
+  const auto add = [&](uint32_t set) {
+    const varmor_verdict* found = FindPortVerdict(image_, set, port);
+    if (found != nullptr) tally.Add(*found);
+  };
+  uint32_t set = 0;
+  if (FindAddressSet(image_, address, set)) add(set);
+  if (own && image_.profile.pod_self_set != 0) add(image_.profile.pod_self_set);
+  return tally.Finish(image_.profile, 1, VARMOR_CLASS_EGRESS);
 }
 
 BpfVerdict BpfSimulator::DecidePtrace(uint32_t permissions, bool same_container) const {
+  BpfTally tally;
+  tally.Add(same_container ? image_.profile.ptrace_same : image_.profile.ptrace_other);
   // A container's own processes trace each other freely unless a rule is strict.
-  return Finish(permissions, same_container ? profile_.ptrace_same : profile_.ptrace_other,
-                same_container ? 0 : VARMOR_CLASS_PTRACE);
+  return tally.Finish(image_.profile, permissions, same_container ? 0 : VARMOR_CLASS_PTRACE);
 }
 
 BpfVerdict BpfSimulator::DecideMount(absl::string_view source, absl::string_view fstype,
                                      uint64_t ops, bool disk_device) const {
-  varmor_verdict verdict =
-      disk_device && (ops & kMountNew) != 0 ? profile_.disk_mount : NoVerdict();
+  BpfTally tally;
+  if (disk_device && (ops & kMountNew) != 0) tally.Add(image_.profile.disk_mount);
   std::vector<uint32_t> accepts;
-  if (!MatchTables(profile_.mount, profile_.mount_tables, source, mount_accepts_.size(), accepts)) {
-    verdict.deny = verdict.audit = 1;
+  if (!MatchTables(image_, image_.profile.mount, image_.profile.mount_tables, source,
+                   image_.mount_accepts.size(), accepts)) {
+    varmor_verdict unresolved{};
+    unresolved.deny = unresolved.audit = 1;
+    unresolved.deny_rule = unresolved.audit_rule = VARMOR_NO_RULE;
+    tally.Add(unresolved);
   }
   for (const uint32_t id : accepts) {
-    const varmor_mount_accept& range = mount_accepts_[id];
+    const varmor_mount_accept& range = image_.mount_accepts[id];
     for (uint32_t i = range.first; i < range.first + range.count; ++i) {
-      const varmor_mount_rule& rule = mount_rules_[i];
-      const absl::string_view type(rule.fstype, strnlen(rule.fstype, VARMOR_FSTYPE_BYTES));
-      if (type != "*" && type != fstype) continue;
-      if (varmor_mount_rule_applies(&rule, ops) == 0) continue;
-      varmor_verdict one = NoVerdict();
-      one.deny = (rule.action & VARMOR_ACTION_DENY) != 0;
-      one.audit = (rule.action & VARMOR_ACTION_AUDIT) != 0;
-      one.allow = (rule.action & VARMOR_ACTION_ALLOW) != 0;
-      if (one.deny != 0) one.deny_rule = rule.rule;
-      if (one.audit != 0) one.audit_rule = rule.rule;
-      if (one.allow != 0) one.allow_rule = rule.rule;
-      JoinVerdict(one, verdict);
+      const varmor_mount_rule& rule = image_.mount_rules[i];
+      if (MountRuleIsAbout(rule, fstype, ops)) tally.Add(MountRuleVerdict(rule));
     }
   }
-  return Finish(verdict, VARMOR_CLASS_MOUNT);
+  return tally.Finish(image_.profile, 1, VARMOR_CLASS_MOUNT);
 }
 
 BpfVerdict BpfSimulator::DecideOperation(uint32_t number) const {
   if (number >= VARMOR_DECISION_BITS) return BpfVerdict();
-  return Finish(uint32_t{1} << number, profile_.operations, 0);
+  BpfTally tally;
+  tally.Add(image_.profile.operations);
+  return tally.Finish(image_.profile, uint32_t{1} << number, 0);
 }
 
 absl::StatusOr<BpfVerdict> BpfSimulator::Decide(const Event& event) const {
   switch (event.kind_case()) {
     case Event::kFile:
-      return DecideFile(event.file().path(), AccessOf(event.file().access()),
+      return DecideFile(event.file().path(), BpfAccessOf(event.file().access()),
                         event.file().disk_device());
     case Event::kExec:
       return DecideExec(event.exec().path());
@@ -377,6 +291,10 @@ absl::StatusOr<BpfVerdict> BpfSimulator::Decide(const Event& event) const {
                               WordNumber(kSocketTypeWords, event.socket().type()));
       uint32_t protocol = 0;
       const bool inet6 = event.socket().domain() == "inet6";
+      // Protocols without a word are numbers.
+      if (absl::SimpleAtoi(event.socket().protocol(), &protocol)) {
+        return DecideSocket(domain, type, protocol);
+      }
       if (event.socket().protocol() == "icmpv6" || (inet6 && event.socket().protocol() == "icmp")) {
         protocol = 58;
       } else if (!event.socket().protocol().empty()) {
@@ -387,7 +305,8 @@ absl::StatusOr<BpfVerdict> BpfSimulator::Decide(const Event& event) const {
     }
     case Event::kConnect: {
       VARMOR_ASSIGN_OR_RETURN(const BpfPrefix address, ParseAddress(event.connect().ip()));
-      return DecideEgress(address.address, static_cast<uint16_t>(event.connect().port()), false);
+      return DecideEgress(address.address, static_cast<uint16_t>(event.connect().port()),
+                          event.connect().own_address());
     }
     case Event::kPtrace: {
       VARMOR_ASSIGN_OR_RETURN(const uint64_t bits,
@@ -395,7 +314,7 @@ absl::StatusOr<BpfVerdict> BpfSimulator::Decide(const Event& event) const {
       return DecidePtrace(static_cast<uint32_t>(bits), event.ptrace().same_container());
     }
     case Event::kMount: {
-      VARMOR_ASSIGN_OR_RETURN(const uint64_t ops, MountOps(event.mount()));
+      VARMOR_ASSIGN_OR_RETURN(const uint64_t ops, BpfMountOps(event.mount()));
       return DecideMount(event.mount().source(), event.mount().fstype(), ops,
                          event.mount().disk_device());
     }

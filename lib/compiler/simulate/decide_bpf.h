@@ -5,13 +5,12 @@
 
 #include <array>
 #include <cstdint>
-#include <map>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "lib/compiler/artifact/bpf_map_abi.h"
-#include "lib/compiler/automaton/path_matcher.h"
+#include "lib/compiler/simulate/bpf_image.h"
 #include "proto/artifact.pb.h"
 #include "proto/event.pb.h"
 
@@ -26,6 +25,9 @@ struct BpfVerdict {
   // Number of the rule that denies, else of the one that audits, else of the one that allows; -1
   // when no rule matches (the class default decides).
   int rule = -1;
+  // All that are known to have that say, ascending; the first is `rule`. A record names one rule
+  // for each kind of access, so where several rules agree, some may be missing.
+  std::vector<int> rules;
 };
 
 // A loaded image. Holds copies of the maps it needs; the artifact may go away.
@@ -33,6 +35,10 @@ class BpfSimulator {
  public:
   // INVALID_ARGUMENT for what CheckBpfImage refuses.
   static absl::StatusOr<BpfSimulator> Load(const BpfArtifact& artifact);
+  // Of an image that says nothing, until one is assigned: everything is allowed.
+  BpfSimulator() = default;
+
+  const BpfImage& image() const { return image_; }
 
   // UNIMPLEMENTED for kinds of events that no BPF program sees (syscalls, signals).
   // INVALID_ARGUMENT for words that do not exist. An event about a node's disk is decided by its
@@ -56,31 +62,22 @@ class BpfSimulator {
   BpfVerdict DecideOperation(uint32_t number) const;
 
  private:
-  BpfVerdict Finish(uint32_t want, const varmor_decision& decision, uint32_t default_class) const;
-  BpfVerdict Finish(const varmor_verdict& verdict, uint32_t default_class) const;
-  void ReadTries(const BpfArtifact& artifact);
-  // Appends what the tables accept; false when one gives no answer. There are `records` records.
-  bool MatchTables(const varmor_path_table* tables, uint32_t count, absl::string_view path,
-                   size_t records, std::vector<uint32_t>& accepts) const;
   BpfVerdict DecidePath(const varmor_path_table* tables, uint32_t count, absl::string_view path,
                         uint32_t access, uint32_t default_class, const varmor_decision* more) const;
-  varmor_verdict PortVerdict(uint32_t set, uint16_t port) const;
 
-  varmor_profile profile_{};
-  std::vector<varmor_path_page> pages_;
-  std::vector<varmor_decision> accepts_;
-  std::vector<varmor_mount_accept> mount_accepts_;
-  std::vector<varmor_mount_rule> mount_rules_;
-  std::vector<varmor_socket_domain> sockets_;
-  std::vector<varmor_verdict> socket_verdicts_;
-  // Prefix length to address (masked) to set.
-  std::map<int, std::map<std::string, uint32_t>> addresses_;
-  // (set, bits, masked port) to verdict.
-  std::map<std::string, varmor_verdict> ports_;
+  BpfImage image_;
 };
 
 // Load and Decide in one, for a single question.
 absl::StatusOr<BpfVerdict> DecideBpf(const BpfArtifact& artifact, const Event& event);
+
+// What the enforcer makes of the flags of a mount event: bits of BpfMountBit. INVALID_ARGUMENT for
+// words that do not exist.
+absl::StatusOr<uint64_t> BpfMountOps(const MountEvent& mount);
+
+// The kinds of access (VARMOR_ACCESS_*) that a program with a file open or a call on it asks for.
+// Of linking and renaming, for the new name.
+uint32_t BpfAccessOf(FileEvent::Access access);
 
 }  // namespace varmor
 
