@@ -106,6 +106,18 @@ int Spawn(const std::string& program, std::vector<std::string> words, int in, in
   return error;
 }
 
+// A parser that runs on a kernel without AppArmor takes the kernel for one that mediates little,
+// and passes over rules about mounts and networks. The file tells it of everything.
+std::vector<std::string> ParserWords(const std::string& parser) {
+  constexpr char kFeatures[] = "/etc/apparmor.d/abi/3.0";
+  std::vector<std::string> words = {parser, "--skip-kernel-load", "--skip-cache"};
+  if (access(kFeatures, R_OK) == 0) {
+    words.emplace_back("--features-file");
+    words.emplace_back(kFeatures);
+  }
+  return words;
+}
+
 std::string ReadToEnd(int fd) {
   std::string text;
   char buffer[4096];
@@ -188,8 +200,7 @@ absl::StatusOr<std::optional<ParserRefusal>> AskAppArmorParser(const std::string
   const Descriptor from_parser(ends[0]);
   Descriptor to_us(ends[1]);
   pid_t pid = 0;
-  const int error =
-      Spawn(parser, {parser, "--skip-kernel-load", "--skip-cache"}, input.get(), to_us.get(), &pid);
+  const int error = Spawn(parser, ParserWords(parser), input.get(), to_us.get(), &pid);
   if (error == 0) {
     // Some patterns take the parser for ever: it gets a minute of processor time.
     const rlimit seconds{kParserSeconds, kParserSeconds};

@@ -42,8 +42,9 @@ std::error_code ReadTexts(const std::string& directory, AppArmorIncludes& texts)
 
 // Errors and warnings; what is only worth a note belongs to `varmor check`.
 void Report(const PolicyBatch& batch, Console& console) {
+  const Diagnostics all = batch.AllDiagnostics();
   Diagnostics shown;
-  for (const Diagnostic& d : batch.AllDiagnostics().list()) {
+  for (const Diagnostic& d : all.list()) {
     if (d.severity != Diagnostic::Severity::kNote) shown.Add(d);
   }
   console.Err(DiagnosticsAsText(shown, console.Colored(Console::Stream::kErr)));
