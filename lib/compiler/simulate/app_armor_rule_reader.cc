@@ -47,9 +47,32 @@ AppArmorPattern PatternOrAny(bool present, absl::string_view text,
   return present ? MakeAppArmorPattern(text, variables) : Any();
 }
 
+// Runs of slashes stay what they are in labels ("web//child_0"), while automata of paths shorten
+// them: a class of one slash keeps the second one.
+std::string KeepSlashes(absl::string_view label) {
+  std::string text;
+  bool in_class = false;
+  for (size_t i = 0; i < label.size(); ++i) {
+    if (label[i] == '\\' && i + 1 < label.size()) {
+      absl::StrAppend(&text, label.substr(i++, 2));
+      continue;
+    }
+    if (label[i] == '[' || label[i] == ']') in_class = label[i] == '[';
+    const bool again = label[i] == '/' && i > 0 && label[i - 1] == '/' && !in_class;
+    absl::StrAppend(&text, again ? "[/]" : label.substr(i, 1));
+  }
+  return text;
+}
+
 AppArmorPattern Peer(const AppArmorStatementParts& parts, const AppArmorVariables& variables) {
   const AppArmorCondition* peer = parts.Find("peer");
-  return peer == nullptr ? Any() : MakeAppArmorPattern(peer->values.at(0), variables);
+  if (peer == nullptr) return Any();
+  AppArmorPattern pattern = MakeAppArmorPattern(peer->values.at(0), variables);
+  if (pattern.automaton == nullptr || !absl::StrContains(pattern.text, "//")) return pattern;
+  if (auto automaton = AareNfa::Build(KeepSlashes(pattern.text))) {
+    pattern.automaton = std::make_shared<const AareNfa>(*std::move(automaton));
+  }
+  return pattern;
 }
 
 // ---- files
