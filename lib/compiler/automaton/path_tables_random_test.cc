@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <memory>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -16,6 +15,7 @@
 #include "lib/compiler/automaton/paginate.h"
 #include "lib/compiler/automaton/path_matcher.h"
 #include "lib/compiler/automaton/path_tables.h"
+#include "lib/compiler/automaton/testing/random_patterns.h"
 #include "re2/re2.h"
 
 namespace varmor {
@@ -28,99 +28,6 @@ int Rounds() {
   int rounds = 0;
   return text != nullptr && absl::SimpleAtoi(text, &rounds) ? rounds : 300;
 }
-
-class Source {
- public:
-  explicit Source(uint32_t seed) : random_(seed) {}
-
-  uint32_t Below(uint32_t limit) { return random_() % limit; }
-  bool Chance(uint32_t percent) { return Below(100) < percent; }
-
-  // Mostly few different bytes, so that patterns and paths meet.
-  char Byte() {
-    static constexpr char kOften[] = {'a', 'b', 'c', '.', '\xc3'};
-    return Chance(95) ? kOften[Below(sizeof(kOften))] : static_cast<char>(1 + Below(255));
-  }
-
-  std::string Literal() {
-    std::string out;
-    for (uint32_t i = 0, n = 1 + Below(3); i < n; ++i) {
-      const char c = Byte();
-      if (c == '/') continue;
-      if (std::string("*?[]{},\\@").find(c) != std::string::npos) out += '\\';
-      out += c;
-    }
-    return out;
-  }
-
-  std::string Piece(int depth) {
-    switch (Below(depth > 0 ? 12 : 10)) {
-      case 0:
-        return "*";
-      case 1:
-        return "?";
-      case 2:
-        return Chance(50) ? "[a-b.]" : "[^a]";
-      case 3:
-        return "**";
-      case 10:
-      case 11: {
-        std::string group = "{" + Pieces(depth - 1);
-        for (uint32_t i = 0, n = Below(3); i < n; ++i) group += "," + Pieces(depth - 1);
-        return group + "}";
-      }
-      default:
-        return Literal();
-    }
-  }
-
-  std::string Pieces(int depth) {
-    std::string out;
-    for (uint32_t i = 0, n = Below(3); i < n; ++i) {
-      // Three stars in a row are a mistake.
-      std::string piece = Piece(depth);
-      if (!out.empty() && out.back() == '*' && piece[0] == '*') piece = "/";
-      out += piece;
-    }
-    return out;
-  }
-
-  // One of kinds A, E, C and names.
-  PathPattern Pattern() {
-    for (;;) {
-      std::string text = Chance(10) ? "" : Chance(20) ? "**" : "/";
-      for (uint32_t i = 0, n = 1 + Below(4); i < n; ++i) {
-        if (i > 0) text += Chance(30) ? "/**/" : "/";
-        text += Pieces(2);
-      }
-      absl::StatusOr<PathPattern> pattern = PathPattern::Parse(text);
-      if (pattern.ok()) return *std::move(pattern);
-    }
-  }
-
-  // Half random, half made from what a pattern looks like.
-  std::string Path(const std::vector<PatternInput>& patterns) {
-    std::string path;
-    for (const char c : patterns[Below(patterns.size())].pattern.text()) {
-      if (Chance(15)) continue;
-      if (c == '*' || c == '?') {
-        for (uint32_t i = 0, n = Below(4); i < n; ++i) path += Chance(20) ? '/' : Byte();
-      } else if (std::string("[]{},\\").find(c) == std::string::npos) {
-        path += c;
-      }
-    }
-    if (Chance(90) && (path.empty() || path[0] != '/')) path = "/" + path;
-    if (Chance(30)) path += "/" + Literal();
-    if (Chance(5)) {  // as long as a path can be
-      const size_t at = Below(path.size() + 1);
-      path.insert(at, std::string(VARMOR_PATH_BYTES_MAX - path.size(), Chance(50) ? 'a' : '/'));
-    }
-    return path;
-  }
-
- private:
-  std::mt19937 random_;
-};
 
 // One set of patterns, compiled and as regular expressions.
 class Subject {
@@ -204,7 +111,7 @@ void CheckRandomSets(bool with_decisions) {
   const int rounds = Rounds();
   int usable = 0;
   for (int round = 0; round < rounds && !testing::Test::HasFailure(); ++round) {
-    Source source(round);
+    RandomPatterns source(round);
     std::vector<PatternInput> patterns;
     for (uint32_t i = 0, n = 1 + source.Below(10); i < n; ++i) {
       patterns.push_back({source.Pattern(), i, with_decisions ? 1 + source.Below(3) : 0});
