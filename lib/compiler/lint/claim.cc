@@ -161,6 +161,11 @@ bool CoversEvents(const Claim& outer, const Claim& inner, LintBudget& budget) {
 
 bool MakesSuperfluous(const Claim& outer, const Claim& inner, LintBudget& budget) {
   if (inner.audit && !outer.audit) return false;
+  // AppArmor: a denial without audit also keeps others quiet about the same.
+  if (inner.enforcer == Claim::Enforcer::kAppArmor && inner.effect == Claim::Effect::kDeny &&
+      inner.audit != outer.audit) {
+    return false;
+  }
   // A denial that reports makes a rule that only reports superfluous.
   const bool same = outer.effect == inner.effect || (inner.effect == Claim::Effect::kObserve &&
                                                      outer.effect == Claim::Effect::kDeny);

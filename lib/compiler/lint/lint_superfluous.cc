@@ -235,7 +235,14 @@ void FindSwallowed(const std::vector<Unit>& units, LintBudget& budget, Diagnosti
       }
       for (std::string& field : Crossing(*claim, denials, budget)) crossing.insert(field);
     }
-    if (swallowed == unit.claims.size()) {
+    const bool audits = std::any_of(unit.claims.begin(), unit.claims.end(),
+                                    [](const Claim* claim) { return claim->audit; });
+    if (swallowed == unit.claims.size() && audits) {
+      AddFinding("deny-swallows-allow", first.origin.field,
+                 "the rule allows nothing: denials take away all of it, and it only makes them "
+                 "report",
+                 "remove it and let the denials report, or narrow them", findings);
+    } else if (swallowed == unit.claims.size()) {
       AddFinding("deny-swallows-allow", first.origin.field,
                  "the rule allows nothing: denials take away all of it",
                  "remove it, or narrow the rules that deny", findings);
