@@ -116,6 +116,7 @@ std::string BpfEventSimulator::UnknownReason(const Event& event) const {
 std::string BpfEventSimulator::DefaultReason(const Event& event, const BpfVerdict& verdict) const {
   if (!has_artifact_) return "there is no BPF profile";
   const uint32_t event_class = ClassOf(event);
+  if (verdict.rule >= 0) return "a rule that the image does not list decides";
   if (verdict.would_deny) {
     if (PathOf(event).size() > VARMOR_PATH_BYTES_MAX) {
       return absl::StrCat("paths of more than ", VARMOR_PATH_BYTES_MAX,
