@@ -328,6 +328,28 @@ TEST(DiffBpfTest, TooMuchWorkIsUndecidedAndNeverTheSame) {
   EXPECT_FALSE(result.same());
 }
 
+TEST(DiffBpfTest, OneOfThousandsOfRulesIsFound) {
+  BpfRules before;
+  for (int i = 0; i < 4096; ++i) {
+    const std::string path = absl::StrCat("/srv/app-", i % 64, "/item-", i * 7919, "/config");
+    before.files.push_back(
+        {{true, false, false}, kAccessWrite, *PathPattern::Parse(path), {"raw", path}});
+  }
+  for (int i = 0; i < 64; ++i) {
+    const std::string pattern = absl::StrCat("**/name-", i * 31, ".key");
+    before.files.push_back(
+        {{true, false, false}, kAccessRead, *PathPattern::Parse(pattern), {"raw", pattern}});
+  }
+  BpfRules after = before;
+  after.files[2000].pattern = *PathPattern::Parse("/srv/other");
+  EXPECT_THAT(
+      Lines(before, after),
+      ElementsAre("newly denied | file /srv/other write | file { path: \"/srv/other\" access: "
+                  "WRITE } | allow, deny",
+                  "newly allowed | file /srv/app-16/item-15838000/config write | file { path: "
+                  "\"/srv/app-16/item-15838000/config\" access: WRITE } | deny, allow"));
+}
+
 TEST(DiffBpfTest, ADamagedImageIsRefused) {
   BpfArtifact artifact = EmitRules(Rules(R"(files { pattern: "/a/**" permissions: "read" })"));
   artifact.mutable_maps(0)->mutable_entries(0)->mutable_value()->back() ^= 1;
