@@ -28,6 +28,7 @@ case $prefix in
   "") echo "install: where to? give --prefix DIR" >&2 && exit 2 ;;
   *) prefix=${BUILD_WORKING_DIRECTORY:-$PWD}/$prefix ;;
 esac
+while [ "${prefix%/}" != "$prefix" ]; do prefix=${prefix%/}; done
 case $libdir in
   /* | *..* | "") echo "install: --libdir is a path below the prefix, such as lib/x86_64-linux-gnu" >&2 && exit 2 ;;
 esac

@@ -125,6 +125,14 @@ run "$work/src/interface_shared"
 g++ -std=c++17 -M interface.cc "${words[@]}" | tr -s ' \\' '\n' | grep '^/' | grep -vE '^/usr/|^fix/' |
   grep -v "^${prefix%% *}" && fail "headers from elsewhere"
 
+step "a library of another minor version is refused, not misunderstood"
+series=${version%.*}
+mkdir "$work/other"
+echo "VARMOR_C_${version%%.*} { }; VARMOR_CXX_${series%.*}.99 { };" >other.map
+gcc -shared -x c /dev/null -Wl,-soname,"$soname" -Wl,--version-script=other.map -o "$work/other/$soname"
+if env -i LD_LIBRARY_PATH="$work/other" ./embed_shared <policy.yaml 2>other.log; then fail "it ran"; fi
+grep -q "version .VARMOR_CXX_$series' not found" other.log || fail "$(cat other.log)"
+
 step "g++ with pkg-config, static"
 flags --static --cflags --libs varmor
 g++ "${strict[@]}" -static embed.cc "${words[@]}" -o embed_static 2>static.log || fail "$(cat static.log)"
