@@ -121,11 +121,12 @@ bool ParseAddressAndPort(EventReader& reader, const EventWord& word, ConnectEven
   if (const absl::StatusOr<BpfPrefix> address = ParseAddress(connect.ip()); !address.ok()) {
     const std::pair<absl::string_view, absl::string_view> said =
         absl::StrSplit(address.status().message(), absl::MaxSplits("; ", 1));
+    const bool name = !brackets && absl::ascii_isalpha(connect.ip()[0]);
     return reader.Fail(word.offset, "event-address",
                        absl::StrCat(Quoted(connect.ip()), " is ", said.first),
-                       absl::ascii_isalpha(connect.ip()[0])
-                           ? "a policy sees addresses; look the name up and write its address"
-                           : said.second);
+                       name ? "a policy sees addresses; look the name up and write its address"
+                       : absl::StrContains(connect.ip(), "/") ? "write one address of the network"
+                                                              : said.second);
   }
   uint32_t port = 0;
   const std::string digits = text.substr(colon + 1);

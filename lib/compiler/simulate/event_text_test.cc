@@ -162,6 +162,15 @@ constexpr MistakeCase kMistakes[] = {
     {"connect example.org:80",
      "1:9: \"example.org\" is not an IP address | a policy sees addresses; look the name up and "
      "write its address [event-address]\n"},
+    {"connect 10.0.0.0/8:80",
+     "1:9: \"10.0.0.0/8\" is a network, not an address | write one address of the network "
+     "[event-address]\n"},
+    {"connect [fg00::1]:80",
+     "1:9: \"fg00::1\" is not an IP address | write one such as 192.0.2.1 or 2001:db8::1 "
+     "[event-address]\n"},
+    {"connect :80",
+     "1:9: \"\" is not an IP address | write one such as 192.0.2.1 or 2001:db8::1 "
+     "[event-address]\n"},
     {"connect 10.0.0.1",
      "1:9: \"10.0.0.1\" is no address with a port | write it as 10.0.0.1:443 or [fd00::1]:443 "
      "[event-address]\n"},
