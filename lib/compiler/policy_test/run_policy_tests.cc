@@ -15,7 +15,7 @@ namespace {
 bool Meets(const std::string& expect, const std::string& got) {
   if (expect == "deny") return got == "deny" || got == "audit deny";
   if (expect == "allow") return got == "allow" || got == "not mediated";
-  return expect == got;
+  return expect == got && got != "unknown";
 }
 
 bool IsRule(const RuleOrigin& origin, const std::string& rule) {

@@ -56,6 +56,7 @@ absl::Status Scaffolder::Add(const std::string& name, const Event& event,
   test.enforcer = enforcer;
   // Run once to learn the verdict, and again to see whether the rule may be named.
   VARMOR_ASSIGN_OR_RETURN(PolicyTestResult result, RunPolicyTest(test, artifacts_, simulator_));
+  if (result.got == "unknown") return absl::OkStatus();  // no test can expect that
   test.expect = result.got == "not mediated" ? "allow" : result.got;
   VARMOR_ASSIGN_OR_RETURN(result, RunPolicyTest(test, artifacts_, simulator_));
   if (!result.passed || !names_.insert(name).second) return absl::OkStatus();
@@ -81,16 +82,28 @@ std::string EnforcerName(absl::string_view word) {
 }
 
 absl::Status Scaffolder::AddExample(const BuiltinRule& rule, Event event, bool denies) {
-  const std::vector<std::string> only(event.enforcers().begin(), event.enforcers().end());
+  std::vector<std::string> only;
+  for (const std::string& word : event.enforcers()) only.push_back(EnforcerName(word));
   event.clear_enforcers();
   const std::string what = denies ? "is what it blocks" : "is none of its business";
   const std::string name = absl::StrCat(rule.id(), ": ", EventText(event), " ", what);
-  if (only.empty()) return Add(name, event, "", denies ? rule.id() : "");
-  for (const std::string& word : only) {
-    const std::string enforcer = EnforcerName(word);
+  const std::string responsible = denies ? rule.id() : "";
+  if (only.empty()) {
+    VARMOR_ASSIGN_OR_RETURN(const CombinedVerdict verdict, simulator_.Decide(event));
+    if (verdict.combined.outcome != Verdict::Outcome::kUnknown) {
+      return Add(name, event, "", responsible);
+    }
+    // Those that know it are asked alone.
+    for (const EnforcerVerdict& one : verdict.enforcers) {
+      const bool tells = one.verdict.outcome == Verdict::Outcome::kAllow ||
+                         one.verdict.outcome == Verdict::Outcome::kDeny;
+      if (tells) only.push_back(one.enforcer);
+    }
+  }
+  for (const std::string& enforcer : only) {
     if (Origins(enforcer).empty()) continue;
     VARMOR_RETURN_IF_ERROR(
-        Add(absl::StrCat(name, " (", enforcer, ")"), event, enforcer, denies ? rule.id() : ""));
+        Add(absl::StrCat(name, " (", enforcer, ")"), event, enforcer, responsible));
   }
   return absl::OkStatus();
 }

@@ -95,6 +95,18 @@ TEST(ScaffoldTest, RawRulesGetAnEventOutOfTheirText) {
   EXPECT_EQ(absl::StrJoin(scaffold.without_test, "\n"), "");
 }
 
+TEST(ScaffoldTest, WhatAnEnforcerCannotTellIsLeftToTheOthers) {
+  // Whether a filter that looks at modes stops some opening of a file depends on the mode.
+  const PolicyForTest policy =
+      CompileForTest("BPFSeccomp",
+                     "      hardeningRules: [disallow-write-core-pattern]\n"
+                     "      attackProtectionRules: [{rules: [disable-chmod-x-bit]}]\n");
+  const Scaffold scaffold = ScaffoldFor(policy);
+  EXPECT_EQ(scaffold.text.find("expect: unknown"), std::string::npos);
+  EXPECT_NE(scaffold.text.find("write /tmp/core_pattern"), std::string::npos);
+  ExpectAllPass(policy, scaffold);
+}
+
 TEST(ExampleEventsTest, PathsAreWhatPatternsMatch) {
   const struct {
     const char* pattern;
