@@ -2,12 +2,10 @@
 
 #include <algorithm>
 
-#include "absl/strings/str_cat.h"
-
 namespace varmor {
 
 uint32_t FilterAnswers::Number(FilterAnswer answer) {
-  const std::string text = absl::StrCat(answer.contested ? "?" : "", answer.outcome.Text());
+  const std::string text = answer.outcome.Text();
   const auto [at, fresh] = numbers_.emplace(std::make_pair(text, answer.entries),
                                             static_cast<uint32_t>(answers_.size()));
   if (fresh) answers_.push_back(std::move(answer));
@@ -18,14 +16,13 @@ ArgumentDiagrams::Node CallFunction(const CallRules& call, const SeccompOutcome&
                                     const std::vector<size_t>& names_of_entries,
                                     FilterAnswers& answers, ArgumentDiagrams& diagrams) {
   ArgumentDiagrams::Node function =
-      ArgumentDiagrams::Constant(answers.Number({default_outcome, {}, false}));
+      ArgumentDiagrams::Constant(answers.Number({default_outcome, {}}));
   for (const FilterRule& rule : call.rules) {
     const auto add = [&](uint32_t number, uint32_t holds) {
       if (holds == 0) return number;
       FilterAnswer answer = answers[number];
-      // No rule has the default's outcome, so an answer that has it is the default.
-      if (answer.outcome == default_outcome) answer.outcome = rule.outcome;
-      answer.contested |= answer.outcome != rule.outcome;
+      // Rules that hold for the same call agree.
+      answer.outcome = rule.outcome;
       if (!names_of_entries.empty()) {
         const size_t name = names_of_entries[rule.entry];
         const auto at = std::lower_bound(answer.entries.begin(), answer.entries.end(), name);

@@ -19,8 +19,6 @@ struct FilterAnswer {
   SeccompOutcome outcome;
   // Entries (or what stands for them) that say so, ascending; empty where the default decides.
   std::vector<size_t> entries;
-  // Others say something else, and libseccomp chooses.
-  bool contested = false;
 };
 
 // Numbers for answers.
@@ -35,7 +33,7 @@ class FilterAnswers {
   std::map<std::pair<std::string, std::vector<size_t>>, uint32_t> numbers_;
 };
 
-// The function from arguments to numbers of `answers`. `names_of_entries` gives what an answer
+// The function from arguments to numbers of `answers`, for a call that is not unreliable. `names_of_entries` gives what an answer
 // calls each entry of the profile; empty: answers do not tell entries.
 ArgumentDiagrams::Node CallFunction(const CallRules& call, const SeccompOutcome& default_outcome,
                                     const std::vector<size_t>& names_of_entries,

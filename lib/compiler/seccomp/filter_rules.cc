@@ -32,23 +32,44 @@ bool IsSimple(const SeccompArg& arg) {
   return IsEquality(arg) || arg.op == "SCMP_CMP_NE" || arg.value <= kLowerHalf;
 }
 
+// Whether rules with different outcomes hold for the same call. libseccomp then chooses by the
+// conditions, or refuses the second one ("file exists").
+std::string Contested(const std::vector<FilterRule>& rules) {
+  // Pairs to look at; far more than profiles have.
+  constexpr size_t kMaxPairs = 1 << 16;
+  size_t pairs = 0;
+  for (size_t b = 1; b < rules.size(); ++b) {
+    for (size_t a = 0; a < b; ++a) {
+      if (rules[a].outcome == rules[b].outcome) continue;
+      if (++pairs > kMaxPairs) return "too many entries with different actions";
+      if (!CanBothHold(rules[a].args, rules[b].args)) continue;
+      return absl::StrCat("entries ", rules[a].entry, " and ", rules[b].entry,
+                          " disagree about some calls; libseccomp chooses, or the container does "
+                          "not start");
+    }
+  }
+  return "";
+}
+
 // Several rules are right if all of them compare with EQ and MASKED_EQ only, or if all of them have
 // one argument and compare with small values; see lower/seccomp_entry_list.h.
-std::string Unreliable(const std::vector<FilterRule>& rules) {
-  if (rules.size() < 2) return "";
+//
+// `conditions` are those of each rule as written, with those that always or never hold.
+std::string Unreliable(const std::vector<std::vector<SeccompArg>>& conditions) {
+  if (conditions.size() < 2) return "";
   bool equalities = true;
   bool simple = true;
   std::string comparison;
-  for (const FilterRule& rule : rules) {
-    for (const SeccompArg& arg : rule.args) {
-      simple &= IsSimple(arg) && rule.args.size() == 1;
+  for (const std::vector<SeccompArg>& args : conditions) {
+    for (const SeccompArg& arg : args) {
+      simple &= IsSimple(arg) && args.size() == 1;
       if (IsEquality(arg)) continue;
       equalities = false;
       comparison = arg.op;
     }
   }
   if (equalities || simple) return "";
-  return absl::StrCat("libseccomp may decide ", rules.size(),
+  return absl::StrCat("libseccomp may decide ", conditions.size(),
                       " entries with conditions wrongly when one of them is ", comparison);
 }
 
@@ -60,6 +81,16 @@ std::vector<SeccompArg> Cut(std::vector<SeccompArg> args) {
   return args;
 }
 
+// libseccomp makes nothing of a comparison under a mask without bits.
+std::vector<SeccompArg> WithoutEmptyMasks(std::vector<SeccompArg> args) {
+  args.erase(std::remove_if(args.begin(), args.end(),
+                            [](const SeccompArg& arg) {
+                              return arg.op == "SCMP_CMP_MASKED_EQ" && arg.value == 0;
+                            }),
+             args.end());
+  return args;
+}
+
 bool RepeatsAnIndex(const std::vector<SeccompArg>& args) {
   std::set<uint32_t> seen;
   for (const SeccompArg& arg : args) {
@@ -68,23 +99,23 @@ bool RepeatsAnIndex(const std::vector<SeccompArg>& args) {
   return false;
 }
 
-// The rules that libseccomp makes of one entry for a call through `carrier`: its number takes the
-// place of what the entry says about the first argument.
-std::vector<std::vector<SeccompArg>> CarriedArguments(const std::vector<SeccompArg>& args,
-                                                      uint32_t number) {
+// The argument lists that runtimes make of one entry: as soon as an index occurs twice, each
+// argument alone.
+std::vector<std::vector<SeccompArg>> ArgumentLists(const std::vector<SeccompArg>& args) {
+  if (!RepeatsAnIndex(args)) return {args};
   std::vector<std::vector<SeccompArg>> lists;
-  if (RepeatsAnIndex(args)) {
-    for (const SeccompArg& arg : args) lists.push_back({arg});
-  } else {
-    lists.push_back(args);
-  }
-  for (std::vector<SeccompArg>& list : lists) {
-    list.erase(std::remove_if(list.begin(), list.end(),
-                              [](const SeccompArg& arg) { return arg.index == 0; }),
-               list.end());
-    list.push_back({0, number, 0, "SCMP_CMP_EQ"});
-  }
+  for (const SeccompArg& arg : args) lists.push_back({arg});
   return lists;
+}
+
+// What libseccomp makes of a list for a call through another one: the number takes the place of
+// what the list says about the first argument.
+std::vector<SeccompArg> CarriedArguments(std::vector<SeccompArg> args, uint32_t number) {
+  args.erase(std::remove_if(args.begin(), args.end(),
+                            [](const SeccompArg& arg) { return arg.index == 0; }),
+             args.end());
+  args.push_back({0, number, 0, "SCMP_CMP_EQ"});
+  return args;
 }
 
 // Both runtimes, unless one of them is named.
@@ -106,7 +137,7 @@ std::string Contradiction(const std::string& name, const std::vector<FilterRule>
   using Condition = std::tuple<uint32_t, uint64_t, uint64_t, std::string>;
   std::map<std::vector<Condition>, const FilterRule*> seen;
   for (const FilterRule& rule : rules) {
-    if (rule.args.empty()) return "";
+    if (rule.whole) return "";
     std::vector<Condition> key;
     for (const SeccompArg& arg : rule.args) {
       key.emplace_back(arg.index, arg.value, arg.value_two, arg.op);
@@ -188,14 +219,6 @@ bool FilterRules::HasArchitecture(absl::string_view architecture) const {
          profile_.architectures.end();
 }
 
-void FilterRules::AddRule(const SeccompEntry& entry, size_t index,
-                          const std::vector<SeccompArg>& args, CallRules& call) const {
-  const SeccompOutcome outcome = SeccompOutcome::Of(entry.action, entry.errno_ret);
-  for (ArgConjunction& alternative : Alternatives(call.narrow ? Cut(args) : args)) {
-    call.rules.push_back({std::move(alternative), outcome, index});
-  }
-}
-
 CallRules FilterRules::Listed(absl::string_view architecture, const std::string& name) const {
   CallRules call;
   call.narrow = IsNarrow(architecture);
@@ -213,25 +236,32 @@ CallRules FilterRules::Listed(absl::string_view architecture, const std::string&
   }
   std::stable_sort(uses.begin(), uses.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<std::vector<SeccompArg>> conditions;
   for (const auto& [index, carried] : uses) {
     const SeccompEntry& entry = profile_.entries[index];
-    if (carried == nullptr) {
-      AddRule(entry, index, entry.args, call);
-      continue;
-    }
-    for (const std::vector<SeccompArg>& args : CarriedArguments(entry.args, carried->number)) {
-      AddRule(entry, index, args, call);
+    for (std::vector<SeccompArg> args : ArgumentLists(entry.args)) {
+      if (carried != nullptr) args = CarriedArguments(std::move(args), carried->number);
+      if (call.narrow) args = Cut(std::move(args));
+      args = WithoutEmptyMasks(std::move(args));
+      for (ArgConjunction& holds : Alternatives(args)) {
+        call.rules.push_back({std::move(holds), SeccompOutcome::Of(entry.action, entry.errno_ret),
+                              index, args.empty()});
+      }
+      conditions.push_back(std::move(args));
     }
   }
+  call.unreliable = Unreliable(conditions);
+  if (call.unreliable.empty()) call.unreliable = Contested(call.rules);
   return call;
 }
 
 CallRules FilterRules::Rules(absl::string_view architecture, const std::string& name) const {
   CallRules call = Listed(architecture, name);
   const auto whole = std::find_if(call.rules.begin(), call.rules.end(),
-                                  [](const FilterRule& rule) { return rule.args.empty(); });
-  if (whole != call.rules.end()) call.rules = std::vector<FilterRule>(1, FilterRule(*whole));
-  call.unreliable = Unreliable(call.rules);
+                                  [](const FilterRule& rule) { return rule.whole; });
+  if (whole == call.rules.end()) return call;
+  call.rules = std::vector<FilterRule>(1, FilterRule(*whole));
+  call.unreliable.clear();
   return call;
 }
 

@@ -25,6 +25,8 @@ struct FilterRule {
   SeccompOutcome outcome;
   // Index in the profile's entries.
   size_t entry = 0;
+  // Without conditions for libseccomp too, to which GE 0 is one.
+  bool whole = false;
 };
 
 // One call number. Where it has a rule without arguments, that is its only one.
@@ -65,8 +67,6 @@ class FilterRules {
   bool IsReported(const SeccompOutcome& outcome) const;
 
  private:
-  void AddRule(const SeccompEntry& entry, size_t index, const std::vector<SeccompArg>& args,
-               CallRules& call) const;
   // Rules without the last step: one without arguments may stand beside others.
   CallRules Listed(absl::string_view architecture, const std::string& name) const;
   std::string FindRefusal() const;

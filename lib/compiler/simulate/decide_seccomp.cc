@@ -120,10 +120,9 @@ std::optional<SyscallArguments> AllArguments(const ArgConjunction& known) {
 std::vector<FilterAnswer> Answers(const CallRules& call, const SeccompOutcome& default_outcome,
                                   size_t entries, const ArgConjunction& known) {
   if (const std::optional<SyscallArguments> args = AllArguments(known); args.has_value()) {
-    FilterAnswer answer{default_outcome, {}, false};
+    FilterAnswer answer{default_outcome, {}};
     for (const FilterRule* rule : call.Matching(*args)) {
-      if (answer.entries.empty()) answer.outcome = rule->outcome;
-      answer.contested |= answer.outcome != rule->outcome;
+      answer.outcome = rule->outcome;
       answer.entries.push_back(rule->entry);
     }
     return {answer};
@@ -206,10 +205,6 @@ Verdict SeccompSimulator::OwnNumber(absl::string_view architecture, const std::s
   std::vector<Verdict> verdicts;
   for (const FilterAnswer& answer :
        Answers(call, otherwise, filter_.profile().entries.size(), known)) {
-    if (answer.contested) {
-      return Unknown(absl::StrCat("entries ", absl::StrJoin(answer.entries, ", "), " disagree on ",
-                                  name, ", and libseccomp chooses"));
-    }
     verdicts.push_back(AnswerOf(answer.outcome, answer.entries));
   }
   if (verdicts.empty()) return Unknown(absl::StrCat(name, " has too many conditions"));
@@ -241,7 +236,7 @@ Verdict SeccompSimulator::AnyNumber(absl::string_view architecture, const std::s
                               ", where a filter does not see its arguments"));
 }
 
-Verdict SeccompSimulator::DecideCall(const SyscallEvent& call) const {
+Verdict SeccompSimulator::DecideCall(const SyscallEvent& call, bool own_number_only) const {
   const std::string architecture =
       call.architecture().empty() ? NativeArchitecture() : call.architecture();
   if (!filter_.HasArchitecture(architecture)) {
@@ -263,7 +258,12 @@ Verdict SeccompSimulator::DecideCall(const SyscallEvent& call) const {
         static_cast<int>(i) < call.args_size() ? call.args(static_cast<int>(i)) : 0;
     args.push_back({i, value, 0, "SCMP_CMP_EQ"});
   }
+  if (own_number_only) return OwnNumber(architecture, call.name(), args);
   return AnyNumber(architecture, call.name(), args);
+}
+
+Verdict SeccompSimulator::DecideOwnNumber(const SyscallEvent& call) const {
+  return DecideCall(call, true);
 }
 
 // Denied when one of the calls is.
@@ -321,7 +321,7 @@ absl::StatusOr<Verdict> SeccompSimulator::Decide(const Event& event) const {
   if (!filter_.refusal().empty()) {
     return Unknown(absl::StrCat("no container starts with the profile: ", filter_.refusal()));
   }
-  return event.has_syscall() ? DecideCall(event.syscall()) : DecideEvent(event);
+  return event.has_syscall() ? DecideCall(event.syscall(), false) : DecideEvent(event);
 }
 
 }  // namespace varmor

@@ -32,6 +32,10 @@ class SeccompSimulator {
   // is for programs of the native architecture. The rest (capabilities) is not mediated.
   absl::StatusOr<Verdict> Decide(const Event& event) const;
 
+  // The answer to a call by the number that the architecture has for it: without what programs of
+  // some architectures can do through socketcall or ipc. Unknown where Decide says so of the call.
+  Verdict DecideOwnNumber(const SyscallEvent& call) const;
+
   const FilterRules& filter() const { return filter_; }
   // What an answer of entry `entry` is reported as.
   ResponsibleRule RuleOf(size_t entry) const;
@@ -40,7 +44,7 @@ class SeccompSimulator {
   SeccompSimulator(FilterRules filter, std::vector<RuleOrigin> rules)
       : filter_(std::move(filter)), rules_(std::move(rules)) {}
 
-  Verdict DecideCall(const SyscallEvent& call) const;
+  Verdict DecideCall(const SyscallEvent& call, bool own_number_only) const;
   Verdict DecideEvent(const Event& event) const;
   std::string NativeArchitecture() const;
   Verdict AnswerOf(const SeccompOutcome& outcome, const std::vector<size_t>& entries) const;
