@@ -11,7 +11,7 @@ namespace varmor {
 // Appends to `result`, unsorted. Null: allows everything. INVALID_ARGUMENT for what the compiler
 // would not make.
 absl::Status DiffSeccomp(const SeccompArtifact* before, const SeccompArtifact* after,
-                 DiffResult& result);
+                         DiffResult& result);
 
 }  // namespace varmor
 
