@@ -20,11 +20,16 @@ enum { kMaxArgs = 7, kTimeoutSeconds = 3 };
 static long make_i386_syscall(const unsigned long* a) {
 #if defined(__x86_64__)
   long result;
-  // The sixth argument, ebp, is not needed by any example.
-  __asm__ volatile("int $0x80"
-                   : "=a"(result)
-                   : "a"(a[0]), "b"(a[1]), "c"(a[2]), "d"(a[3]), "S"(a[4]), "D"(a[5])
-                   : "memory", "r8", "r9", "r10", "r11");
+  // The sixth argument goes into ebp, which the compiler may not give away.
+  register unsigned long sixth __asm__("r9") = a[6];
+  __asm__ volatile(
+      "mov %%rbp, %%r12\n\t"
+      "mov %%r9, %%rbp\n\t"
+      "int $0x80\n\t"
+      "mov %%r12, %%rbp"
+      : "=a"(result), "+r"(sixth)
+      : "a"(a[0]), "b"(a[1]), "c"(a[2]), "d"(a[3]), "S"(a[4]), "D"(a[5])
+      : "memory", "r8", "r10", "r11", "r12");
   return (int)result;
 #else
   (void)a;
