@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 #include <tuple>
+#include <unordered_map>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -77,14 +78,66 @@ bool MayCover(const Unit& outer, const Unit& inner) {
   return !inner.first().builtin || outer.first().builtin || outer.first().base;
 }
 
+// Finds the few claims that can cover another one, so that long lists are not compared pair by
+// pair.
+class ClaimIndex {
+ public:
+  struct Entry {
+    size_t unit = 0;
+    const Claim* claim = nullptr;
+  };
+
+  explicit ClaimIndex(const std::vector<Unit>& units) {
+    for (size_t i = 0; i < units.size(); ++i) {
+      for (const Claim* claim : units[i].claims) {
+        by_key_[KeyOf(*claim, PrefixOf(*claim))].push_back({i, claim});
+      }
+    }
+  }
+
+  // In the order of the units.
+  std::vector<Entry> Candidates(const Claim& inner) const {
+    std::vector<Entry> found;
+    const std::string& prefix = PrefixOf(inner);
+    for (size_t length = 0; length <= prefix.size(); ++length) {
+      const auto entries = by_key_.find(KeyOf(inner, prefix.substr(0, length)));
+      if (entries == by_key_.end()) continue;
+      found.insert(found.end(), entries->second.begin(), entries->second.end());
+    }
+    std::stable_sort(found.begin(), found.end(),
+                     [](const Entry& a, const Entry& b) { return a.unit < b.unit; });
+    return found;
+  }
+
+ private:
+  static const std::string& PrefixOf(const Claim& claim) {
+    static const std::string& none = *new std::string();
+    const auto* path = std::get_if<PathClaim>(&claim.what);
+    return path == nullptr ? none : path->paths.prefix;
+  }
+
+  // Two claims with different keys never cover each other, but for prefixes.
+  static std::string KeyOf(const Claim& claim, absl::string_view prefix) {
+    std::string key = absl::StrCat(static_cast<int>(claim.enforcer), " ", claim.what.index(), " ");
+    if (const auto* syscall = std::get_if<SyscallClaim>(&claim.what)) {
+      return absl::StrCat(key, syscall->name);
+    }
+    if (const auto* path = std::get_if<PathClaim>(&claim.what)) {
+      // AppArmor's w covers a.
+      key += path->access == 'a' ? 'w' : path->access;
+    }
+    return absl::StrCat(key, prefix);
+  }
+
+  std::unordered_map<std::string, std::vector<Entry>> by_key_;
+};
+
 // The unit that makes `claim` superfluous, or null.
 const Unit* CovererOf(const Claim& claim, const Unit& inner, const std::vector<Unit>& units,
-                      LintBudget& budget) {
-  for (const Unit& outer : units) {
-    if (!MayCover(outer, inner)) continue;
-    for (const Claim* other : outer.claims) {
-      if (MakesSuperfluous(*other, claim, budget)) return &outer;
-    }
+                      const ClaimIndex& index, LintBudget& budget) {
+  for (const ClaimIndex::Entry& entry : index.Candidates(claim)) {
+    const Unit& outer = units[entry.unit];
+    if (MayCover(outer, inner) && MakesSuperfluous(*entry.claim, claim, budget)) return &outer;
   }
   return nullptr;
 }
@@ -92,10 +145,10 @@ const Unit* CovererOf(const Claim& claim, const Unit& inner, const std::vector<U
 // Those that together make the unit superfluous; empty when they do not. One unit that does it
 // alone is preferred.
 std::vector<const Unit*> CoverersOf(const Unit& inner, const std::vector<Unit>& units,
-                                    LintBudget& budget) {
+                                    const ClaimIndex& index, LintBudget& budget) {
   std::vector<const Unit*> coverers;
   for (const Claim* claim : inner.claims) {
-    const Unit* coverer = CovererOf(*claim, inner, units, budget);
+    const Unit* coverer = CovererOf(*claim, inner, units, index, budget);
     if (coverer == nullptr) return {};
     if (std::find(coverers.begin(), coverers.end(), coverer) == coverers.end()) {
       coverers.push_back(coverer);
@@ -141,10 +194,11 @@ void ReportSuperfluous(const Unit& inner, const std::vector<const Unit*>& covere
 }
 
 void FindSuperfluous(std::vector<Unit>& units, LintBudget& budget, Diagnostics& findings) {
+  const ClaimIndex index(units);
   for (size_t i = units.size(); i-- > 0;) {
     Unit& inner = units[i];
-    if (inner.first().base || inner.claims.size() > 4096) continue;
-    const std::vector<const Unit*> coverers = CoverersOf(inner, units, budget);
+    if (inner.first().base) continue;
+    const std::vector<const Unit*> coverers = CoverersOf(inner, units, index, budget);
     if (coverers.empty()) continue;
     inner.dropped = true;
     ReportSuperfluous(inner, coverers, findings);

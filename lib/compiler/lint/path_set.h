@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
 #include "lib/compiler/apparmor/aare_automaton.h"
 #include "lib/compiler/automaton/path_pattern.h"
@@ -30,7 +31,8 @@ struct PathSet {
   std::vector<std::string> ancestors;
 
   bool Matches(absl::string_view path) const {
-    return automaton != nullptr && automaton->Matches(path);
+    return automaton != nullptr && absl::StartsWith(path, prefix) && absl::EndsWith(path, suffix) &&
+           automaton->Matches(path);
   }
 };
 
