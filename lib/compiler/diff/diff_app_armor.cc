@@ -21,7 +21,7 @@ namespace {
 using Kind = AppArmorStatement::Kind;
 
 // Some seconds for patterns made to be expensive; ordinary profiles need a thousandth.
-constexpr uint64_t kBudget = 200000000;
+constexpr uint64_t kBudget = 5000000;
 
 struct Side {
   AppArmorModel model;

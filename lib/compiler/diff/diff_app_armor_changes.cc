@@ -66,6 +66,11 @@ absl::Status AppArmorChanges::Ask(absl::string_view event_class, absl::string_vi
                            side == &before ? "before" : "after", ": ", side->reason));
     return absl::OkStatus();
   }
+  // Without a profile nothing is said about how an exec goes on.
+  if (before_ == nullptr || after_ == nullptr) {
+    if (!Denies(before) && !Denies(after))
+      (before_ == nullptr ? before : after).effect = (before_ == nullptr ? after : before).effect;
+  }
   if (SameVerdict(before, after)) return absl::OkStatus();
   const Key key{child_, KindOf(before, after), std::string(event_class),
                 absl::StrCat(RulesKey(before), "->\n", RulesKey(after))};

@@ -15,6 +15,8 @@ namespace varmor {
 enum class TextDomain {
   // Absolute and resolved: no "//", no component "." or ".."; a slash at the end for directories.
   kPath,
+  // Those without a slash at the end.
+  kFilePath,
   // Those below /dev.
   kDevicePath,
   // Labels, names, kinds of filesystems: anything but nothing.

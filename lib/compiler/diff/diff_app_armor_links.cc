@@ -52,7 +52,7 @@ class LinkComparison {
   }
 
   absl::Status Compare(DiffBudget& budget) {
-    const auto classes = Classes(table_, TextDomain::kPath, true, "links", budget, changes_);
+    const auto classes = Classes(table_, TextDomain::kFilePath, true, "links", budget, changes_);
     if (!classes.has_value()) return absl::OkStatus();
     std::map<std::string, Name> news;
     std::map<std::string, Name> olds;
