@@ -99,6 +99,13 @@ void AddPaths(const Words& verbs, absl::string_view pattern, Words& texts) {
   }
 }
 
+// A file rule of AppArmor. Its text does not say whether it is about the owner's files only.
+void AddOwnPaths(absl::string_view permissions, absl::string_view pattern, Words& texts) {
+  AddPaths(Verbs(permissions), pattern, texts);
+  const size_t count = texts.size();
+  for (size_t i = 0; i < count; ++i) texts.push_back(absl::StrCat(texts[i], " own file"));
+}
+
 // "name=VALUE" among the words; "" when there is none.
 std::string ValueOf(const Words& words, absl::string_view name) {
   for (const std::string& word : words) {
@@ -234,8 +241,12 @@ Words Candidates(absl::string_view text) {
   const bool two = words.size() > 1;
   if (absl::StrContains(text, " -> SCMP_ACT_")) {
     AddSyscalls(text, texts);
+  } else if (absl::StartsWith(text, "\"") && text.find('"', 1) != absl::string_view::npos) {
+    const size_t close = text.find('"', 1);
+    AddOwnPaths(absl::StripAsciiWhitespace(text.substr(close + 1)), text.substr(1, close - 1),
+                texts);
   } else if (absl::StartsWith(first, "/") || absl::StartsWith(first, "@{")) {
-    if (two) AddPaths(Verbs(words[1]), first, texts);
+    if (two) AddOwnPaths(words[1], first, texts);
   } else if ((first == "file" || first == "exec" || first == "file,exec" || first == "owner") &&
              two) {
     const std::string access = words.size() > 2 ? words[2] : "exec";

@@ -137,6 +137,7 @@ TEST(ExampleEventsTest, RuleTextsOfEveryFormHaveEvents) {
       {"/etc/** wl", "write /etc/x"},
       {"child_0: /etc/hosts r", "read /etc/hosts as child_0"},
       {"owner /a r", "read /a own file"},
+      {R"("/opt/a b/**" rw)", R"(read "/opt/a b/x")"},
       {"capability net_raw", "capability net_raw"},
       {"network inet dgram", "socket inet dgram"},
       {"signal (send) set=(kill) peer=foo", "signal kill to foo"},
