@@ -23,10 +23,20 @@ constexpr char kEveryPath[] = "/{,**}";
 
 // One value of a rule's path, variables replaced.
 struct Pattern {
-  AareNfa nfa;
+  // Null when the pattern would need a very large automaton. Made when first asked for: most rules
+  // have nothing to be compared with.
+  const AareNfa* Nfa() const {
+    if (!tried) nfa = AareNfa::Build(text);
+    tried = true;
+    return nfa.has_value() ? &*nfa : nullptr;
+  }
+
+  std::string text;
   bool exact = false;
   // What every path it matches begins with.
   std::string prefix;
+  mutable bool tried = false;
+  mutable std::optional<AareNfa> nfa;
 };
 
 struct FileRule {
@@ -51,8 +61,7 @@ bool CouldOverlap(const Pattern& a, const Pattern& b) {
   return absl::StartsWith(a.prefix, b.prefix) || absl::StartsWith(b.prefix, a.prefix);
 }
 
-// Nothing when the path cannot be reasoned about: an unknown variable, or far too many
-// alternatives.
+// Nothing when the path cannot be reasoned about: an unknown variable.
 std::optional<FileRule> MakeFileRule(const AppArmorPlacedStatement& placed) {
   const AppArmorStatement& statement = placed.statement;
   FileRule rule;
@@ -71,9 +80,10 @@ std::optional<FileRule> MakeFileRule(const AppArmorPlacedStatement& placed) {
   const bool exact = std::all_of(values->begin(), values->end(),
                                  [](const std::string& value) { return IsExactAare(value); });
   for (const std::string& value : *values) {
-    std::optional<AareNfa> nfa = AareNfa::Build(value);
-    if (!nfa.has_value()) return std::nullopt;
-    rule.patterns.push_back({*std::move(nfa), exact, LiteralPrefix(value)});
+    Pattern& pattern = rule.patterns.emplace_back();
+    pattern.text = value;
+    pattern.exact = exact;
+    pattern.prefix = LiteralPrefix(value);
   }
   return rule;
 }
@@ -101,7 +111,10 @@ bool ExecConflict(const FileRule& a, const FileRule& b) {
   for (const Pattern& left : a.patterns) {
     for (const Pattern& right : b.patterns) {
       if (left.exact != right.exact || !CouldOverlap(left, right)) continue;
-      if (AareOverlap(left.nfa, right.nfa).value_or(false)) return true;
+      const AareNfa* of_left = left.Nfa();
+      const AareNfa* of_right = right.Nfa();
+      if (of_left == nullptr || of_right == nullptr) continue;
+      if (AareOverlap(*of_left, *of_right).value_or(false)) return true;
     }
   }
   return false;
@@ -143,7 +156,8 @@ std::vector<const AareNfa*> Denials(const std::vector<FileRule>& denied, const F
     if (permission == 'a' && absl::StrContains(denial.permissions, 'w')) takes = true;
     if (!takes) continue;
     for (const Pattern& other : denial.patterns) {
-      if (CouldOverlap(other, pattern)) patterns.push_back(&other.nfa);
+      if (!CouldOverlap(other, pattern)) continue;
+      if (const AareNfa* nfa = other.Nfa()) patterns.push_back(nfa);
     }
   }
   return patterns;
@@ -156,8 +170,8 @@ bool IsSwallowed(const std::vector<FileRule>& denied, const FileRule& rule) {
   for (const char permission : permissions) {
     for (const Pattern& pattern : rule.patterns) {
       const auto denials = Denials(denied, rule, pattern, permission);
-      if (denials.empty()) return false;
-      if (!AareCovers(denials, pattern.nfa).value_or(false)) return false;
+      if (denials.empty() || pattern.Nfa() == nullptr) return false;
+      if (!AareCovers(denials, *pattern.Nfa()).value_or(false)) return false;
     }
   }
   return true;
@@ -240,8 +254,12 @@ void NoteDuplicates(const std::vector<AppArmorPlacedStatement>& statements,
 void CheckAppArmorStatements(const std::vector<AppArmorPlacedStatement>& statements,
                              Diagnostics& diagnostics) {
   const std::vector<FileRule> allowed = FileRules(statements, false);
-  const std::vector<FileRule> denied = FileRules(statements, true);
   CheckExecConflicts(allowed, diagnostics);
+  // Rules of the base are nobody's mistake.
+  const bool asked = std::any_of(allowed.begin(), allowed.end(),
+                                 [](const FileRule& rule) { return !rule.placed->field.empty(); });
+  const std::vector<FileRule> denied =
+      asked ? FileRules(statements, true) : std::vector<FileRule>();
   for (const FileRule& rule : allowed) {
     if (denied.empty()) break;
     if (!rule.placed->field.empty() && IsSwallowed(denied, rule)) {

@@ -1,6 +1,9 @@
 #include "lib/compiler/artifact/artifact_digest.h"
 
-#include <openssl/sha.h>
+#include <openssl/evp.h>
+
+#include <memory>
+#include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -8,34 +11,55 @@
 namespace varmor {
 namespace {
 
-// Lengths before contents: no two artifacts give the same bytes.
-void AppendField(std::string& bytes, absl::string_view value) {
-  absl::StrAppend(&bytes, value.size(), ":", value);
-}
+class Sha256 {
+ public:
+  Sha256() : context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
+    EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr);
+  }
+
+  void Add(absl::string_view bytes) {
+    EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size());
+  }
+
+  // Lengths before contents: no two artifacts give the same bytes.
+  void AddField(absl::string_view value) {
+    Add(absl::StrCat(value.size(), ":"));
+    Add(value);
+  }
+
+  std::string Hex() && {
+    unsigned char hash[EVP_MAX_MD_SIZE];
+    unsigned int size = 0;
+    EVP_DigestFinal_ex(context_.get(), hash, &size);
+    return absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(hash), size));
+  }
+
+ private:
+  std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context_;
+};
 
 }  // namespace
 
 std::string Sha256Hex(absl::string_view bytes) {
-  unsigned char hash[SHA256_DIGEST_LENGTH];
-  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), hash);
-  return absl::BytesToHexString(
-      absl::string_view(reinterpret_cast<const char*>(hash), sizeof(hash)));
+  Sha256 hash;
+  hash.Add(bytes);
+  return std::move(hash).Hex();
 }
 
 std::string BpfDigest(const BpfArtifact& artifact) {
-  std::string bytes;
-  AppendField(bytes, absl::StrCat("abi ", artifact.abi(), artifact.complain() ? " complain" : ""));
+  Sha256 hash;
+  hash.AddField(absl::StrCat("abi ", artifact.abi(), artifact.complain() ? " complain" : ""));
   for (const BpfMap& map : artifact.maps()) {
-    AppendField(bytes, map.name());
-    AppendField(bytes, absl::StrCat(map.kind(), " ", map.key_size(), " ", map.value_size(), " ",
-                                    map.max_entries(), " ", map.flags()));
+    hash.AddField(map.name());
+    hash.AddField(absl::StrCat(map.kind(), " ", map.key_size(), " ", map.value_size(), " ",
+                               map.max_entries(), " ", map.flags()));
     for (const BpfMapEntry& entry : map.entries()) {
-      AppendField(bytes, entry.key());
-      AppendField(bytes, entry.value());
+      hash.AddField(entry.key());
+      hash.AddField(entry.value());
     }
   }
-  for (const int hole : artifact.holes()) AppendField(bytes, absl::StrCat("hole ", hole));
-  return Sha256Hex(bytes);
+  for (const int hole : artifact.holes()) hash.AddField(absl::StrCat("hole ", hole));
+  return std::move(hash).Hex();
 }
 
 }  // namespace varmor

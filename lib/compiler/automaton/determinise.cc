@@ -75,6 +75,10 @@ class StateNames {
   std::vector<size_t> first_ = {0};
 };
 
+// A decision that is certain, whatever follows: whether for this component only, the lowest value,
+// the node.
+using Settled = std::tuple<bool, uint32_t, uint32_t>;
+
 class Determiniser {
  public:
   Determiniser(const Nfa& nfa, absl::Span<const TableRow> rows)
@@ -247,37 +251,47 @@ class Determiniser {
       for (const uint32_t row : node.rows) {
         if (rows_[row].decision == 0) continue;
         const Settled settled = {node.loop != Loop::kAny, rows_[row].value, member};
-        const auto place = settled_.emplace(rows_[row].decision, settled).first;
-        place->second = std::min(place->second, settled);
+        Settled* earlier = FindSettled(rows_[row].decision);
+        if (earlier == nullptr) {
+          settled_.emplace_back(rows_[row].decision, settled);
+        } else {
+          *earlier = std::min(*earlier, settled);
+        }
       }
     }
     if (settled_.empty()) return;
     const auto useless = [this](uint32_t member) {
-      const auto found = settled_.find(reach_[member].decision);
-      if (found == settled_.end()) return false;
-      const auto& [component_only, value, by] = found->second;
+      const Settled* found = FindSettled(reach_[member].decision);
+      if (found == nullptr) return false;
+      const auto& [component_only, value, by] = *found;
       return by != member && !(component_only && reach_[member].slash);
     };
     unique_.erase(std::remove_if(unique_.begin(), unique_.end(), useless), unique_.end());
   }
 
-  // The number of the set of values that match in `state`.
+  Settled* FindSettled(uint32_t decision) {
+    for (auto& [of, settled] : settled_) {
+      if (of == decision) return &settled;
+    }
+    return nullptr;
+  }
+
+  // The number of the set of values that match in `state`: of each decision the lowest, and all
+  // without one.
   uint32_t AcceptOf(uint32_t state) {
-    std::vector<uint32_t> values;
-    std::map<uint32_t, uint32_t> lowest;  // value by decision
+    matched_.clear();
     for (const uint32_t member : names_[state]) {
       for (const uint32_t row : nfa_.nodes[member].rows) {
-        const TableRow& from = rows_[row];
-        if (from.decision == 0) {
-          values.push_back(from.value);
-          continue;
-        }
-        const auto place = lowest.emplace(from.decision, from.value).first;
-        place->second = std::min(place->second, from.value);
+        matched_.emplace_back(rows_[row].decision, rows_[row].value);
       }
     }
-    for (const auto& [decision, value] : lowest) values.push_back(value);
-    if (values.empty()) return 0;
+    if (matched_.empty()) return 0;
+    std::sort(matched_.begin(), matched_.end());
+    std::vector<uint32_t> values;
+    for (size_t i = 0; i < matched_.size(); ++i) {
+      const auto& [decision, value] = matched_[i];
+      if (decision == 0 || i == 0 || matched_[i - 1].first != decision) values.push_back(value);
+    }
     std::sort(values.begin(), values.end());
     values.erase(std::unique(values.begin(), values.end()), values.end());
     return SetNumber(values);
@@ -310,9 +324,8 @@ class Determiniser {
   Members not_slash_;
   std::vector<Members> by_class_;
   std::vector<uint8_t> touched_;
-  // Whether for this component only, lowest value, node.
-  using Settled = std::tuple<bool, uint32_t, uint32_t>;
-  std::map<uint32_t, Settled> settled_;
+  std::vector<std::pair<uint32_t, Settled>> settled_;   // by decision; few
+  std::vector<std::pair<uint32_t, uint32_t>> matched_;  // decision and value
 };
 
 }  // namespace

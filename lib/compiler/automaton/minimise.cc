@@ -15,9 +15,11 @@ class Partition {
   // One block per distinct key, ordered by key.
   explicit Partition(const std::vector<uint32_t>& keys)
       : elements_(keys.size()), place_(keys.size()), block_(keys.size()) {
-    std::iota(elements_.begin(), elements_.end(), 0);
-    std::stable_sort(elements_.begin(), elements_.end(),
-                     [&](uint32_t a, uint32_t b) { return keys[a] < keys[b]; });
+    // By counting: keys are small numbers.
+    std::vector<uint32_t> next(keys.empty() ? 1 : *std::max_element(keys.begin(), keys.end()) + 2);
+    for (const uint32_t key : keys) ++next[key + 1];
+    std::partial_sum(next.begin(), next.end(), next.begin());
+    for (uint32_t i = 0; i < keys.size(); ++i) elements_[next[keys[i]]++] = i;
     for (uint32_t i = 0; i < elements_.size(); ++i) {
       if (i == 0 || keys[elements_[i]] != keys[elements_[i - 1]]) blocks_.push_back({i, i, 0});
       ++blocks_.back().end;
@@ -160,6 +162,8 @@ Partition Refine(const SparseDfa& dfa, const std::vector<uint32_t>& label) {
   Partition states(MergeFinite(dfa, label, is_finite));
   std::vector<Edge> all;
   std::vector<uint32_t> classes;
+  all.reserve(dfa.edges.size());
+  classes.reserve(dfa.edges.size());
   for (uint32_t state = 0; state < dfa.states(); ++state) {
     if (is_finite[state]) continue;
     for (const SparseDfa::Edge& edge : dfa.EdgesOf(state)) {
@@ -194,7 +198,6 @@ Partition Refine(const SparseDfa& dfa, const std::vector<uint32_t>& label) {
 SparseDfa Minimise(const SparseDfa& dfa, const std::vector<uint32_t>& label) {
   const Partition blocks = Refine(dfa, label);
   SparseDfa out;
-  out.sets = dfa.sets;
   out.byte_class = dfa.byte_class;
   out.classes = dfa.classes;
   std::vector<uint32_t> number(blocks.blocks(), kNone);

@@ -18,7 +18,8 @@ namespace varmor {
 // states, and only edges that exist cost time.
 //
 // The result is canonical: states are numbered breadth first, edges by class. All states of `dfa`
-// must be reachable, and able to reach an accepting one.
+// must be reachable, and able to reach an accepting one. `accept` still indexes the sets of `dfa`;
+// they are not copied.
 SparseDfa Minimise(const SparseDfa& dfa, const std::vector<uint32_t>& label);
 
 }  // namespace varmor

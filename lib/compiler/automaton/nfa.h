@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/types/span.h"
 #include "lib/compiler/automaton/glob.h"
 
@@ -39,10 +40,11 @@ struct NfaNode {
 
   // Bytes that stay here.
   Loop loop = Loop::kNone;
-  std::vector<NfaEdge> edges;
-  std::vector<uint32_t> epsilon;
+  // Most nodes have one edge and nothing else; there are many nodes.
+  absl::InlinedVector<NfaEdge, 2> edges;
+  absl::InlinedVector<uint32_t, 2> epsilon;
   // Rows that match when the path ends here: indexes into the rows the automaton was built from.
-  std::vector<uint32_t> rows;
+  absl::InlinedVector<uint32_t, 2> rows;
   // The node whose `reach` is this one's: itself, but for helper nodes.
   uint32_t twin = 0;
 };

@@ -70,23 +70,19 @@ Material Collect(absl::Span<const PatternInput> patterns) {
 
 // Bytes whose columns are equal share one; the result is the new column of each class (from 1).
 std::vector<uint8_t> MergeColumns(const SparseDfa& dfa, uint32_t& classes) {
-  // Classes are equal as long as no state tells them apart. Only classes of one group are compared,
-  // and most groups are single classes after a few states.
-  std::vector<uint32_t> group(dfa.classes + 1, 0);
-  size_t groups = 1;
-  std::vector<uint32_t> target(dfa.classes + 1);
-  for (uint32_t state = 0; state < dfa.states() && groups < dfa.classes; ++state) {
-    std::fill(target.begin(), target.end(), ~uint32_t{0});
-    for (const SparseDfa::Edge& edge : dfa.EdgesOf(state)) target[edge.byte_class] = edge.target;
-    std::map<std::pair<uint32_t, uint32_t>, uint32_t> refined;
-    for (uint32_t c = 1; c <= dfa.classes; ++c) {
-      const auto next = static_cast<uint32_t>(refined.size());
-      group[c] = refined.emplace(std::make_pair(group[c], target[c]), next).first->second;
+  // Per class, where it leads from which state.
+  std::vector<std::vector<std::pair<uint32_t, uint32_t>>> column(dfa.classes + 1);
+  for (uint32_t state = 0; state < dfa.states(); ++state) {
+    for (const SparseDfa::Edge& edge : dfa.EdgesOf(state)) {
+      column[edge.byte_class].emplace_back(state, edge.target);
     }
-    groups = refined.size();
   }
-  std::vector<uint8_t> columns(group.begin(), group.end());
-  classes = static_cast<uint32_t>(groups);
+  std::map<absl::Span<const std::pair<uint32_t, uint32_t>>, uint8_t> numbers;
+  std::vector<uint8_t> columns(dfa.classes + 1, 0);
+  for (uint32_t c = 1; c <= dfa.classes; ++c) {
+    columns[c] = numbers.emplace(column[c], static_cast<uint8_t>(numbers.size())).first->second;
+  }
+  classes = static_cast<uint32_t>(numbers.size());
   return columns;
 }
 
@@ -111,12 +107,22 @@ PathTable MakeTable(const PlannedTable& planned, const SparseDfa& dfa,
   return table;
 }
 
+// Which of a table's sets belong to a state.
+std::vector<bool> UsedSets(const SparseDfa& dfa) {
+  std::vector<bool> used(dfa.sets.size(), false);
+  for (const uint32_t set : dfa.accept) used[set] = true;
+  return used;
+}
+
 // Calls `label` for each distinct set, smallest first.
 std::map<std::vector<uint32_t>, uint32_t> LabelSets(const TablePlan& plan,
                                                     const AcceptLabel& label) {
   std::map<std::vector<uint32_t>, uint32_t> ids;
   for (const PlannedTable& table : plan.tables) {
-    for (const uint32_t set : table.dfa.accept) ids.emplace(table.dfa.sets[set], 0);
+    const std::vector<bool> used = UsedSets(table.dfa);
+    for (size_t set = 0; set < used.size(); ++set) {
+      if (used[set]) ids.emplace(table.dfa.sets[set], 0);
+    }
   }
   for (auto& [values, id] : ids) {
     if (!values.empty()) id = label(values);
@@ -143,12 +149,7 @@ absl::StatusOr<PathTables> BuildPathTables(absl::Span<const PatternInput> patter
     }
     std::vector<uint32_t> state_ids;
     for (const uint32_t set : planned.dfa.accept) state_ids.push_back(id_of_set[set]);
-    // Sets with the same id may make states equal.
-    const bool distinct =
-        std::set<uint32_t>(state_ids.begin(), state_ids.end()).size() ==
-        std::set<uint32_t>(planned.dfa.accept.begin(), planned.dfa.accept.end()).size();
-    out.tables.push_back(
-        MakeTable(planned, distinct ? planned.dfa : Minimise(planned.dfa, state_ids), id_of_set));
+    out.tables.push_back(MakeTable(planned, Minimise(planned.dfa, state_ids), id_of_set));
   }
   return out;
 }

@@ -155,13 +155,18 @@ class Planner {
     const bool last = limits.work >= work_left_;
     limits.work = std::min(limits.work, work_left_);
     const uint64_t before = plan_.work;
-    const std::optional<SparseDfa> dfa =
-        Determinise(BuildNfa(rows, sets_), rows, limits, plan_.work);
+    std::optional<SparseDfa> dfa = Determinise(BuildNfa(rows, sets_), rows, limits, plan_.work);
     work_left_ -= std::min(work_left_, plan_.work - before);
     Attempt attempt;
     PlannedTable table;
     if (dfa.has_value()) {
-      table.dfa = Minimise(*dfa, dfa->accept);
+      // What is small enough as it is needs no better answer.
+      if (dfa->states() > std::min(limits_.soft_states, limits_.hard_states)) {
+        SparseDfa minimal = Minimise(*dfa, dfa->accept);
+        minimal.sets = std::move(dfa->sets);
+        *dfa = std::move(minimal);
+      }
+      table.dfa = *std::move(dfa);
       attempt.parts = table.dfa.states() / limits_.hard_states + 2;
     }
     if (!dfa.has_value() || table.dfa.states() > limits_.hard_states) {

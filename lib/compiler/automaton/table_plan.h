@@ -14,7 +14,8 @@
 
 namespace varmor {
 
-// One table to be: its rows and their minimal automaton, whose labels are sets of values.
+// One table to be: its rows and an automaton for them, whose labels are sets of values. It need not
+// be minimal: minimising is for the caller, who knows which sets have equal consequences.
 struct PlannedTable {
   bool reverse = false;
   std::vector<TableRow> rows;
