@@ -228,7 +228,9 @@ absl::Status DiffUmount(const ProfilePair& pair, DiffBudget& budget, AppArmorCha
   if (!classes.has_value()) return absl::OkStatus();
   for (const TextClass& targets : *classes) {
     Event event;
+    event.mutable_mount()->set_source(targets.example);  // as in "umount PATH"
     event.mutable_mount()->set_target(targets.example);
+    event.mutable_mount()->set_fstype("none");
     event.mutable_mount()->add_flags("umount");
     VARMOR_RETURN_IF_ERROR(changes.Ask("umount", targets.example, event));
   }
