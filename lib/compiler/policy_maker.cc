@@ -39,7 +39,7 @@ const Words& WordsOf(const std::string& field) {
        {"deny /etc/** wl,", "audit deny capability sys_admin,", "deny mount,", "/bin/a px -> b,",
         "owner @{HOME}/** rw,", "deny network inet raw,", "signal (send) peer=x,", "}, profile x {",
         "deny /a{,b,[c]} r", "include <abstractions/base>\n", "deny /\\x, w,",
-        "change_profile -> **,", "disable-shell", "mitigate-sa-leak"}},
+        "change_profile -> **,"}},
       {"targets", {"/bin/sh", "/usr/bin/{a,b}", "bin"}},
       {"custom_profile",
        {"profile varmor-n-p {\n  file,\n}\n", "{\"defaultAction\": \"SCMP_ACT_ALLOW\"}",

@@ -12,9 +12,11 @@ import re
 import subprocess
 import sys
 import tempfile
+import textwrap
 import unittest
 
 TOOL = pathlib.Path("tools/varmor/varmor").resolve()
+PAGE = pathlib.Path("docs/lint.md").resolve()
 CASES = pathlib.Path("testdata/lint").resolve()
 
 CLEAN, FINDINGS = 0, 1
@@ -41,6 +43,37 @@ SILENT = BROAD + "  # varmor: ignore breaks-programs because it reads nothing\n"
 
 def policy(files, name="web", metadata=""):
     return POLICY.format(name=name, files=files, metadata=metadata)
+
+
+# Around an example that allows.
+ALLOW_LIST = """\
+apiVersion: crd.varmor.org/v1beta1
+kind: VarmorPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  target: {kind: Deployment, name: web}
+  policy:
+    enforcer: BPF
+    mode: DefenseInDepth
+    defenseInDepth:
+      bpf:
+        profileType: Custom
+        bpfRawRules:
+"""
+
+# Around one that denies.
+BLOCK_LIST = """\
+apiVersion: crd.varmor.org/v1beta1
+kind: VarmorPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  target: {kind: Deployment, name: web}
+  policy:
+    enforcer: BPF
+    mode: EnhanceProtect
+    enhanceProtect:
+      bpfRawRules:
+"""
 
 
 class LintTest(unittest.TestCase):
@@ -141,6 +174,47 @@ class LintTest(unittest.TestCase):
         self.assertEqual(("breaks-programs", "warning"), (result["ruleId"], result["level"]))
         github = self.check("-f", "web.yaml", "--format", "github").stdout
         self.assertIn("::warning file=web.yaml,line=14,col=11,title=breaks-programs::", github)
+
+    def test_the_examples_of_the_page_are_found(self):
+        """A comment in an example says what is found in its line, or begins with "not"."""
+        sections = re.split(r"^### (\S+)\n", PAGE.read_text(), flags=re.MULTILINE)
+        tried = 0
+        for lint, text in zip(sections[1::2], sections[2::2]):
+            for block in re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+                allows = "allow" in block.split("#")[0]
+                body = textwrap.indent(block, " " * (10 if allows else 8))
+                self.write("web.yaml", (ALLOW_LIST if allows else BLOCK_LIST) + body)
+                done = self.check("-f", "web.yaml", "--fail-level", "note", code=FINDINGS)
+                found = {int(line) for line, code in re.findall(
+                    r"^web.yaml:(\d+):.* \[(\S+)\]$", done.stdout, re.MULTILINE) if code == lint}
+                lines = pathlib.Path(self.directory.name, "web.yaml").read_text().splitlines()
+                want = {number for number, line in enumerate(lines, 1)
+                        if "  # " in line and not line.split("  # ")[1].startswith("not")}
+                with self.subTest(lint=lint):
+                    self.assertEqual(want, found, done.stdout)
+                tried += bool(want)
+        self.assertGreater(tried, 3)
+
+    def test_the_pages_ways_of_silencing_work(self):
+        text = PAGE.read_text().split("## Silencing")[1].split("\n## ")[0]
+        comments, annotation = re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+        block_list = BLOCK_LIST.replace("      bpfRawRules:\n", "")
+        self.write("web.yaml", block_list + textwrap.indent(comments, " " * 6))
+        done = self.check("-f", "web.yaml", "--fail-level", "note")
+        self.assertIn("; silenced 2", done.stderr)
+        without = re.sub(r"# varmor: ignore.*", "", comments)
+        self.write("web.yaml", block_list + textwrap.indent(without, " " * 6))
+        self.check("-f", "web.yaml", "--fail-level", "note", code=FINDINGS)
+
+        rule = "  ptrace: {qualifiers: [deny], permissions: [trace]}\n"
+        covered = BLOCK_LIST + textwrap.indent(rule, " " * 6)
+        self.write("web.yaml", covered)
+        done = self.check("-f", "web.yaml", "--fail-level", "note", code=FINDINGS)
+        self.assertIn("[covered-by-default]", done.stdout)
+        self.write("web.yaml", covered.replace("metadata: {name: web, namespace: shop}\n", annotation +
+                                               "  name: web\n  namespace: shop\n"))
+        done = self.check("-f", "web.yaml", "--fail-level", "note")
+        self.assertIn("; silenced 1", done.stderr)
 
     def test_all_cases_check_in_one_run_and_always_the_same(self):
         first = self.check("-f", str(CASES), code=FINDINGS)

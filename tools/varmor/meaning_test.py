@@ -299,6 +299,107 @@ class Diff(MeaningTest):
                 self.assertIn(problem, self.errors("diff", *args))
 
 
+class AppArmor(MeaningTest):
+    """The same commands on AppArmor policies; once with what /etc/apparmor.d has, once without."""
+
+    WHERE = "spec.policy.enhanceProtect.appArmorRawRules[0].rules"
+
+    def setUp(self):
+        super().setUp()
+        for case in ("raw-app-armor", "defense-custom"):
+            shutil.copy(os.path.join(tool_test.GOLDEN, case, "policy.yaml"), self.path(case + ".yaml"))
+        os.makedirs(self.path("nothing"))
+        with open(self.path("raw-app-armor.yaml")) as f:
+            self.path("less.yaml", f.read().replace("deny umount /mnt/**,", "deny umount /mnt/a/**,"))
+        self.includes = [["--apparmor-includes", "nothing"]]
+        if os.path.exists("/etc/apparmor.d/abstractions/base"):
+            self.includes.append([])
+        else:
+            print("NOT TRIED with includes: /etc/apparmor.d is not installed", file=sys.stderr)
+
+    def test_a_denial_names_rule_and_place(self):
+        for includes in self.includes:
+            for event, verdict, rule in [
+                ("write /foo/c", "deny (EACCES)", "deny /foo/{{a,b},c} w"),
+                ("write /proc/1/mem", "deny (EACCES)", "deny @{PROC}/*/mem rw"),
+                ("capability sys_module", "audit deny (EPERM)", "audit deny capability sys_admin sys_module"),
+                ("socket inet6 raw", "deny (EACCES)", "deny network inet6 raw"),
+                ("umount /mnt/a", "deny (EACCES)", "deny umount /mnt/**"),
+                ("signal kill to unconfined", "deny (EACCES)", "deny signal send set=(kill, term) peer=unconfined"),
+            ]:
+                with self.subTest(includes=includes, event=event):
+                    self.run_tool("why", "-f", "raw-app-armor.yaml", "-e", event, *includes, code=FINDINGS)
+                    self.assertEqual("%s\nAppArmor: %s\n  rule: raw: %s\n    at raw-app-armor.yaml:12:16: %s\n"
+                                     "together: %s\n" % (event, verdict, rule, self.WHERE, verdict), self.out)
+
+    def test_every_rule_has_the_place_of_its_field(self):
+        for event, place in [("read /home/a/.ssh/id own file", "26:16"), ("write '/opt/with blank/a'", "27:16")]:
+            with self.subTest(event=event):
+                self.run_tool("why", "-f", "raw-app-armor.yaml", "-e", event.replace("'", '"'), code=FINDINGS)
+                self.assertIn("at raw-app-armor.yaml:%s: " % place, self.out)
+
+    def test_what_depends_on_includes_is_unknown_without_them(self):
+        question = ["why", "-f", "defense-custom.yaml", "--enforcer", "AppArmor", "-e"]
+        for includes in self.includes:
+            with self.subTest(includes=includes):
+                self.run_tool(*question, "read /etc/shadow", *includes, code=CLEAN)
+                self.assertIn("  rule: raw: allow /etc/shadow r\n    at defense-custom.yaml:25:18: ", self.out)
+                self.run_tool(*question, "read /etc/ld.so.cache", *includes, code=FINDINGS if includes else CLEAN)
+                self.assertIn("AppArmor: unknown\n  why: it depends on what is included: include <abstractions/base>\n"
+                              if includes else "ld.so.cache rm, in abstractions/base\n", self.out)
+
+    def test_policy_tests_run(self):
+        tests = """kind: PolicyTest
+policy: raw-app-armor.yaml
+tests:
+- name: foo stays
+  event: write /foo/c
+  expect: deny
+- name: capabilities are reported
+  event: capability sys_admin
+  expect: audit deny
+- name: the rest is free
+  event: read /srv/a
+  expect: allow
+"""
+        self.path("raw_test.yaml", tests)
+        for includes in self.includes:
+            with self.subTest(includes=includes):
+                self.run_tool("test", "raw_test.yaml", *includes, code=CLEAN)
+                self.assertEqual("ok   raw_test.yaml: 3 of 3 passed (raw-app-armor.yaml: VarmorPolicy demo/raw)\n",
+                                 self.out)
+        self.path("raw_test.yaml", tests.replace("/foo/c", "/foo/d"))
+        self.run_tool("test", "raw_test.yaml", code=FINDINGS)
+        self.assertIn("  raw_test.yaml:4:3: foo stays\n    write /foo/d: expected deny, got allow", self.out)
+
+    def test_diff_has_an_example_in_every_format(self):
+        for includes in self.includes:
+            with self.subTest(includes=includes):
+                self.run_tool("diff", "raw-app-armor.yaml", "less.yaml", *includes, code=FINDINGS)
+                self.assertTrue(self.out.startswith("VarmorPolicy demo/raw: different\n"), self.out)
+                self.assertIn("  AppArmor: newly allowed: umount ", self.out)
+                self.assertIn("    before: deny (EACCES): raw at raw-app-armor.yaml:12:16\n", self.out)
+
+                self.run_tool("diff", "raw-app-armor.yaml", "less.yaml", "--format", "json", *includes, code=FINDINGS)
+                change, = json.loads(self.out)["policies"][0]["changes"]
+                self.assertEqual(("newly allowed", "AppArmor", "deny", "allow"),
+                                 (change["kind"], change["enforcer"], change["before"]["verdict"],
+                                  change["after"]["verdict"]))
+                rule, = change["before"]["rules"]
+                self.assertEqual(("raw-app-armor.yaml", 12, 16, self.WHERE),
+                                 (rule["file"], rule["line"], rule["column"], rule["field"]))
+                # The example is what it says, on both sides.
+                for name, code, verdict in (("raw-app-armor", FINDINGS, "deny (EACCES)"), ("less", CLEAN, "allow")):
+                    self.run_tool("why", "-f", name + ".yaml", "-e", change["example"], *includes, code=code)
+                    self.assertTrue(self.out.endswith("together: " + verdict + "\n"), self.out)
+
+                self.run_tool("diff", "raw-app-armor.yaml", "less.yaml", "--format", "markdown", *includes,
+                              code=FINDINGS)
+                self.assertIn("| newly allowed | AppArmor | `umount ", self.out)
+                self.run_tool("diff", "raw-app-armor.yaml", "raw-app-armor.yaml", *includes, code=CLEAN)
+                self.assertEqual("the same\n", self.out)
+
+
 class Explain(MeaningTest):
     def test_fields_have_type_words_and_meaning(self):
         self.run_tool("explain", "spec.policy.mode", code=CLEAN)

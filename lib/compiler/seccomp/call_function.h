@@ -33,8 +33,9 @@ class FilterAnswers {
   std::map<std::pair<std::string, std::vector<size_t>>, uint32_t> numbers_;
 };
 
-// The function from arguments to numbers of `answers`, for a call that is not unreliable. `names_of_entries` gives what an answer
-// calls each entry of the profile; empty: answers do not tell entries.
+// The function from arguments to numbers of `answers`, for a call that is not unreliable.
+// `names_of_entries` gives what an answer calls each entry of the profile; empty: answers do not
+// tell entries.
 ArgumentDiagrams::Node CallFunction(const CallRules& call, const SeccompOutcome& default_outcome,
                                     const std::vector<size_t>& names_of_entries,
                                     FilterAnswers& answers, ArgumentDiagrams& diagrams);
