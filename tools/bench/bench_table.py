@@ -9,7 +9,12 @@ import sys
 
 NANOSECONDS = {'ns': 1, 'us': 1e3, 'ms': 1e6, 's': 1e9}
 FAMILIES = ['literal start', 'wildcard start']
-PATHS = {'hit': 'matching path', 'near': 'other at the far end', 'far': 'other at once'}
+PATHS = {
+    'same': 'one matching path',
+    'hit': '64 matching paths',
+    'near': '64 that differ late',
+    'far': '64 that differ early',
+}
 
 
 def read(files):
@@ -23,7 +28,7 @@ def read(files):
                 sys.exit(f"bench_table: {run['name']}: {run['error_message']}")
             if run['run_type'] != 'iteration':
                 continue
-            case = cases.setdefault(run['run_name'].replace('/iterations:1', ''),
+            case = cases.setdefault(re.sub('/(iterations|repeats):[0-9]+', '', run['run_name']),
                                     {'times': [], 'counters': {}})
             case['times'].append(run['cpu_time'] * NANOSECONDS[run['time_unit']])
             for counter in ('states', 'table_KiB', 'artifact_KiB', 'peak_MiB'):
