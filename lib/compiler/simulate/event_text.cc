@@ -64,6 +64,9 @@ bool ParseExec(EventReader& reader, Event& event) {
   return ReadEventPath(reader, "a path", event.mutable_exec()->mutable_path());
 }
 
+// Packet sockets have numbers of 16 bits (include/uapi/linux/if_ether.h), others have smaller ones.
+constexpr uint32_t kMaxSocketProtocol = 65535;
+
 bool Contains(const std::vector<std::string>& words, absl::string_view word) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
@@ -82,6 +85,29 @@ bool ParseCapability(EventReader& reader, Event& event) {
                        event.mutable_capability());
 }
 
+// A word, or a number: most protocols have no word here.
+bool ParseSocketProtocol(EventReader& reader, SocketEvent& socket) {
+  const size_t start = reader.Offset();
+  if (start >= reader.text().size() || !absl::ascii_isdigit(reader.text()[start])) {
+    std::vector<std::string> protocols = OneWordOnly(kSocketProtocolWords);
+    protocols.push_back("icmpv6");
+    return ReadKnownWord(reader, "socket protocol", "ipproto_", protocols,
+                         socket.mutable_protocol());
+  }
+  EventWord word;
+  if (!reader.Next("a socket protocol", word)) return false;
+  uint32_t number = 0;
+  if (word.text.find_first_not_of("0123456789") != std::string::npos ||
+      !absl::SimpleAtoi(word.text, &number) || number > kMaxSocketProtocol) {
+    return reader.Fail(
+        word.offset, "unknown-socket-protocol",
+        absl::StrCat(Quoted(word.text), " is no number of a protocol"),
+        absl::StrCat("use a word such as tcp, or a number from 0 to ", kMaxSocketProtocol));
+  }
+  socket.set_protocol(absl::StrCat(number));
+  return true;
+}
+
 bool ParseSocket(EventReader& reader, Event& event) {
   SocketEvent& socket = *event.mutable_socket();
   if (!ReadKnownWord(reader, "socket domain", "af_", OneWordOnly(kSocketDomainWords),
@@ -96,9 +122,7 @@ bool ParseSocket(EventReader& reader, Event& event) {
     return false;
   }
   if (reader.AtContext()) return true;
-  std::vector<std::string> protocols = OneWordOnly(kSocketProtocolWords);
-  protocols.push_back("icmpv6");
-  return ReadKnownWord(reader, "socket protocol", "ipproto_", protocols, socket.mutable_protocol());
+  return ParseSocketProtocol(reader, socket);
 }
 
 // ADDRESS:PORT, [ADDRESS]:PORT.

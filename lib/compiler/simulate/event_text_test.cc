@@ -68,6 +68,11 @@ constexpr MeaningCase kMeanings[] = {
     {"socket inet stream tcp", "socket { domain: 'inet' type: 'stream' protocol: 'tcp' }"},
     {"socket AF_INET6 SOCK_RAW IPPROTO_ICMPV6",
      "socket { domain: 'inet6' type: 'raw' protocol: 'icmpv6' }", "socket inet6 raw icmpv6"},
+    {"socket inet seqpacket 132", "socket { domain: 'inet' type: 'seqpacket' protocol: '132' }"},
+    {"socket packet raw 0065535 only bpf",
+     "socket { domain: 'packet' type: 'raw' protocol: '65535' } enforcers: 'bpf'",
+     "socket packet raw 65535 only bpf"},
+    {"socket netlink raw 0", "socket { domain: 'netlink' type: 'raw' protocol: '0' }"},
     {"socket unix", "socket { domain: 'unix' type: 'stream' }", "socket unix stream"},
     {"socket netlink only bpf", "socket { domain: 'netlink' type: 'raw' } enforcers: 'bpf'",
      "socket netlink raw only bpf"},
@@ -159,6 +164,15 @@ constexpr MistakeCase kMistakes[] = {
      "1:12: unknown capability \"net_rwa\" | did you mean \"net_raw\"? [unknown-capability]\n"},
     {"socket inet straem",
      "1:13: unknown socket type \"straem\" | did you mean \"stream\"? [unknown-socket-type]\n"},
+    {"socket packet raw 65536",
+     "1:19: \"65536\" is no number of a protocol | use a word such as tcp, or a number from 0 to "
+     "65535 [unknown-socket-protocol]\n"},
+    {"socket inet raw 99999999999999999999",
+     "1:17: \"99999999999999999999\" is no number of a protocol | use a word such as tcp, or a "
+     "number from 0 to 65535 [unknown-socket-protocol]\n"},
+    {"socket inet raw 0x84",
+     "1:17: \"0x84\" is no number of a protocol | use a word such as tcp, or a number from 0 to "
+     "65535 [unknown-socket-protocol]\n"},
     {"connect example.org:80",
      "1:9: \"example.org\" is not an IP address | a policy sees addresses; look the name up and "
      "write its address [event-address]\n"},
@@ -289,7 +303,7 @@ class EventMaker {
       case 3:
         event.mutable_socket()->set_domain(Pick({"inet", "unix", "netlink", "vsock"}));
         event.mutable_socket()->set_type(Pick({"stream", "dgram", "raw", "packet"}));
-        event.mutable_socket()->set_protocol(Pick({"", "tcp", "icmpv6"}));
+        event.mutable_socket()->set_protocol(Pick({"", "tcp", "icmpv6", "0", "132", "65535"}));
         break;
       case 4:
         event.mutable_connect()->set_ip(Pick({"10.0.0.1", "::", "fd00::a", "::ffff:1.2.3.4"}));
