@@ -131,6 +131,13 @@ SyscallKnowledge LookUpSyscall(absl::string_view name,
   return any_architecture ? SyscallKnowledge::kKnown : SyscallKnowledge::kElsewhere;
 }
 
+int SyscallNumber(absl::string_view name, absl::string_view architecture) {
+  const SeccompArchitecture* known = FindSeccompArchitecture(architecture);
+  if (known == nullptr || known->token == 0) return -1;
+  if (name.empty() || name.find('\0') != absl::string_view::npos) return -1;
+  return std::max(-1, seccomp_syscall_resolve_name_arch(known->token, std::string(name).c_str()));
+}
+
 const std::vector<std::string>& SyscallNames() {
   static const std::vector<std::string>& names = *new std::vector<std::string>(CollectNames());
   return names;

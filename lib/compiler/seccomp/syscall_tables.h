@@ -32,6 +32,9 @@ enum class SyscallKnowledge {
 SyscallKnowledge LookUpSyscall(absl::string_view name,
                                const std::vector<std::string>& architectures);
 
+// The call's own number on `architecture`; -1 where it has none, or libseccomp does not tell it.
+int SyscallNumber(absl::string_view name, absl::string_view architecture);
+
 // Every known name, sorted: for "did you mean".
 const std::vector<std::string>& SyscallNames();
 
