@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -25,6 +26,10 @@ using Outcome = Verdict::Outcome;
 
 // Far above what one syscall of a real profile needs.
 constexpr size_t kDiagramBudget = 1 << 18;
+
+// Above every number: a profile names a call that libseccomp 2.5 does not know, and how runc reads
+// that depends on the release it is linked with.
+constexpr int kNewestNumber = std::numeric_limits<int>::max();
 
 Verdict Unknown(std::string reason) {
   Verdict verdict;
@@ -158,6 +163,29 @@ absl::StatusOr<SeccompSimulator> SeccompSimulator::Load(const SeccompArtifact& a
                           {artifact.rules().begin(), artifact.rules().end()});
 }
 
+SeccompSimulator::SeccompSimulator(FilterRules filter, std::vector<RuleOrigin> rules)
+    : filter_(std::move(filter)), rules_(std::move(rules)) {
+  for (const std::string& architecture : filter_.profile().architectures) {
+    int& newest = newest_named_[architecture];
+    for (const SeccompEntry& entry : filter_.profile().entries) {
+      for (const std::string& name : entry.names) {
+        const bool unknown = LookUpSyscall(name, {architecture}) == SyscallKnowledge::kNewer;
+        newest = std::max(newest, unknown ? kNewestNumber : SyscallNumber(name, architecture));
+      }
+    }
+  }
+}
+
+bool SeccompSimulator::AnsweredByRunc(absl::string_view architecture,
+                                      const std::string& name) const {
+  const auto found = newest_named_.find(std::string(architecture));
+  if (!filter_.default_outcome().denies || found == newest_named_.end()) return false;
+  const int newest = found->second;
+  if (newest == 0 || newest == kNewestNumber) return false;
+  return LookUpSyscall(name, {found->first}) == SyscallKnowledge::kNewer ||
+         SyscallNumber(name, architecture) > newest;
+}
+
 ResponsibleRule SeccompSimulator::RuleOf(size_t entry) const {
   ResponsibleRule rule;
   // The compiler's list is parallel to the entries.
@@ -212,6 +240,11 @@ Verdict SeccompSimulator::OwnNumber(absl::string_view architecture, const std::s
     return Unknown(absl::StrCat(name, " is denied with some arguments only"));
   }
   Verdict verdict = Together(verdicts);
+  if (AnsweredByRunc(architecture, name)) {
+    absl::StrAppend(&verdict.reason,
+                    "; runc answers ENOSYS, as the call is newer than all that the ",
+                    "profile names");
+  }
   std::vector<std::string> architectures;
   if (!architecture.empty()) architectures.push_back(std::string(architecture));
   if (!call.rules.empty() && LookUpSyscall(name, architectures) == SyscallKnowledge::kNewer) {

@@ -3,6 +3,7 @@
 #define LIB_COMPILER_SIMULATE_DECIDE_SECCOMP_H_
 
 #include <cstddef>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,7 +25,8 @@ class SeccompSimulator {
 
   // Syscall events: what libseccomp's filter, as OCI runtimes build it, answers; unknown where
   // runtimes do not start with the profile, where libseccomp cannot be relied on, and where a
-  // tracer or listener decides. INVALID_ARGUMENT for a syscall or architecture that does not exist.
+  // tracer or listener decides. The reason says where runc refuses with another error than the
+  // profile's (AnsweredByRunc). INVALID_ARGUMENT for a syscall or architecture that does not exist.
   //
   // Other events that take particular calls (mounting, tracing, opening a file; see
   // seccomp_event_calls.h): denied when every way to bring the event about is denied with any
@@ -41,12 +43,15 @@ class SeccompSimulator {
   ResponsibleRule RuleOf(size_t entry) const;
 
  private:
-  SeccompSimulator(FilterRules filter, std::vector<RuleOrigin> rules)
-      : filter_(std::move(filter)), rules_(std::move(rules)) {}
+  SeccompSimulator(FilterRules filter, std::vector<RuleOrigin> rules);
 
   Verdict DecideCall(const SyscallEvent& call, bool own_number_only) const;
   Verdict DecideEvent(const Event& event) const;
   std::string NativeArchitecture() const;
+  // Whether runc puts ENOSYS before the filter for a call that no entry is about, so that programs
+  // fall back on older calls: where the default denies and the call is newer on its architecture
+  // than all that the profile names.
+  bool AnsweredByRunc(absl::string_view architecture, const std::string& name) const;
   Verdict AnswerOf(const SeccompOutcome& outcome, const std::vector<size_t>& entries) const;
   Verdict OwnNumber(absl::string_view architecture, const std::string& name,
                     const ArgConjunction& known) const;
@@ -56,6 +61,9 @@ class SeccompSimulator {
 
   FilterRules filter_;
   std::vector<RuleOrigin> rules_;
+  // The highest number of a call that the profile names, for each architecture that it lists; 0
+  // where it names none.
+  std::map<std::string, int> newest_named_;
 };
 
 }  // namespace varmor

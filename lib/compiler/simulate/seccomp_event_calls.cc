@@ -32,24 +32,29 @@ struct WayRow {
 
 constexpr uint64_t kInt = 0xffffffff;
 
+// O_CREAT of asm-generic, O_CREAT of MIPS and PA-RISC (O_NOCTTY elsewhere, which makes no
+// difference to files), __O_TMPFILE.
+constexpr uint64_t kCreating = 0x40 | 0x100 | 0x400000;
+
 // CLONE_NEWUSER: include/uapi/linux/sched.h. BPF_PROG_LOAD: bpf.h. SOL_SOCKET and SO_ATTACH_*:
 // asm-generic/socket.h. AT_REMOVEDIR, F_*LK*, O_TRUNC: fcntl.h. PROT_EXEC:
-// asm-generic/mman-common.h.
+// asm-generic/mman-common.h. Reading, writing and truncating are about files that exist: nothing is
+// created, and the mode that creat is given does not matter.
 constexpr WayRow kWays[] = {
     {"exec", "execve"},
     {"exec", "execveat"},
 
-    {"read", "open"},
-    {"read", "openat"},
+    {"read", "open", {1, kCreating, 0}},
+    {"read", "openat", {2, kCreating, 0}},
     {"read", "openat2"},
     {"read", "open_by_handle_at"},
     {"read", "io_uring_setup io_uring_enter"},
 
-    {"write", "open"},
-    {"write", "openat"},
+    {"write", "open", {1, kCreating, 0}},
+    {"write", "openat", {2, kCreating, 0}},
     {"write", "openat2"},
     {"write", "open_by_handle_at"},
-    {"write", "creat"},
+    {"write", "creat", {1, kInt, 0}},
     {"write", "io_uring_setup io_uring_enter"},
 
     {"create", "open"},
@@ -96,9 +101,9 @@ constexpr WayRow kWays[] = {
     {"truncate", "truncate64"},
     {"truncate", "ftruncate"},
     {"truncate", "ftruncate64"},
-    {"truncate", "creat"},
-    {"truncate", "open", {1, 0x200, 0x200}},
-    {"truncate", "openat", {2, 0x200, 0x200}},
+    {"truncate", "creat", {1, kInt, 0}},
+    {"truncate", "open", {1, kCreating | 0x200, 0x200}},
+    {"truncate", "openat", {2, kCreating | 0x200, 0x200}},
     {"truncate", "openat2"},
     {"truncate", "io_uring_setup io_uring_enter"},
     {"lock", "flock"},
