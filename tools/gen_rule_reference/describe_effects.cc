@@ -6,6 +6,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/string_view.h"
+#include "lib/compiler/simulate/event_text.h"
 
 namespace varmor {
 namespace {
@@ -87,58 +88,6 @@ std::string DescribeSyscall(const SeccompEffect& effect) {
   return text;
 }
 
-std::string DescribeMount(const MountEvent& event) {
-  return absl::StrCat("mount ", absl::StrJoin(event.flags(), ", "), " of ", Code(event.source()),
-                      " at ", Code(event.target()), ", type ", Code(event.fstype()));
-}
-
-std::string DescribeSocket(const SocketEvent& event) {
-  return absl::StrCat("socket ", event.domain(), " ", event.type(),
-                      event.protocol().empty() ? "" : " ", event.protocol());
-}
-
-std::string DescribeSyscallEvent(const SyscallEvent& event) {
-  const std::string args = absl::StrJoin(event.args(), ", ", [](std::string* out, uint64_t value) {
-    if (value < 10) {
-      absl::StrAppend(out, value);
-    } else {
-      absl::StrAppend(out, "0x", absl::Hex(value));
-    }
-  });
-  return Code(absl::StrCat(event.name(), "(", args, ")"));
-}
-
-std::string DescribeKind(const Event& event) {
-  switch (event.kind_case()) {
-    case Event::kFile:
-      return absl::StrCat(Words(FileEvent::Access_Name(event.file().access())), " ",
-                          Code(event.file().path()));
-    case Event::kExec:
-      return absl::StrCat("run ", Code(event.exec().path()));
-    case Event::kCapability:
-      return absl::StrCat("capability ", Code(event.capability()));
-    case Event::kSocket:
-      return DescribeSocket(event.socket());
-    case Event::kConnect:
-      return absl::StrCat("connect to ", Code(event.connect().ip()), " port ",
-                          event.connect().port());
-    case Event::kPtrace:
-      return absl::StrCat("ptrace ", event.ptrace().permission(), " of a process of ",
-                          event.ptrace().same_container() ? "the same" : "another", " container");
-    case Event::kMount:
-      return DescribeMount(event.mount());
-    case Event::kSyscall:
-      return DescribeSyscallEvent(event.syscall());
-    case Event::kSignal:
-      return absl::StrCat("signal ", event.signal().signal(), " to ", event.signal().peer());
-    case Event::kOperation:
-      return Words(event.operation().name());
-    case Event::KIND_NOT_SET:
-      break;
-  }
-  return "nothing";
-}
-
 }  // namespace
 
 std::vector<std::string> DescribeEffects(const AppArmorEffects& effects) {
@@ -177,7 +126,9 @@ std::vector<std::string> DescribeEffects(const SeccompEffects& effects) {
 }
 
 std::string DescribeEvent(const Event& event) {
-  const std::string text = DescribeKind(event);
+  Event for_all = event;
+  for_all.clear_enforcers();
+  const std::string text = Code(EventText(for_all));
   if (event.enforcers().empty()) return text;
   return absl::StrCat(text, " (", absl::StrJoin(event.enforcers(), ", "), ")");
 }

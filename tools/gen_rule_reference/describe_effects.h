@@ -15,7 +15,7 @@ std::vector<std::string> DescribeEffects(const AppArmorEffects& effects);
 std::vector<std::string> DescribeEffects(const BpfEffects& effects);
 std::vector<std::string> DescribeEffects(const SeccompEffects& effects);
 
-// "write `/etc/hosts`".
+// As docs/events.md writes it, with the enforcers it is for: "`write /etc/hosts` (bpf)".
 std::string DescribeEvent(const Event& event);
 
 }  // namespace varmor

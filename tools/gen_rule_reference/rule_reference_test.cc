@@ -71,8 +71,8 @@ TEST(DescribeEffectsTest, SyscallNamesConditionsErrnoAndArchitectures) {
 
 TEST(DescribeEffectsTest, NoEventOfTheCatalogueIsLeftWithoutWords) {
   for (const BuiltinRule& rule : BuiltinCatalogue().rules()) {
-    for (const Event& event : rule.denies()) EXPECT_NE(DescribeEvent(event), "nothing");
-    for (const Event& event : rule.still_allows()) EXPECT_NE(DescribeEvent(event), "nothing");
+    for (const Event& event : rule.denies()) EXPECT_NE(DescribeEvent(event), "`nothing`");
+    for (const Event& event : rule.still_allows()) EXPECT_NE(DescribeEvent(event), "`nothing`");
   }
 }
 
