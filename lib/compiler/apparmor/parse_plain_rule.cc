@@ -193,6 +193,9 @@ bool ParseIoUringRule(RuleParser& parser, AppArmorStatement& statement) {
   return true;
 }
 
+// Since Linux 5.9. Profiles are compiled for the interface abi/3.0, which knows all before it.
+constexpr char kCapabilityWithoutAbi[] = "checkpoint_restore";
+
 }  // namespace
 
 bool ParseCapabilityRule(RuleParser& parser, AppArmorStatement& statement) {
@@ -213,6 +216,13 @@ bool ParseCapabilityRule(RuleParser& parser, AppArmorStatement& statement) {
                                    "\"CAP_\""));
     } else if (!Contains(names, name)) {
       names.push_back(name);
+    }
+    if (name == kCapabilityWithoutAbi) {
+      parser.StrictError("apparmor-capability-abi", begin,
+                         absl::StrCat("AppArmor's 3.0 interface has no capability ", Quoted(name),
+                                      "; its parser takes the rule as one about \"sys_admin\""),
+                         "write \"capability sys_admin\" if that is meant; only the BPF enforcer "
+                         "tells them apart");
     }
   }
   if (!ok) return false;

@@ -172,7 +172,6 @@ const std::vector<std::string>& BuiltinBodies() {
       "capability sys_admin",
       "capability bpf",
       "capability perfmon",
-      "capability checkpoint_restore",
       "/run/secrets/kubernetes.io/serviceaccount/** r",
       "/var/run/secrets/kubernetes.io/serviceaccount/** r",
       "/proc/partitions r",

@@ -82,7 +82,8 @@ struct AppArmorFileRule {
   bool link_subset = false;
 };
 
-// Bit n is the capability of number n. "capability" alone is all of them.
+// Bit n is the capability of number n. "capability" alone is all of them; "checkpoint_restore" is
+// sys_admin, as abi/3.0 has nothing better.
 struct AppArmorCapabilityRule {
   uint64_t mask = 0;
 };

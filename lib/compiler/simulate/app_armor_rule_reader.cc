@@ -140,7 +140,10 @@ AppArmorFileRule ReadFileRule(const AppArmorStatement& statement,
 
 AppArmorCapabilityRule ReadCapabilityRule(const AppArmorStatement& statement) {
   AppArmorCapabilityRule rule;
-  const AppArmorStatementParts parts = PartsOf(statement);
+  AppArmorStatementParts parts = PartsOf(statement);
+  // The parser, compiling for abi/3.0, which does not know it.
+  std::replace(parts.words.begin(), parts.words.end(), std::string("checkpoint_restore"),
+               std::string("sys_admin"));
   for (size_t i = 0; i < kCapabilityNames.size(); ++i) {
     const bool named =
         std::find(parts.words.begin(), parts.words.end(), kCapabilityNames[i]) != parts.words.end();
