@@ -11,6 +11,7 @@
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
 #include "gtest/gtest.h"
+#include "lib/compiler/artifacts_of.h"
 #include "lib/compiler/catalogue/catalogue.h"
 #include "lib/compiler/compile.h"
 #include "lib/compiler/convert/convert_policy.h"
@@ -47,14 +48,6 @@ CompileResult CompileText(const std::string& text) {
 
 bool HasArtifacts(const CompileResult& result) {
   return result.app_armor.has_value() || result.bpf.has_value() || result.seccomp.has_value();
-}
-
-ArtifactSet ArtifactsOf(const CompileResult& result) {
-  ArtifactSet set;
-  if (result.app_armor.has_value()) set.app_armor = &*result.app_armor;
-  if (result.bpf.has_value()) set.bpf = &*result.bpf;
-  if (result.seccomp.has_value()) set.seccomp = &*result.seccomp;
-  return set;
 }
 
 std::string Bytes(const CompileResult& result) {

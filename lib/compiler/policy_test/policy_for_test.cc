@@ -5,18 +5,13 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
+#include "lib/compiler/artifacts_of.h"
 #include "lib/compiler/catalogue/catalogue.h"
 #include "lib/compiler/load/load_policy.h"
 
 namespace varmor {
 
-ArtifactSet PolicyForTest::artifacts() const {
-  ArtifactSet set;
-  if (result.app_armor.has_value()) set.app_armor = &*result.app_armor;
-  if (result.bpf.has_value()) set.bpf = &*result.bpf;
-  if (result.seccomp.has_value()) set.seccomp = &*result.seccomp;
-  return set;
-}
+ArtifactSet PolicyForTest::artifacts() const { return ArtifactsOf(result); }
 
 PolicyForTest CompileForTest(absl::string_view enforcer, absl::string_view rules,
                              absl::string_view more) {
