@@ -23,7 +23,8 @@ def read(files):
     for name in files:
         with open(name, encoding='utf-8') as file:
             runs = json.load(file)['benchmarks']
-        for run in runs:
+        # They ran in random order.
+        for run in sorted(runs, key=lambda r: (r['family_index'], r['per_family_instance_index'])):
             if run.get('error_occurred'):
                 sys.exit(f"bench_table: {run['name']}: {run['error_message']}")
             if run['run_type'] != 'iteration':
@@ -61,7 +62,8 @@ def counters(case):
 
 def compile_rows(cases):
     for name, case in cases.items():
-        yield f"{name[3:]} | {times(case)} | {counters(case)}"
+        time = '– | – | –' if name == 'BM_Nothing' else times(case)
+        yield f'{name[3:]} | {time} | {counters(case)}'
 
 
 def matcher_rows(cases):
@@ -87,7 +89,7 @@ def matcher_rows(cases):
             first = one['times']
             median = statistics.median(cases[name]['times']) / statistics.median(first)
             notes.append(f'**{low / min(first):.2f}×** of 1 rule (medians {median:.2f}×)')
-        yield (f"match, {FAMILIES[family]}, {list(PATHS.values())[kind]}, {rules:,} rules | "
+        yield (f"match, {FAMILIES[family]}, {list(PATHS.values())[kind]}, {rules:,} rule{'s' if rules > 1 else ''} | "
                f"{times(cases[name])} | {'; '.join(notes)}")
 
 
