@@ -200,14 +200,15 @@ Event RandomEvent(const std::vector<std::string>& patterns, ProfileGenerator& ra
       event.mutable_socket()->set_domain(random.Pick({"inet", "inet6", "netlink", "packet"}));
       event.mutable_socket()->set_type(random.Pick({"stream", "dgram", "raw", "seqpacket"}));
       return event;
+    // Of processes under the profile itself both sides are asked: two changes in one.
     case 3:
       event.mutable_ptrace()->set_permission(random.Pick({"trace", "read", "traceby", "readby"}));
-      event.mutable_ptrace()->set_peer(random.Pick({"foo", "bar", "oracle", "a b", "/usr/bin/x"}));
+      event.mutable_ptrace()->set_peer(random.Pick({"foo", "bar", "oracle//x", "a b", "/usr/bin/x"}));
       return event;
     case 4:
       event.mutable_signal()->set_signal(random.Pick({"kill", "hup", "exists", "rtmin+3"}));
       event.mutable_signal()->set_access(random.Pick({"send", "receive"}));
-      event.mutable_signal()->set_peer(random.Pick({"foo", "unconfined", "oracle", "x"}));
+      event.mutable_signal()->set_peer(random.Pick({"foo", "unconfined", "oracle//x", "x"}));
       return event;
     case 5: {
       MountEvent& mount = *event.mutable_mount();

@@ -341,7 +341,7 @@ Verdict FileDecider::Exec(const std::string& path) const {
   Verdict verdict = ToVerdict(judgment);
   if (judgment.outcome != Outcome::kAllow) return verdict;
   if (judgment.would_deny) {
-    verdict.effect = absl::StrCat("runs under ", profile_.name, "//null-", path);
+    verdict.effect = "runs under a profile that learns";
     return verdict;
   }
   const AppArmorExec* exec = nullptr;

@@ -89,22 +89,16 @@ AppArmorJudgment Unknown(std::string reason) {
   return judgment;
 }
 
-std::string MissingText(const AppArmorProfileModel& profile) {
-  return absl::StrCat("not at hand is ", absl::StrJoin(profile.missing, ", "));
+AppArmorJudgment UnknownByMissing(const AppArmorProfileModel& profile) {
+  return Unknown(
+      absl::StrCat("it depends on what is included: ", absl::StrJoin(profile.missing, ", ")));
 }
 
 // Rules that are not at hand could say something else, unless a rule denies.
 AppArmorJudgment WithMissing(const AppArmorProfileModel& profile, AppArmorJudgment judgment) {
   if (profile.missing.empty() || judgment.outcome == Outcome::kUnknown) return judgment;
-  if (judgment.denies()) {
-    if (!judgment.rules.empty()) return judgment;
-    return Unknown(
-        absl::StrCat("no rule allows it, but an included one may; ", MissingText(profile)));
-  }
-  if (profile.missing_more_than_base) {
-    return Unknown(
-        absl::StrCat("a rule allows it, but an included one may deny it; ", MissingText(profile)));
-  }
+  if (judgment.denies()) return judgment.rules.empty() ? UnknownByMissing(profile) : judgment;
+  if (profile.missing_more_than_base) return UnknownByMissing(profile);
   if (judgment.reason.empty()) {
     judgment.reason =
         "a rule allows it, and abstractions/base, which is not at hand, denies nothing";
@@ -228,7 +222,11 @@ Verdict VerdictOf(const AppArmorModel& model, const AppArmorProfileModel& profil
   std::vector<ResponsibleRule> frame;
   for (const AppArmorRuleModel* rule : judgment.rules) {
     for (ResponsibleRule& one : model.Responsible(*rule)) {
-      (one.index < 0 ? frame : verdict.rules).push_back(std::move(one));
+      const bool told =
+          one.index < 0 && std::any_of(frame.begin(), frame.end(), [&](const ResponsibleRule& f) {
+            return f.origin.text() == one.origin.text();
+          });
+      if (!told) (one.index < 0 ? frame : verdict.rules).push_back(std::move(one));
     }
   }
   std::sort(verdict.rules.begin(), verdict.rules.end(),
