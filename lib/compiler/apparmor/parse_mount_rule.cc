@@ -107,6 +107,10 @@ bool ReadMountPath(RuleParser& parser, bool mount_point, RuleWord& word) {
                         absl::StrCat("no blanks around the arrow in ", Quoted(word.text)),
                         "write blanks on both sides of \"->\"");
   }
+  if (!word.quoted && absl::StartsWith(word.text, "=")) {
+    return parser.Error("apparmor-syntax", word.begin, "unexpected \"=\"",
+                        "expected a path; quote one that begins with \"=\"");
+  }
   if (!mount_point || word.text.empty() || absl::StrContains("/@*?{[", word.text[0])) return true;
   return parser.Error("apparmor-relative-path", word.begin,
                       absl::StrCat("mount point ", Quoted(word.text), " is not absolute"),

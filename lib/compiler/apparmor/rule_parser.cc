@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -102,6 +103,12 @@ bool RuleParser::ReadPath(RuleWord& word) {
     return Error("apparmor-syntax", word.begin,
                  absl::StrCat("path ", Quoted(word.text), " looks like a definition"),
                  "put it in quotes");
+  }
+  if (!word.quoted && absl::StartsWith(word.text, "@{") &&
+      (word.text.size() < 3 || !absl::ascii_isalpha(word.text[2]))) {
+    return Error("apparmor-syntax", word.begin,
+                 absl::StrCat("path ", Quoted(word.text), " begins with \"@{\" and no name"),
+                 "write a variable as @{NAME}");
   }
   if (absl::StartsWith(word.text, "/") || absl::StartsWith(word.text, "@{")) return true;
   std::string fix = "start it with \"/\"";

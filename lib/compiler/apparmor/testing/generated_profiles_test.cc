@@ -57,9 +57,9 @@ std::string ReasonOfStrictness(const Diagnostic& error) {
   }
   for (const char* problem :
        {"is a wildcard inside a class", "looks like a definition", "no blanks around the arrow",
-        "control character", "not closed on its line", "no blank between", "middle of a rule",
-        "has no values", "also stands for a backslash", "\"x\" does not say how to execute",
-        "expected a value", "empty character class"}) {
+        "expected a blank behind", "control character", "not closed on its line",
+        "no blank between", "middle of a rule", "has no values", "also stands for a backslash",
+        "\"x\" does not say how to execute", "expected a value", "empty character class"}) {
     if (absl::StrContains(absl::StrCat(error.problem, "; ", error.fix), problem)) return problem;
   }
   return "";
