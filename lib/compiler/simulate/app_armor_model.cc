@@ -329,18 +329,25 @@ class ProfileReader {
     return text;
   }
 
-  // An alias adds, for every path that begins with its name, the path with the other beginning.
+  // The pattern with the alias's beginning, where it has the alias's name; else as it is.
+  bool Alias(const Item& alias, AppArmorPattern& pattern) const {
+    absl::string_view rest = pattern.text;
+    if (pattern.automaton == nullptr || !absl::ConsumePrefix(&rest, alias.name)) return false;
+    pattern = MakeAppArmorPattern(absl::StrCat(alias.values.at(0), rest), variables_);
+    return true;
+  }
+
+  // An alias adds, for every file rule with a path that begins with its name, the same rule with
+  // the other beginning; of a pair, both paths change.
   void AddAliases(AppArmorProfileModel& profile) const {
     for (const Item& alias : preamble_.aliases()) {
       const size_t count = profile.rules.size();
       for (size_t i = 0; i < count; ++i) {
-        const AppArmorRuleModel& rule = profile.rules[i];
-        if (rule.statement.kind != Kind::kFile || rule.file.path.automaton == nullptr) continue;
-        absl::string_view rest = rule.file.path.text;
-        if (!absl::ConsumePrefix(&rest, alias.name)) continue;
-        AppArmorRuleModel copy = rule;
-        copy.file.path = MakeAppArmorPattern(absl::StrCat(alias.values.at(0), rest), variables_);
-        profile.rules.push_back(std::move(copy));
+        if (profile.rules[i].statement.kind != Kind::kFile) continue;
+        AppArmorRuleModel copy = profile.rules[i];
+        bool changed = Alias(alias, copy.file.path);
+        changed |= Alias(alias, copy.file.link_target);
+        if (changed) profile.rules.push_back(std::move(copy));
       }
     }
   }

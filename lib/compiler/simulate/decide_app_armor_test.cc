@@ -461,6 +461,20 @@ TEST(DecideAppArmorIncludesTest, AbstractionsOfThisMachineAreReadOrUnknown) {
   EXPECT_LT(unknown, understood / 10);
 }
 
+TEST(DecideAppArmorPreambleTest, AliasesAddPaths) {
+  const std::string text =
+      "include <tunables/global>\nalias /a/ -> /b/,\n@{X} = /x/ /y/\n@{X} += /z/\n"
+      "profile p {\n  /a/x r,\n  link /a/l -> /a/m,\n  link /c -> /a/m,\n  @{X}/f r,\n}\n";
+  EXPECT_EQ(AppArmorParserRefuses({text}), "");
+  auto told = [&](const std::string& event) { return DecideText(text, EventOf(event)); };
+  EXPECT_EQ(told("read /a/x"), "allow by /a/x r,");
+  EXPECT_EQ(told("read /b/x"), "allow by /a/x r,");
+  EXPECT_EQ(told("link /b/m to /b/l"), "allow by link /a/l -> /a/m,");
+  EXPECT_EQ(told("link /b/m to /a/l"), kDefault);
+  EXPECT_EQ(told("link /b/m to /c"), "allow by link /c -> /a/m,");
+  EXPECT_EQ(told("read /z/f"), "allow by @{X}/f r,");
+}
+
 // ---- what has no answer
 
 TEST(DecideAppArmorInvalidTest, WordsThatDoNotExistAreRefused) {
