@@ -190,6 +190,9 @@ TEST(CompilePropertiesTest, AnotherDenialAllowsNothingMore) {
       ASSERT_TRUE(diff.ok()) << diff.status();
       ++compared;
       for (const Change& change : diff->changes) {
+        // AppArmor lets a name be linked when it would give no more access than the file has
+        // already: denying access to the name may be what makes that true.
+        if (change.example.file().access() == FileEvent::LINK) continue;
         ASSERT_NE(change.kind, Change::Kind::kNewlyAllowed)
             << Describe(*diff) << Yaml(policy) << "---\n"
             << Yaml(more);
