@@ -53,8 +53,9 @@ absl::Status LowerAndEmit(const RuleSet& rules, const CompileOptions& options,
     result.app_armor = EmitAppArmor(profile);
   }
   if (rules.bpf.has_value()) {
-    VARMOR_ASSIGN_OR_RETURN(BpfProfile profile, LowerBpf(*rules.bpf, name, result.diagnostics));
-    result.bpf = EmitBpf(std::move(profile));
+    VARMOR_ASSIGN_OR_RETURN(const BpfProfile profile,
+                            LowerBpf(*rules.bpf, name, result.diagnostics));
+    result.bpf = EmitBpf(profile);
   }
   if (rules.seccomp.has_value()) {
     VARMOR_ASSIGN_OR_RETURN(

@@ -8,7 +8,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "lib/compiler/diagnostic/diagnostic.h"
-#include "lib/compiler/status/mistake.h"
 #include "lib/compiler/status/status_macros.h"
 
 namespace varmor {
@@ -34,10 +33,6 @@ ByteSet NotSlash() {
   return set;
 }
 
-absl::Status InvalidPattern(absl::string_view problem, absl::string_view fix) {
-  return MistakeStatus(absl::StatusCode::kInvalidArgument, problem, fix);
-}
-
 class Parser {
  public:
   Parser(absl::string_view text, GlobNode& out) : text_(text), out_(out) {}
@@ -51,8 +46,8 @@ class Parser {
  private:
   // "pattern "/a[" PROBLEM at column 3; FIX", for the byte at `at`.
   absl::Status Mistake(size_t at, absl::string_view problem, absl::string_view fix) const {
-    return InvalidPattern(
-        absl::StrCat("pattern ", Quoted(text_), " ", problem, " at column ", at + 1), fix);
+    return absl::InvalidArgumentError(
+        absl::StrCat("pattern ", Quoted(text_), " ", problem, " at column ", at + 1, "; ", fix));
   }
 
   // Reads up to the end (depth 0) or to the "," or "}" that ends the alternative.
@@ -396,9 +391,8 @@ absl::Status Relative(absl::string_view text, const GlobRow& row, bool braces) {
                                                 Quoted(spelled), ", which")
                                  : absl::StrCat("pattern ", Quoted(text));
   const bool bare = spelled.find('/') == std::string::npos && !absl::StrContains(spelled, "**");
-  return InvalidPattern(
-      absl::StrCat(who, " is relative and matches no path"),
-      absl::StrCat("start it with \"/\"",
+  return absl::InvalidArgumentError(
+      absl::StrCat(who, " is relative and matches no path; start it with \"/\"",
                    bare ? absl::StrCat(", or write ", Quoted("**/" + spelled)) : ""));
 }
 
@@ -406,21 +400,20 @@ absl::Status Relative(absl::string_view text, const GlobRow& row, bool braces) {
 
 absl::StatusOr<GlobNode> ParseGlob(absl::string_view text) {
   if (text.empty()) {
-    return InvalidPattern("pattern is empty", "write \"**\" to match every path");
+    return absl::InvalidArgumentError("pattern is empty; write \"**\" to match every path");
   }
   if (text.size() > kMaxGlobBytes) {
-    return InvalidPattern(
-        absl::StrCat("pattern has ", text.size(), " bytes, more than ", kMaxGlobBytes),
-        "no path is that long, shorten it");
+    return absl::InvalidArgumentError(absl::StrCat("pattern has ", text.size(),
+                                                   " bytes, more than ", kMaxGlobBytes,
+                                                   "; no path is that long, shorten it"));
   }
   GlobNode node;
   VARMOR_ASSIGN_OR_RETURN(const Items items, Parser(text, node).Parse());
   const Extent extent = Measure(items);
   if (extent.rows > kMaxGlobRows || extent.atoms > kMaxGlobAtoms) {
-    return InvalidPattern(
-        absl::StrCat("pattern ", Quoted(text), " stands for more than ", kMaxGlobRows,
-                     " alternatives or ", kMaxGlobAtoms, " bytes once its braces are written out"),
-        "use wildcards, or several rules");
+    return absl::InvalidArgumentError(absl::StrCat(
+        "pattern ", Quoted(text), " stands for more than ", kMaxGlobRows, " alternatives or ",
+        kMaxGlobAtoms, " bytes once its braces are written out; use wildcards, or several rules"));
   }
   const std::vector<GlobRow> expanded = Expand(items);
   for (const GlobRow& row : expanded) {

@@ -96,14 +96,17 @@ void Classify(absl::Span<const TableRow> rows, absl::Span<const ByteSet> sets, N
       if (atom.kind == Kind::kStar || atom.kind == Kind::kDirectories) alone.set('/');
     }
   }
-  std::map<std::vector<bool>, uint8_t> class_of;  // of bytes that are in the same sets
-  std::vector<bool> in(sets.size(), false);
+  std::map<std::string, uint8_t> class_of;  // by the sets a byte is in, or by the byte itself
   for (int b = 1; b < 256; ++b) {
-    const auto next = static_cast<uint8_t>(nfa.classes + 1);
-    for (size_t i = 0; i < sets.size(); ++i) in[i] = used[i] && sets[i][b];
-    nfa.byte_class[b] = alone[b] ? next : class_of.emplace(in, next).first->second;
-    nfa.classes = std::max<uint32_t>(nfa.classes, nfa.byte_class[b]);
+    std::string key;
+    if (alone[b]) key = "byte " + std::to_string(b);
+    for (size_t i = 0; i < sets.size() && !alone[b]; ++i) {
+      if (used[i]) key += sets[i][b] ? '1' : '0';
+    }
+    const auto next = static_cast<uint8_t>(class_of.size() + 1);
+    nfa.byte_class[b] = class_of.emplace(key, next).first->second;
   }
+  nfa.classes = static_cast<uint32_t>(class_of.size());
   nfa.set_classes.resize(sets.size());
   for (size_t i = 0; i < sets.size(); ++i) {
     if (!used[i]) continue;

@@ -8,7 +8,6 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "lib/compiler/apparmor/statement.h"
 #include "proto/builtin_rule.pb.h"
 
 namespace varmor {
@@ -16,9 +15,8 @@ namespace varmor {
 // Immutable once made; safe to share between threads.
 class Catalogue {
  public:
-  // INVALID_ARGUMENT when an id or alias is used twice or is not normalised, or an AppArmor rule
-  // cannot be parsed. `runtime_default` is what runtime_default() returns; it is not among the
-  // rules.
+  // INVALID_ARGUMENT when an id or alias is used twice or is not normalised. `runtime_default` is
+  // what runtime_default() returns; it is not among the rules.
   static absl::StatusOr<Catalogue> FromRules(BuiltinRules rules, BuiltinRule runtime_default = {});
 
   // In the order of the data files, categories together.
@@ -26,11 +24,6 @@ class Catalogue {
 
   // By id or alias, already normalised; null when there is none.
   const BuiltinRule* Find(absl::string_view name) const;
-
-  // What the AppArmor rules of `rule`, which is one of rules(), say: without qualifiers.
-  const std::vector<AppArmorStatement>& AppArmorStatements(const BuiltinRule& rule) const {
-    return app_armor_[&rule - rules_.data()];
-  }
 
   // Ids and aliases of one category, sorted: for "did you mean".
   std::vector<std::string> Names(BuiltinRule::Category category) const;
@@ -42,8 +35,6 @@ class Catalogue {
 
  private:
   std::vector<BuiltinRule> rules_;
-  // By the index of the rule.
-  std::vector<std::vector<AppArmorStatement>> app_armor_;
   BuiltinRule runtime_default_;
   absl::flat_hash_map<std::string, size_t> index_;
 };

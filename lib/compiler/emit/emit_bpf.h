@@ -10,7 +10,7 @@ namespace varmor {
 // Maps in the order of docs/bpf_image.md; a map without entries is left out, but for "profile" and
 // for "disk_devices" when a rule needs it. Entries are sorted by key bytes; arrays list the entries
 // that are not all zero. Bytes are as on a little-endian machine.
-BpfArtifact EmitBpf(BpfProfile profile);
+BpfArtifact EmitBpf(const BpfProfile& profile);
 
 }  // namespace varmor
 

@@ -22,7 +22,6 @@ class AppArmorBody {
   void AddAll(std::vector<AppArmorLine> lines);
 
   const std::vector<AppArmorSection>& sections() const { return sections_; }
-  std::vector<AppArmorSection> Take() && { return std::move(sections_); }
 
  private:
   std::vector<AppArmorSection> sections_;

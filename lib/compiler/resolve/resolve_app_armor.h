@@ -4,7 +4,6 @@
 
 #include <vector>
 
-#include "lib/compiler/catalogue/catalogue.h"
 #include "lib/compiler/diagnostic/diagnostic.h"
 #include "lib/compiler/ir/app_armor_rules.h"
 #include "lib/compiler/policy/policy.h"
@@ -15,8 +14,7 @@ namespace varmor {
 
 AppArmorRules ResolveAppArmor(const Policy& policy,
                               const std::vector<ResolvedReference>& references,
-                              const Catalogue& catalogue, const BehaviorModel* model,
-                              Diagnostics& diagnostics);
+                              const BehaviorModel* model, Diagnostics& diagnostics);
 
 }  // namespace varmor
 
