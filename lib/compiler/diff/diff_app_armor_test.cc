@@ -203,7 +203,8 @@ Event RandomEvent(const std::vector<std::string>& patterns, ProfileGenerator& ra
     // Of processes under the profile itself both sides are asked: two changes in one.
     case 3:
       event.mutable_ptrace()->set_permission(random.Pick({"trace", "read", "traceby", "readby"}));
-      event.mutable_ptrace()->set_peer(random.Pick({"foo", "bar", "oracle//x", "a b", "/usr/bin/x"}));
+      event.mutable_ptrace()->set_peer(
+          random.Pick({"foo", "bar", "oracle//x", "a b", "/usr/bin/x"}));
       return event;
     case 4:
       event.mutable_signal()->set_signal(random.Pick({"kill", "hup", "exists", "rtmin+3"}));
