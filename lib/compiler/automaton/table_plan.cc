@@ -133,7 +133,9 @@ class Planner {
     for (const Rows& part : parts) {
       const Attempt attempt = Build(part, whole.reverse);
       if (!attempt.table.has_value()) return false;
-      states += attempt.table->dfa.states();
+      // A small part is kept as the subset construction left it; `whole` is minimal.
+      const SparseDfa& dfa = attempt.table->dfa;
+      states += Minimise(dfa, dfa.accept).states();
     }
     return states * 2 <= whole.dfa.states();
   }
