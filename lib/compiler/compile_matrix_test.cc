@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "lib/compiler/catalogue/catalogue.h"
+#include "lib/compiler/catalogue/testing/rule_examples.h"
 #include "lib/compiler/compile.h"
 #include "lib/compiler/load/load_policy.h"
 
@@ -117,16 +118,8 @@ TEST(CompileMatrixTest, EveryCombinationOfSwitchesCompiles) {
 }
 
 std::string SectionFor(const BuiltinRule& rule, const std::string& name, bool privileged) {
-  const std::string head =
-      absl::StrCat("    enhanceProtect:\n      privileged: ", privileged ? "true" : "false", "\n");
-  switch (rule.category()) {
-    case BuiltinRule::HARDENING:
-      return absl::StrCat(head, "      hardeningRules: [", name, "]\n");
-    case BuiltinRule::ATTACK_PROTECTION:
-      return absl::StrCat(head, "      attackProtectionRules: [{rules: [", name, "]}]\n");
-    default:
-      return absl::StrCat(head, "      vulMitigationRules: [", name, "]\n");
-  }
+  return absl::StrCat("    enhanceProtect:\n      privileged: ", privileged ? "true" : "false",
+                      "\n      ", RuleList(rule, name), "\n");
 }
 
 TEST(CompileMatrixTest, EveryBuiltinRuleAndAliasCompilesWithEveryEnforcerThatItClaims) {

@@ -12,6 +12,7 @@
 #include "lib/compiler/automaton/naive_match.h"
 #include "lib/compiler/automaton/path_pattern.h"
 #include "lib/compiler/catalogue/catalogue.h"
+#include "lib/compiler/catalogue/testing/rule_examples.h"
 
 namespace varmor {
 namespace {
@@ -78,14 +79,6 @@ bool Fires(const std::vector<PathRule>& rules, const std::string& path, char let
   return false;
 }
 
-bool SeesAs(const Event& event, absl::string_view enforcer) {
-  if (event.enforcers().empty()) return true;
-  for (const std::string& name : event.enforcers()) {
-    if (name == enforcer) return true;
-  }
-  return false;
-}
-
 // Whether the event is one of paths, and how path rules see it.
 bool PathEvent(const Event& event, std::string& path, char& letter) {
   if (event.has_file() && !event.file().disk_device()) {
@@ -107,7 +100,7 @@ void ExpectPathVerdicts(const std::vector<PathRule>& rules, absl::string_view en
   for (const Event& event : events) {
     std::string path;
     char letter;
-    if (!SeesAs(event, enforcer) || !PathEvent(event, path, letter)) continue;
+    if (!IsExampleFor(event, enforcer) || !PathEvent(event, path, letter)) continue;
     EXPECT_EQ(Fires(rules, path, letter), denied) << enforcer << ": " << event.ShortDebugString();
   }
 }

@@ -21,25 +21,6 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-BpfRules Rules(const std::string& text) {
-  Diagnostics diagnostics;
-  BpfRules rules = ReadRawRules(text, RawContext(), diagnostics);
-  EXPECT_EQ(DiagnosticsText(diagnostics), "");
-  return rules;
-}
-
-// Qualifier "allow" is known, rules without qualifiers allow; the rest is denied.
-BpfRules AllowList(const std::string& text) {
-  BpfRawRulesContext context = RawContext();
-  context.default_action = Action{false, false, true};
-  context.knows_allow = true;
-  Diagnostics diagnostics;
-  BpfRules rules = ReadRawRules(text, context, diagnostics);
-  EXPECT_EQ(DiagnosticsText(diagnostics), "");
-  rules.default_deny = true;
-  return rules;
-}
-
 DiffResult DiffOf(const BpfArtifact* before, const BpfArtifact* after) {
   DiffResult result;
   DiffBpfOptions options;
@@ -68,7 +49,7 @@ std::vector<std::string> Lines(const BpfRules& before, const BpfRules& after) {
 }
 
 std::vector<std::string> Lines(const std::string& before, const std::string& after) {
-  return Lines(Rules(before), Rules(after));
+  return Lines(RawRules(before), RawRules(after));
 }
 
 TEST(DiffBpfTest, EqualRulesAreTheSame) {
@@ -164,7 +145,7 @@ TEST(DiffBpfTest, ReportingAloneIsAnAuditOnlyChange) {
 }
 
 TEST(DiffBpfTest, ObservingAllowsWhatWasDenied) {
-  const BpfRules rules = Rules(R"(capabilities { names: "net_raw" })");
+  const BpfRules rules = RawRules(R"(capabilities { names: "net_raw" })");
   BpfRules observed = rules;
   observed.complain = true;
   EXPECT_THAT(
@@ -175,19 +156,19 @@ TEST(DiffBpfTest, ObservingAllowsWhatWasDenied) {
       ElementsAre("newly denied | capability net_raw | capability: \"net_raw\" | allow, deny"));
   // Nothing fails and nothing is reported, but it would not be allowed once the policy is enforced.
   EXPECT_THAT(
-      Lines(Rules(""), observed),
+      Lines(RawRules(""), observed),
       ElementsAre("audit only | capability net_raw | capability: \"net_raw\" | allow, allow"));
 }
 
 TEST(DiffBpfTest, DefaultsCountInTheirClasses) {
-  EXPECT_THAT(Lines(AllowList(R"(files { pattern: "/**" permissions: "read" }
+  EXPECT_THAT(Lines(RawAllowList(R"(files { pattern: "/**" permissions: "read" }
                                  capabilities { names: "all" })"),
-                    AllowList(R"(files { pattern: "/a/**" permissions: "read" }
+                    RawAllowList(R"(files { pattern: "/a/**" permissions: "read" }
                                  capabilities { names: "all" })")),
               ElementsAre("newly denied | file /** read | file { path: \"/\" access: READ } | "
                           "allow, audit deny"));
-  EXPECT_EQ(Lines(Rules(""), AllowList("")).size(), 7u);
-  EXPECT_THAT(Lines(Rules(""), AllowList(""))[0],
+  EXPECT_EQ(Lines(RawRules(""), RawAllowList("")).size(), 7u);
+  EXPECT_THAT(Lines(RawRules(""), RawAllowList(""))[0],
               "newly denied | file: what no rule is about | file { path: \"/\" access: READ } | "
               "allow, audit deny");
 }
@@ -239,11 +220,11 @@ TEST(DiffBpfTest, Destinations) {
 }
 
 TEST(DiffBpfTest, CapabilitiesTracingAndOperations) {
-  BpfRules rules = Rules(R"(capabilities { names: "net_raw" }
+  BpfRules rules = RawRules(R"(capabilities { names: "net_raw" }
                             ptrace { permissions: "trace" strict_mode: true })");
   rules.operations.push_back({{true, false, false}, 1, {"raw", "r"}});
   EXPECT_THAT(
-      Lines(Rules(""), rules),
+      Lines(RawRules(""), rules),
       ElementsAre("newly denied | capability net_raw | capability: \"net_raw\" | allow, deny",
                   "newly denied | ptrace trace strict | ptrace { permission: \"trace\" } | "
                   "allow, deny",
@@ -255,7 +236,7 @@ TEST(DiffBpfTest, DisksOfTheNode) {
   BpfRules rules;
   rules.disk_devices = {{{true, false, false}, kAccessRead, false, {"raw", "d"}},
                         {{true, false, false}, 0, true, {"raw", "m"}}};
-  EXPECT_THAT(Lines(Rules(""), rules),
+  EXPECT_THAT(Lines(RawRules(""), rules),
               ElementsAre("newly denied | file on a disk of the node read | file { path: \"/\" "
                           "access: READ disk_device: true } | allow, deny",
                           "newly denied | mount a disk of the node | mount { source: \"/\" "
@@ -264,7 +245,7 @@ TEST(DiffBpfTest, DisksOfTheNode) {
 }
 
 TEST(DiffBpfTest, WithoutAnArtifactEverythingIsAllowed) {
-  const BpfArtifact artifact = EmitRules(Rules(R"(capabilities { names: "net_raw" })"));
+  const BpfArtifact artifact = EmitRules(RawRules(R"(capabilities { names: "net_raw" })"));
   EXPECT_THAT(DiffOf(nullptr, nullptr).changes, IsEmpty());
   DiffResult result = DiffOf(nullptr, &artifact);
   ASSERT_EQ(result.changes.size(), 1u);
@@ -277,7 +258,7 @@ TEST(DiffBpfTest, WithoutAnArtifactEverythingIsAllowed) {
 }
 
 TEST(DiffBpfTest, UnknownAddressesAreUndecided) {
-  BpfRules rules = Rules(R"(network { egress { to_destinations { cidr: "10.0.0.0/8" } } })");
+  BpfRules rules = RawRules(R"(network { egress { to_destinations { cidr: "10.0.0.0/8" } } })");
   const BpfArtifact known = EmitRules(rules);
   rules.cluster_addresses_missing = true;
   rules.egress_watches.emplace_back().set_service_name("dns");
@@ -311,8 +292,8 @@ TEST(DiffBpfTest, ImagesBoundToDifferentNodesAreUndecided) {
 }
 
 TEST(DiffBpfTest, TooMuchWorkIsUndecidedAndNeverTheSame) {
-  const BpfArtifact a = EmitRules(Rules(R"(files { pattern: "/a/**" permissions: "read" })"));
-  const BpfArtifact b = EmitRules(Rules(R"(files { pattern: "/b/**" permissions: "read" })"));
+  const BpfArtifact a = EmitRules(RawRules(R"(files { pattern: "/a/**" permissions: "read" })"));
+  const BpfArtifact b = EmitRules(RawRules(R"(files { pattern: "/b/**" permissions: "read" })"));
   DiffResult result;
   DiffBpfOptions options;
   options.work = 100;
@@ -351,7 +332,7 @@ TEST(DiffBpfTest, OneOfThousandsOfRulesIsFound) {
 }
 
 TEST(DiffBpfTest, ADamagedImageIsRefused) {
-  BpfArtifact artifact = EmitRules(Rules(R"(files { pattern: "/a/**" permissions: "read" })"));
+  BpfArtifact artifact = EmitRules(RawRules(R"(files { pattern: "/a/**" permissions: "read" })"));
   artifact.mutable_maps(0)->mutable_entries(0)->mutable_value()->back() ^= 1;
   DiffResult result;
   EXPECT_TRUE(absl::IsInvalidArgument(DiffBpf(&artifact, nullptr, result)));

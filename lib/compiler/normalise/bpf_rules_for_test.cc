@@ -37,6 +37,22 @@ BpfRules ReadRawRules(const std::string& text, const BpfRawRulesContext& context
   return rules;
 }
 
+BpfRules RawRules(const std::string& text, const BpfRawRulesContext& context) {
+  Diagnostics diagnostics;
+  BpfRules rules = ReadRawRules(text, context, diagnostics);
+  EXPECT_EQ(DiagnosticsText(diagnostics), "");
+  return rules;
+}
+
+BpfRules RawAllowList(const std::string& text) {
+  BpfRawRulesContext context = RawContext();
+  context.default_action = Action{false, false, true};
+  context.knows_allow = true;
+  BpfRules rules = RawRules(text, context);
+  rules.default_deny = true;
+  return rules;
+}
+
 std::string RulesText(const BpfRules& rules) {
   std::string out;
   AppendRules(rules.files, out);

@@ -17,6 +17,12 @@ BpfRawRulesContext RawContext();
 BpfRules ReadRawRules(const std::string& text, const BpfRawRulesContext& context,
                       Diagnostics& diagnostics);
 
+// The same for a text that must be without mistakes.
+BpfRules RawRules(const std::string& text, const BpfRawRulesContext& context = RawContext());
+
+// Qualifier "allow" is known, rules without qualifiers allow; the rest is denied.
+BpfRules RawAllowList(const std::string& text);
+
 // "ACTION TEXT @ FIELD" per rule, a line each.
 std::string RulesText(const BpfRules& rules);
 // Errors and warnings.

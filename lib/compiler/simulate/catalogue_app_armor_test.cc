@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "lib/compiler/catalogue/catalogue.h"
+#include "lib/compiler/catalogue/testing/rule_examples.h"
 #include "lib/compiler/compile.h"
 #include "lib/compiler/load/load_policy.h"
 #include "lib/compiler/simulate/decide_app_armor.h"
@@ -36,33 +37,10 @@ const AppArmorIncludes& Includes() {
   return includes;
 }
 
-std::string PolicyText(const std::string& policy) {
-  return absl::StrCat(
-      "apiVersion: crd.varmor.org/v1beta1\nkind: VarmorPolicy\n"
-      "metadata: {name: demo, namespace: shop}\nspec:\n  target: {kind: Deployment, name: web}\n"
-      "  policy:\n    enforcer: AppArmor\n",
-      policy);
-}
-
-// `rule` in the list of its category; `switches` are lines of enhanceProtect.
-std::string EnhanceProtect(const BuiltinRule& rule, const std::string& switches) {
-  std::string rules;
-  switch (rule.category()) {
-    case BuiltinRule::ATTACK_PROTECTION:
-      rules = absl::StrCat("attackProtectionRules: [{rules: [", rule.id(), "]}]");
-      break;
-    case BuiltinRule::VULNERABILITY_MITIGATION:
-      rules = absl::StrCat("vulMitigationRules: [", rule.id(), "]");
-      break;
-    default:
-      rules = absl::StrCat("hardeningRules: [", rule.id(), "]");
-  }
-  return absl::StrCat("    mode: EnhanceProtect\n    enhanceProtect:\n      ", rules, "\n",
-                      switches);
-}
-
+// `policy` are lines of spec.policy.
 AppArmorArtifact CompileAppArmor(const std::string& policy, bool modeling_finished = false) {
-  const LoadResult loaded = LoadPolicies({{"policy.yaml", PolicyText(policy)}}, {});
+  const LoadResult loaded =
+      LoadPolicies({{"policy.yaml", PolicyOfEnforcer("AppArmor", policy)}}, {});
   CompileOptions options;
   options.lenient = true;  // a policy that asks for silence is one
   options.modeling_finished = modeling_finished;
@@ -81,15 +59,6 @@ AppArmorSimulator Simulate(const AppArmorArtifact& artifact) {
 
 bool Claims(const BuiltinRule& rule) { return rule.app_armor().not_enforceable().empty(); }
 
-// Not the ones that the record keeps for other enforcers.
-bool IsForAppArmor(const Event& event) {
-  if (event.enforcers().empty()) return true;
-  for (const std::string& name : event.enforcers()) {
-    if (name == "apparmor") return true;
-  }
-  return false;
-}
-
 bool Names(const Verdict& verdict, const std::string& rule) {
   for (const ResponsibleRule& responsible : verdict.rules) {
     if (responsible.origin.rule() == rule) return true;
@@ -107,7 +76,7 @@ int ExpectDenied(const BuiltinRule& rule, const AppArmorSimulator& simulator,
                  const Wanted& wanted) {
   int decided = 0;
   for (const Event& event : rule.denies()) {
-    if (!IsForAppArmor(event)) continue;
+    if (!IsExampleFor(event, "apparmor")) continue;
     const absl::StatusOr<Verdict> verdict = simulator.Decide(event);
     EXPECT_TRUE(verdict.ok()) << event.ShortDebugString() << verdict.status();
     if (!verdict.ok() || verdict->outcome == Outcome::kNotMediated) continue;
@@ -121,7 +90,7 @@ int ExpectDenied(const BuiltinRule& rule, const AppArmorSimulator& simulator,
 
 void ExpectAllowed(const BuiltinRule& rule, const AppArmorSimulator& simulator) {
   for (const Event& event : rule.still_allows()) {
-    if (!IsForAppArmor(event)) continue;
+    if (!IsExampleFor(event, "apparmor")) continue;
     const absl::StatusOr<Verdict> verdict = simulator.Decide(event);
     ASSERT_TRUE(verdict.ok()) << event.ShortDebugString() << verdict.status();
     if (verdict->outcome == Outcome::kNotMediated) continue;
@@ -137,7 +106,8 @@ void ExpectExamples(const std::string& switches, const Wanted& wanted, bool near
     if (!Claims(rule)) continue;
     SCOPED_TRACE(rule.id());
     ++rules;
-    const AppArmorSimulator simulator = Simulate(CompileAppArmor(EnhanceProtect(rule, switches)));
+    const AppArmorSimulator simulator =
+        Simulate(CompileAppArmor(EnhanceProtectWith(rule, switches)));
     EXPECT_GT(ExpectDenied(rule, simulator, wanted), 0) << "no example that AppArmor sees";
     if (near_misses) ExpectAllowed(rule, simulator);
   }
@@ -196,7 +166,7 @@ TEST(CatalogueAppArmorTest, RunningModellingDeniesNoExample) {
       CompileAppArmor("    mode: BehaviorModeling\n    modelingOptions: {duration: 30}\n"));
   for (const BuiltinRule& rule : BuiltinCatalogue().rules()) {
     for (const Event& event : rule.denies()) {
-      if (!IsForAppArmor(event)) continue;
+      if (!IsExampleFor(event, "apparmor")) continue;
       const absl::StatusOr<Verdict> verdict = simulator.Decide(event);
       ASSERT_TRUE(verdict.ok()) << event.ShortDebugString() << verdict.status();
       if (verdict->outcome == Outcome::kNotMediated) continue;

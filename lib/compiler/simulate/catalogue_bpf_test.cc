@@ -10,6 +10,7 @@
 #include "google/protobuf/text_format.h"
 #include "gtest/gtest.h"
 #include "lib/compiler/catalogue/catalogue.h"
+#include "lib/compiler/catalogue/testing/rule_examples.h"
 #include "lib/compiler/compile.h"
 #include "lib/compiler/load/load_policy.h"
 #include "lib/compiler/simulate/decide_bpf.h"
@@ -28,28 +29,9 @@ ClusterFacts ExampleCluster() {
   return cluster;
 }
 
-// `rule` in the list of its category; `switches` are lines of enhanceProtect.
-std::string PolicyText(const BuiltinRule& rule, const std::string& switches) {
-  std::string rules;
-  switch (rule.category()) {
-    case BuiltinRule::ATTACK_PROTECTION:
-      rules = absl::StrCat("attackProtectionRules: [{rules: [", rule.id(), "]}]");
-      break;
-    case BuiltinRule::VULNERABILITY_MITIGATION:
-      rules = absl::StrCat("vulMitigationRules: [", rule.id(), "]");
-      break;
-    default:
-      rules = absl::StrCat("hardeningRules: [", rule.id(), "]");
-  }
-  return absl::StrCat(
-      "apiVersion: crd.varmor.org/v1beta1\nkind: VarmorPolicy\n"
-      "metadata: {name: demo, namespace: shop}\nspec:\n  target: {kind: Deployment, name: web}\n"
-      "  policy:\n    enforcer: BPF\n    mode: EnhanceProtect\n    enhanceProtect:\n      ",
-      rules, "\n", switches);
-}
-
-BpfArtifact CompileText(const std::string& text) {
-  const LoadResult loaded = LoadPolicies({{"policy.yaml", text}}, {});
+// `policy` are lines of spec.policy.
+BpfArtifact CompileText(const std::string& policy) {
+  const LoadResult loaded = LoadPolicies({{"policy.yaml", PolicyOfEnforcer("BPF", policy)}}, {});
   const ClusterFacts cluster = ExampleCluster();
   CompileOptions options;
   options.lenient = true;  // a policy that asks for silence is one
@@ -62,25 +44,17 @@ BpfArtifact CompileText(const std::string& text) {
 }
 
 BpfArtifact CompileBpf(const BuiltinRule& rule, const std::string& switches) {
-  return CompileText(PolicyText(rule, switches));
+  return CompileText(EnhanceProtectWith(rule, switches));
 }
 
 // A policy of `mode` without built-in rules; `more` are lines of spec.policy.
 BpfArtifact CompileMode(const std::string& mode, const std::string& more) {
-  return CompileText(absl::StrCat(
-      "apiVersion: crd.varmor.org/v1beta1\nkind: VarmorPolicy\n"
-      "metadata: {name: demo, namespace: shop}\nspec:\n  target: {kind: Deployment, name: web}\n"
-      "  policy:\n    enforcer: BPF\n    mode: ",
-      mode, "\n", more));
+  return CompileText(absl::StrCat("    mode: ", mode, "\n", more));
 }
 
 bool IsForBpf(const Event& event) {
   if (event.has_syscall() || event.has_signal()) return false;
-  if (event.enforcers().empty()) return true;
-  for (const std::string& name : event.enforcers()) {
-    if (name == "bpf") return true;
-  }
-  return false;
+  return IsExampleFor(event, "bpf");
 }
 
 bool HasBpfEffects(const BuiltinRule& rule) { return rule.bpf().not_enforceable().empty(); }

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "lib/compiler/catalogue/catalogue.h"
+#include "lib/compiler/catalogue/testing/rule_examples.h"
 #include "lib/compiler/compile.h"
 #include "lib/compiler/load/load_policy.h"
 #include "lib/compiler/simulate/decide_seccomp.h"
@@ -16,33 +17,10 @@ namespace {
 
 using Outcome = Verdict::Outcome;
 
-std::string PolicyText(const std::string& policy) {
-  return absl::StrCat(
-      "apiVersion: crd.varmor.org/v1beta1\nkind: VarmorPolicy\n"
-      "metadata: {name: demo, namespace: shop}\nspec:\n  target: {kind: Deployment, name: web}\n"
-      "  policy:\n    enforcer: Seccomp\n",
-      policy);
-}
-
-// `rule` in the list of its category; `switches` are lines of enhanceProtect.
-std::string EnhanceProtect(const BuiltinRule& rule, const std::string& switches) {
-  std::string rules;
-  switch (rule.category()) {
-    case BuiltinRule::ATTACK_PROTECTION:
-      rules = absl::StrCat("attackProtectionRules: [{rules: [", rule.id(), "]}]");
-      break;
-    case BuiltinRule::VULNERABILITY_MITIGATION:
-      rules = absl::StrCat("vulMitigationRules: [", rule.id(), "]");
-      break;
-    default:
-      rules = absl::StrCat("hardeningRules: [", rule.id(), "]");
-  }
-  return absl::StrCat("    mode: EnhanceProtect\n    enhanceProtect:\n      ", rules, "\n",
-                      switches);
-}
-
+// `policy` are lines of spec.policy.
 SeccompArtifact CompileSeccomp(const std::string& policy, bool modeling_finished = false) {
-  const LoadResult loaded = LoadPolicies({{"policy.yaml", PolicyText(policy)}}, {});
+  const LoadResult loaded =
+      LoadPolicies({{"policy.yaml", PolicyOfEnforcer("Seccomp", policy)}}, {});
   CompileOptions options;
   options.lenient = true;  // a policy that asks for silence is one
   options.modeling_finished = modeling_finished;
@@ -57,15 +35,6 @@ bool Claims(const BuiltinRule& rule) {
   return rule.seccomp().not_enforceable().empty() && rule.seccomp().syscalls_size() > 0;
 }
 
-// Calls, and events that the record does not keep for other enforcers.
-bool IsForSeccomp(const Event& event) {
-  if (event.enforcers().empty()) return true;
-  for (const std::string& name : event.enforcers()) {
-    if (name == "seccomp") return true;
-  }
-  return false;
-}
-
 struct Wanted {
   Outcome outcome;
   bool reported;
@@ -75,7 +44,7 @@ struct Wanted {
 int ExpectDenied(const BuiltinRule& rule, const SeccompSimulator& simulator, const Wanted& wanted) {
   int decided = 0;
   for (const Event& event : rule.denies()) {
-    if (!IsForSeccomp(event)) continue;
+    if (!IsExampleFor(event, "seccomp")) continue;
     const absl::StatusOr<Verdict> verdict = simulator.Decide(event);
     EXPECT_TRUE(verdict.ok()) << event.ShortDebugString() << verdict.status();
     if (!verdict.ok() || verdict->outcome == Outcome::kNotMediated) continue;
@@ -93,7 +62,7 @@ int ExpectDenied(const BuiltinRule& rule, const SeccompSimulator& simulator, con
 
 void ExpectAllowed(const BuiltinRule& rule, const SeccompSimulator& simulator) {
   for (const Event& event : rule.still_allows()) {
-    if (!IsForSeccomp(event)) continue;
+    if (!IsExampleFor(event, "seccomp")) continue;
     const absl::StatusOr<Verdict> verdict = simulator.Decide(event);
     ASSERT_TRUE(verdict.ok()) << event.ShortDebugString() << verdict.status();
     if (verdict->outcome == Outcome::kNotMediated) continue;
@@ -110,7 +79,7 @@ void ExpectExamples(const std::string& switches, const Wanted& wanted) {
     SCOPED_TRACE(rule.id());
     ++rules;
     const SeccompSimulator simulator =
-        SeccompSimulator::Load(CompileSeccomp(EnhanceProtect(rule, switches))).value();
+        SeccompSimulator::Load(CompileSeccomp(EnhanceProtectWith(rule, switches))).value();
     EXPECT_GT(ExpectDenied(rule, simulator, wanted), 0) << "no example that a filter sees";
     ExpectAllowed(rule, simulator);
   }

@@ -14,22 +14,6 @@
 namespace varmor {
 namespace {
 
-BpfRules Rules(const std::string& text, const BpfRawRulesContext& context = RawContext()) {
-  Diagnostics diagnostics;
-  BpfRules rules = ReadRawRules(text, context, diagnostics);
-  EXPECT_EQ(DiagnosticsText(diagnostics), "");
-  return rules;
-}
-
-BpfRules AllowList(const std::string& text) {
-  BpfRawRulesContext context = RawContext();
-  context.default_action = Action{false, false, true};
-  context.knows_allow = true;
-  BpfRules rules = Rules(text, context);
-  rules.default_deny = true;
-  return rules;
-}
-
 BpfEventSimulator Load(const BpfRules& rules) {
   return BpfEventSimulator::Load(EmitRules(rules)).value();
 }
@@ -58,7 +42,7 @@ std::string Decided(const BpfEventSimulator& simulator, const std::string& text)
 }
 
 TEST(DecideBpfEventTest, RulesAndReasons) {
-  const BpfEventSimulator image = Load(Rules(R"(
+  const BpfEventSimulator image = Load(RawRules(R"(
       files { pattern: "/a/*" permissions: "read" }
       files { pattern: "/a/b" permissions: "write" }
       files { pattern: "/log" permissions: "read" qualifiers { words: "audit" } })"));
@@ -80,7 +64,7 @@ TEST(DecideBpfEventTest, WithoutAnArtifactEverythingIsAllowed) {
 }
 
 TEST(DecideBpfEventTest, OldNamesAreReadAndWritten) {
-  const BpfEventSimulator image = Load(Rules(R"(files { pattern: "/secret" permissions: "read" }
+  const BpfEventSimulator image = Load(RawRules(R"(files { pattern: "/secret" permissions: "read" }
                     files { pattern: "/fixed" permissions: "write" }
                     files { pattern: "/new" permissions: "write" })"));
   for (const char* access : {"RENAME", "LINK"}) {
@@ -101,14 +85,14 @@ TEST(DecideBpfEventTest, OldNamesAreReadAndWritten) {
     EXPECT_EQ(decide("", "/new"), "deny [2] EPERM");
     EXPECT_EQ(decide("", "/y"), "unknown: the file's old name counts as well, and is not given");
   }
-  const BpfEventSimulator other = Load(Rules(R"(capabilities { names: "chown" })"));
+  const BpfEventSimulator other = Load(RawRules(R"(capabilities { names: "chown" })"));
   EXPECT_EQ(Decided(other, R"(file { path: "/a" access: RENAME })"),
             "allow: no rule is about it, and the profile allows by default");
 }
 
 TEST(DecideBpfEventTest, DirectoriesAboveProtectedFilesStay) {
   const BpfEventSimulator image =
-      Load(Rules(R"(files { pattern: "/etc/ssl/**" permissions: "write" })"));
+      Load(RawRules(R"(files { pattern: "/etc/ssl/**" permissions: "write" })"));
   EXPECT_EQ(Decided(image, R"(file { path: "/x" old_path: "/etc" access: RENAME })"),
             "deny [0] EPERM: rules are about what lies below \"/etc\"");
   // A directory has no links.
@@ -124,7 +108,7 @@ TEST(DecideBpfEventTest, DirectoriesAboveProtectedFilesStay) {
 }
 
 TEST(DecideBpfEventTest, Defaults) {
-  BpfRules rules = AllowList(R"(files { pattern: "/a" permissions: "read" })");
+  BpfRules rules = RawAllowList(R"(files { pattern: "/a" permissions: "read" })");
   const BpfEventSimulator image = Load(rules);
   EXPECT_EQ(Decided(image, R"(file { path: "/a" access: READ })"), "allow [0]");
   EXPECT_EQ(Decided(image, R"(file { path: "/a" access: WRITE })"),
@@ -139,7 +123,8 @@ TEST(DecideBpfEventTest, Defaults) {
 }
 
 TEST(DecideBpfEventTest, PathsThatAreTooLongAreDenied) {
-  const BpfEventSimulator image = Load(Rules(R"(files { pattern: "/a/**" permissions: "read" })"));
+  const BpfEventSimulator image =
+      Load(RawRules(R"(files { pattern: "/a/**" permissions: "read" })"));
   EXPECT_EQ(
       Decided(image, absl::StrCat("file { path: \"/", std::string(4095, 'b'), "\" access: READ }")),
       "audit deny EPERM: paths of more than 4095 bytes cannot be compared with the rules");
@@ -147,7 +132,7 @@ TEST(DecideBpfEventTest, PathsThatAreTooLongAreDenied) {
 
 TEST(DecideBpfEventTest, OwnAddresses) {
   const BpfEventSimulator image =
-      Load(Rules(R"(network { egress { to_destinations { ip: "pod-self" } } })"));
+      Load(RawRules(R"(network { egress { to_destinations { ip: "pod-self" } } })"));
   EXPECT_EQ(Decided(image, R"(connect { ip: "10.0.0.1" port: 80 own_address: true })"),
             "deny [0] EPERM");
   EXPECT_EQ(Decided(image, R"(connect { ip: "10.0.0.1" port: 80 })"),
@@ -155,7 +140,7 @@ TEST(DecideBpfEventTest, OwnAddresses) {
 }
 
 TEST(DecideBpfEventTest, UnknownAddressesMakeConnectsUnknownUnlessTheyAreDenied) {
-  BpfRules rules = Rules(R"(network { egress { to_destinations { ip: "10.0.0.1" } } }
+  BpfRules rules = RawRules(R"(network { egress { to_destinations { ip: "10.0.0.1" } } }
                             capabilities { names: "chown" })");
   rules.cluster_addresses_missing = true;
   const BpfEventSimulator image = Load(rules);
@@ -176,14 +161,14 @@ TEST(DecideBpfEventTest, DisksOfAnUnboundImageAreJudgedAsOnceBound) {
 }
 
 TEST(DecideBpfEventTest, ProtocolsWithoutAWordAreNumbers) {
-  const BpfEventSimulator image = Load(Rules(R"(network { sockets { domains: "inet" } })"));
+  const BpfEventSimulator image = Load(RawRules(R"(network { sockets { domains: "inet" } })"));
   EXPECT_EQ(Decided(image, R"(socket { domain: "inet" type: "stream" protocol: "132" })"),
             "deny [0] EPERM");
 }
 
 // A record may name a rule that the artifact does not list.
 TEST(DecideBpfEventTest, RuleNumbersOfDamagedRecordsAreNotFollowed) {
-  BpfArtifact artifact = EmitRules(Rules(R"(capabilities { names: "chown" })"));
+  BpfArtifact artifact = EmitRules(RawRules(R"(capabilities { names: "chown" })"));
   for (BpfMap& map : *artifact.mutable_maps()) {
     if (map.name() != "profile") continue;
     std::string& bytes = *map.mutable_entries(0)->mutable_value();

@@ -22,25 +22,6 @@ namespace {
 constexpr Action kDeny = {true, false, false};
 constexpr Action kAudit = {false, true, false};
 
-BpfRules Rules(const std::string& text) {
-  Diagnostics diagnostics;
-  BpfRules rules = ReadRawRules(text, RawContext(), diagnostics);
-  EXPECT_EQ(DiagnosticsText(diagnostics), "");
-  return rules;
-}
-
-// Qualifier "allow" is known, rules without qualifiers allow.
-BpfRules AllowList(const std::string& text) {
-  BpfRawRulesContext context = RawContext();
-  context.default_action = Action{false, false, true};
-  context.knows_allow = true;
-  Diagnostics diagnostics;
-  BpfRules rules = ReadRawRules(text, context, diagnostics);
-  EXPECT_EQ(DiagnosticsText(diagnostics), "");
-  rules.default_deny = true;
-  return rules;
-}
-
 BpfSimulator Image(const BpfRules& rules) {
   Diagnostics diagnostics;
   const BpfProfile profile = LowerBpf(rules, "varmor-demo-web", diagnostics).value();
@@ -83,7 +64,7 @@ void ExpectVerdicts(const BpfRules& rules, const std::vector<Row>& rows) {
 }
 
 TEST(DecideBpfTest, Files) {
-  ExpectVerdicts(Rules(R"(files { pattern: "/etc/**" permissions: "write" }
+  ExpectVerdicts(RawRules(R"(files { pattern: "/etc/**" permissions: "write" }
                files { pattern: "/etc/shadow" permissions: "read" qualifiers { words: "audit" } }
                files { pattern: "/log/*" permissions: "append" }
                files { pattern: "/run/x.sock" permissions: "read" })"),
@@ -106,7 +87,7 @@ TEST(DecideBpfTest, Files) {
 }
 
 TEST(DecideBpfTest, Exec) {
-  ExpectVerdicts(Rules(R"(processes { pattern: "**/ping" permissions: "exec" }
+  ExpectVerdicts(RawRules(R"(processes { pattern: "**/ping" permissions: "exec" }
                           files { pattern: "/opt/**" permissions: "all" })"),
                  {{R"(exec { path: "/bin/ping" })", "deny 1"},
                   {R"(exec { path: "/ping" })", "deny 1"},
@@ -119,7 +100,7 @@ TEST(DecideBpfTest, Exec) {
 
 TEST(DecideBpfTest, Capabilities) {
   ExpectVerdicts(
-      Rules(R"(capabilities { names: "net_raw" names: "sys_admin" }
+      RawRules(R"(capabilities { names: "net_raw" names: "sys_admin" }
                           capabilities { names: "all" qualifiers { words: "audit" } })"),
       {{R"(capability: "net_raw")", "deny audit 0"},
        {R"(capability: "sys_admin")", "deny audit 0"},
@@ -130,7 +111,7 @@ TEST(DecideBpfTest, Capabilities) {
 
 TEST(DecideBpfTest, Sockets) {
   ExpectVerdicts(
-      Rules(R"(network { sockets { domains: "inet" domains: "inet6" types: "raw" }
+      RawRules(R"(network { sockets { domains: "inet" domains: "inet6" types: "raw" }
                          sockets { domains: "packet" }
                          sockets { protocols: "udp" } })"),
       {{R"(socket { domain: "inet" type: "raw" protocol: "icmp" })", "deny 0"},
@@ -145,7 +126,7 @@ TEST(DecideBpfTest, Sockets) {
 }
 
 TEST(DecideBpfTest, Connects) {
-  ExpectVerdicts(Rules(R"(network { egress {
+  ExpectVerdicts(RawRules(R"(network { egress {
                  to_destinations { cidr: "10.0.0.0/8" ports { port: 80 end_port: 90 } }
                  to_destinations { ip: "10.1.2.3" qualifiers { words: "audit" } }
                  to_destinations { ip: "localhost" ports { port: 6379 } }
@@ -165,23 +146,23 @@ TEST(DecideBpfTest, Connects) {
 
 // A network of IPv6 says nothing about IPv4, although both families are in one trie.
 TEST(DecideBpfTest, EveryIpv6AddressIsNotEveryAddress) {
-  ExpectVerdicts(Rules(R"(network { egress { to_destinations { cidr: "::/0" } } })"),
+  ExpectVerdicts(RawRules(R"(network { egress { to_destinations { cidr: "::/0" } } })"),
                  {{R"(connect { ip: "2001:db8::1" port: 80 })", "deny 0"},
                   {R"(connect { ip: "::1" port: 80 })", "deny 0"},
                   {R"(connect { ip: "192.0.2.1" port: 80 })", "allow"},
                   {R"(connect { ip: "::ffff:192.0.2.1" port: 80 })", "allow"}});
-  ExpectVerdicts(Rules(R"(network { egress { to_destinations { cidr: "0.0.0.0/0" } } })"),
+  ExpectVerdicts(RawRules(R"(network { egress { to_destinations { cidr: "0.0.0.0/0" } } })"),
                  {{R"(connect { ip: "2001:db8::1" port: 80 })", "allow"},
                   {R"(connect { ip: "192.0.2.1" port: 80 })", "deny 0"},
                   {R"(connect { ip: "::ffff:192.0.2.1" port: 80 })", "deny 0"}});
-  ExpectVerdicts(Rules(R"(network { egress { to_destinations { ports { port: 25 } } } })"),
+  ExpectVerdicts(RawRules(R"(network { egress { to_destinations { ports { port: 25 } } } })"),
                  {{R"(connect { ip: "2001:db8::1" port: 25 })", "deny 0"},
                   {R"(connect { ip: "192.0.2.1" port: 25 })", "deny 0"},
                   {R"(connect { ip: "192.0.2.1" port: 80 })", "allow"}});
 }
 
 TEST(DecideBpfTest, ThePodsOwnAddresses) {
-  const BpfSimulator image = Image(Rules(R"(network { egress {
+  const BpfSimulator image = Image(RawRules(R"(network { egress {
       to_destinations { ip: "pod-self" ports { port: 80 } }
       to_destinations { cidr: "10.0.0.0/8" qualifiers { words: "audit" } } } })"));
   std::array<uint8_t, 16> address{};
@@ -193,12 +174,12 @@ TEST(DecideBpfTest, ThePodsOwnAddresses) {
 }
 
 TEST(DecideBpfTest, PtraceBetweenAndWithinContainers) {
-  ExpectVerdicts(Rules(R"(ptrace { permissions: "trace" permissions: "readby" })"),
+  ExpectVerdicts(RawRules(R"(ptrace { permissions: "trace" permissions: "readby" })"),
                  {{R"(ptrace { permission: "trace" })", "deny 0"},
                   {R"(ptrace { permission: "readby" })", "deny 0"},
                   {R"(ptrace { permission: "read" })", "allow"},
                   {R"(ptrace { permission: "trace" same_container: true })", "allow"}});
-  ExpectVerdicts(Rules(R"(ptrace { permissions: "trace" strict_mode: true })"),
+  ExpectVerdicts(RawRules(R"(ptrace { permissions: "trace" strict_mode: true })"),
                  {{R"(ptrace { permission: "trace" })", "deny 0"},
                   {R"(ptrace { permission: "trace" same_container: true })", "deny 0"},
                   {R"(ptrace { permission: "traceby" same_container: true })", "allow"}});
@@ -206,7 +187,7 @@ TEST(DecideBpfTest, PtraceBetweenAndWithinContainers) {
 
 TEST(DecideBpfTest, Mounts) {
   ExpectVerdicts(
-      Rules(R"(mounts { source_pattern: "**" fstype: "proc" flags: "new" }
+      RawRules(R"(mounts { source_pattern: "**" fstype: "proc" flags: "new" }
                mounts { source_pattern: "/host/**" fstype: "none" flags: "bind" flags: "move" }
                mounts { source_pattern: "**" fstype: "none" flags: "umount"
                         qualifiers { words: "audit" } }
@@ -227,28 +208,29 @@ TEST(DecideBpfTest, Mounts) {
 
 // "rw" is the absence of a flag of mount(2); the calls that have no such flags are not meant.
 TEST(DecideBpfTest, AbsentFlagsAreThoseOfMountCalls) {
-  ExpectVerdicts(Rules(R"(mounts { source_pattern: "**" fstype: "*" flags: "rw" flags: "suid" })"),
-                 {{R"(mount { source: "/a" fstype: "ext4" })", "deny 0"},
-                  {R"(mount { source: "/a" fstype: "ext4" flags: "ro" })", "deny 0"},
-                  {R"(mount { source: "/a" fstype: "ext4" flags: "ro" flags: "nosuid" })", "allow"},
-                  {R"(mount { source: "/a" fstype: "none" flags: "umount" })", "allow"},
-                  {R"(mount { source: "/a" fstype: "none" flags: "pivot-root" })", "allow"}});
-  ExpectVerdicts(Rules(R"(mounts { source_pattern: "**" fstype: "*" flags: "all" })"),
+  ExpectVerdicts(
+      RawRules(R"(mounts { source_pattern: "**" fstype: "*" flags: "rw" flags: "suid" })"),
+      {{R"(mount { source: "/a" fstype: "ext4" })", "deny 0"},
+       {R"(mount { source: "/a" fstype: "ext4" flags: "ro" })", "deny 0"},
+       {R"(mount { source: "/a" fstype: "ext4" flags: "ro" flags: "nosuid" })", "allow"},
+       {R"(mount { source: "/a" fstype: "none" flags: "umount" })", "allow"},
+       {R"(mount { source: "/a" fstype: "none" flags: "pivot-root" })", "allow"}});
+  ExpectVerdicts(RawRules(R"(mounts { source_pattern: "**" fstype: "*" flags: "all" })"),
                  {{R"(mount { source: "/a" fstype: "none" flags: "umount" })", "deny 0"},
                   {R"(mount { source: "/a" fstype: "none" flags: "pivot-root" })", "deny 0"}});
 }
 
 TEST(DecideBpfTest, W23_PropagationDoesNotHitBinds) {
-  ExpectVerdicts(Rules(R"(mounts { source_pattern: "**" fstype: "*" flags: "make-rprivate" })"),
+  ExpectVerdicts(RawRules(R"(mounts { source_pattern: "**" fstype: "*" flags: "make-rprivate" })"),
                  {{R"(mount { source: "/a" fstype: "none" flags: "make-rprivate" })", "deny 0"},
                   {R"(mount { source: "/a" fstype: "none" flags: "make-private" })", "allow"},
                   {R"(mount { source: "/a" fstype: "none" flags: "bind" })", "allow"},
                   {R"(mount { source: "/a" fstype: "none" flags: "rbind" })", "allow"},
                   {R"(mount { source: "/a" fstype: "none" flags: "make-rslave" })", "allow"}});
-  ExpectVerdicts(Rules(R"(mounts { source_pattern: "**" fstype: "*" flags: "rbind" })"),
+  ExpectVerdicts(RawRules(R"(mounts { source_pattern: "**" fstype: "*" flags: "rbind" })"),
                  {{R"(mount { source: "/a" fstype: "none" flags: "rbind" })", "deny 0"},
                   {R"(mount { source: "/a" fstype: "none" flags: "bind" })", "allow"}});
-  ExpectVerdicts(Rules(R"(mounts { source_pattern: "**" fstype: "*" flags: "private" })"),
+  ExpectVerdicts(RawRules(R"(mounts { source_pattern: "**" fstype: "*" flags: "private" })"),
                  {{R"(mount { source: "/a" fstype: "none" flags: "rprivate" })", "deny 0"}});
 }
 
@@ -265,7 +247,7 @@ TEST(DecideBpfTest, Operations) {
 
 // W-21: under vArmor the rules about disks lost their mode on the node and did nothing.
 TEST(DecideBpfTest, W21_DiskRulesKeepTheirAction) {
-  BpfRules rules = Rules(R"(files { pattern: "/dev/null" permissions: "read" })");
+  BpfRules rules = RawRules(R"(files { pattern: "/dev/null" permissions: "read" })");
   rules.disk_devices = {{kDeny, kAccessRead | kAccessWrite, false, {"a", ""}},
                         {kAudit, kAccessRead, false, {"b", ""}},
                         {kDeny, 0, true, {"c", ""}}};
@@ -282,7 +264,7 @@ TEST(DecideBpfTest, W21_DiskRulesKeepTheirAction) {
 }
 
 TEST(DecideBpfTest, W20_ExactPatternsAreExact) {
-  ExpectVerdicts(Rules(R"(files { pattern: "/etc/passwd" permissions: "all" }
+  ExpectVerdicts(RawRules(R"(files { pattern: "/etc/passwd" permissions: "all" }
                           processes { pattern: "/bin/sh" permissions: "exec" }
                           mounts { source_pattern: "/dev/sda" fstype: "*" flags: "all" })"),
                  {{R"(file { path: "/etc/passwd" access: READ })", "deny 0"},
@@ -329,7 +311,7 @@ TEST(DecideBpfTest, W24_AuditRuleDoesNotLiftADenial) {
 
 // Programs pass protocol 0, and there are more protocols than bits.
 TEST(DecideBpfTest, W25_ProtocolZeroIsResolved) {
-  const BpfSimulator image = Image(Rules(R"(network {
+  const BpfSimulator image = Image(RawRules(R"(network {
       sockets { protocols: "tcp" } sockets { protocols: "udp" } sockets { protocols: "icmp" } })"));
   const struct {
     uint32_t domain, type, protocol;
@@ -354,7 +336,7 @@ TEST(DecideBpfTest, W25_ProtocolZeroIsResolved) {
 }
 
 TEST(DecideBpfTest, NumbersThatNoRuleCanNameHaveTheDefault) {
-  const BpfSimulator block = Image(Rules(R"(network { sockets { domains: "inet" } }
+  const BpfSimulator block = Image(RawRules(R"(network { sockets { domains: "inet" } }
                                             capabilities { names: "all" })"));
   EXPECT_EQ(VerdictText(block.DecideSocket(200, 1, 0)), "allow");
   EXPECT_EQ(VerdictText(block.DecideSocket(2, 16, 0)), "allow");
@@ -362,7 +344,7 @@ TEST(DecideBpfTest, NumbersThatNoRuleCanNameHaveTheDefault) {
   EXPECT_EQ(VerdictText(block.DecideCapability(64)), "allow");
   EXPECT_EQ(VerdictText(block.DecideCapability(-1)), "allow");
   EXPECT_EQ(VerdictText(block.DecideOperation(99)), "allow");
-  const BpfSimulator list = Image(AllowList(R"(network { sockets { domains: "inet" } }
+  const BpfSimulator list = Image(RawAllowList(R"(network { sockets { domains: "inet" } }
                                                capabilities { names: "all" })"));
   EXPECT_EQ(VerdictText(list.DecideSocket(200, 1, 0)), "deny audit");
   EXPECT_EQ(VerdictText(list.DecideCapability(64)), "deny audit");
@@ -370,7 +352,7 @@ TEST(DecideBpfTest, NumbersThatNoRuleCanNameHaveTheDefault) {
 
 // Connecting an IPv6 socket to ::ffff:a.b.c.d reaches a.b.c.d.
 TEST(DecideBpfTest, W26_MappedAddressesAreCovered) {
-  ExpectVerdicts(Rules(R"(network { egress {
+  ExpectVerdicts(RawRules(R"(network { egress {
                    to_destinations { ip: "169.254.169.254" }
                    to_destinations { cidr: "::ffff:10.0.0.0/104" } } })"),
                  {{R"(connect { ip: "169.254.169.254" port: 80 })", "deny 0"},
@@ -383,7 +365,7 @@ TEST(DecideBpfTest, W26_MappedAddressesAreCovered) {
 }
 
 TEST(DecideBpfTest, ProfilesThatDenyByDefault) {
-  ExpectVerdicts(AllowList(R"(
+  ExpectVerdicts(RawAllowList(R"(
         files { pattern: "/usr/**" permissions: "read" }
         files { pattern: "/usr/secret" permissions: "read" qualifiers { words: "deny" } }
         files { pattern: "/usr/watched" permissions: "read"
@@ -420,7 +402,7 @@ TEST(DecideBpfTest, ProfilesThatDenyByDefault) {
 }
 
 TEST(DecideBpfTest, ComplainingProfilesReportAndDenyNothing) {
-  BpfRules rules = AllowList(
+  BpfRules rules = RawAllowList(
       R"(files { pattern: "/a" permissions: "read" }
          files { pattern: "/b" permissions: "read" qualifiers { words: "deny" } })");
   rules.complain = true;
@@ -442,7 +424,7 @@ TEST(DecideBpfTest, KindsThatNoProgramSeesAreSaidToBeSo) {
 TEST(DecideBpfTest, PathsThatAreTooLongAreDeniedWhereRulesAskForThem) {
   const std::string longest = "/" + std::string(4094, 'a');
   const std::string over = longest + "a";
-  BpfRules rules = Rules(R"(files { pattern: "/a**" permissions: "read" }
+  BpfRules rules = RawRules(R"(files { pattern: "/a**" permissions: "read" }
                             mounts { source_pattern: "/a**" fstype: "*" flags: "all" })");
   const BpfSimulator image = Image(rules);
   EXPECT_EQ(VerdictText(image.DecideFile(longest, kAccessRead, false)), "deny 0");
