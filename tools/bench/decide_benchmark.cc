@@ -6,6 +6,7 @@
 #include <string>
 
 #include "benchmark/benchmark.h"
+#include "lib/compiler/artifacts_of.h"
 #include "lib/compiler/compile.h"
 #include "lib/compiler/diff/diff.h"
 #include "lib/compiler/simulate/decide.h"
@@ -16,11 +17,6 @@ namespace varmor {
 namespace {
 
 constexpr char kAll[] = "AppArmorBPFSeccomp";
-
-ArtifactSet ArtifactsOf(const CompileResult& result) {
-  return {result.app_armor ? &*result.app_armor : nullptr, result.bpf ? &*result.bpf : nullptr,
-          result.seccomp ? &*result.seccomp : nullptr};
-}
 
 Event EventOf(const std::string& text) {
   Event event;
