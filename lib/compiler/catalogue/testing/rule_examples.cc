@@ -31,8 +31,8 @@ std::string EnhanceProtectWith(const BuiltinRule& rule, absl::string_view switch
 }
 
 bool IsExampleFor(const Event& event, absl::string_view enforcer) {
-  return event.enforcers().empty() || std::count(event.enforcers().begin(), event.enforcers().end(),
-                                                 std::string(enforcer)) > 0;
+  return event.enforcers().empty() ||
+         std::count(event.enforcers().begin(), event.enforcers().end(), std::string(enforcer)) > 0;
 }
 
 }  // namespace varmor
