@@ -4,7 +4,7 @@
 #
 # usage: tools/setup.sh [build|test]
 #   build   compile and run the tool
-#   test    also run the tests: the real AppArmor parser, runc, crun, clang (default)
+#   test    also run the tests: the real AppArmor parser, runc, crun, clang, qemu (default)
 set -eu
 
 build_packages="
@@ -17,6 +17,7 @@ build_packages="
 test_packages="
   apparmor runc crun
   clang-format clang-tidy llvm libclang-rt-14-dev
+  qemu-system-x86 busybox-static cpio e2fsprogs lz4 zstd
   python3-jsonschema python3-yaml jq
   cmake make man-db
 "

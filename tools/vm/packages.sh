@@ -1,0 +1,104 @@
+# shellcheck shell=bash
+# Fetches Debian packages into the cache and unpacks them there. Nothing is installed on this machine,
+# and the machine's own apt state is only read: every suite has its own lists and cache.
+# Sourced by the other scripts.
+#
+#   $VMLAB_CACHE/kernels/K/    debs/ tree/ vmlinuz version      K is 5.10, 6.1, 6.12 or 7
+#   $VMLAB_CACHE/userland/     debs/ tree/                      what the guest runs, from bookworm
+
+KERNELS="5.10 6.1 6.12 7"
+USERLAND="apparmor runc crun libyajl2 bpftool"
+
+# suites_of KERNEL: the apt lines of the Debian release that carries it.
+suites_of() {
+  local base
+  base=$(mirror)
+  case $1 in
+    5.10) echo "$base-security bullseye-security" ;;
+    6.1 | userland) printf '%s\n' "$base bookworm" "$base-security bookworm-security" ;;
+    6.12) printf '%s\n' "$base trixie" "$base-security trixie-security" ;;
+    7) echo "$base sid" ;;
+    *) die "no kernel '$1': choose one of $KERNELS" ;;
+  esac
+}
+
+# mirror: the mirror this machine already uses.
+mirror() {
+  local file found
+  for file in /etc/apt/sources.list.d/*.sources /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+    [ -f "$file" ] || continue
+    found=$(sed -nE 's#^(URIs:|deb( \[[^]]*\])?) +([^ ]*/debian)/?( .*)?$#\3#p' "$file" | head -n 1)
+    [ -z "$found" ] || { echo "$found"; return; }
+  done
+  die "no Debian mirror in /etc/apt: the packages of the guest come from Debian"
+}
+
+# private_apt NAME COMMAND...: apt with the sources of NAME, and with state of its own.
+private_apt() {
+  local state=$VMLAB_CACHE/apt/$1 tool=$2
+  shift 2
+  "$tool" -oDir::Etc::sourcelist="$state/sources.list" -oDir::Etc::sourceparts=/dev/null \
+    -oDir::State::lists="$state/lists" -oDir::Cache="$state/cache" -oDir::State::status=/dev/null \
+    -oAPT::Sandbox::User=root -oAPT::Architecture=amd64 -oAPT::Architectures::=amd64 \
+    -oAcquire::Languages=none -oAcquire::Retries=3 "$@"
+}
+
+update_lists() {
+  local state=$VMLAB_CACHE/apt/$1 keys=/usr/share/keyrings/debian-archive-keyring.gpg
+  mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
+  suites_of "$1" | sed "s#^#deb [signed-by=$keys] #; s#\$# main#" >"$state/sources.list"
+  private_apt "$1" apt-get -q update >"$state/update.log" 2>&1 ||
+    { cat "$state/update.log" >&2; die "the package lists for $1 could not be fetched"; }
+}
+
+# download NAME DIR PACKAGE...: fetches the packages and unpacks them into DIR/tree.
+download() {
+  local name=$1 dir=$2 deb
+  shift 2
+  rm -rf "$dir/debs" "$dir/tree"
+  mkdir -p "$dir/debs" "$dir/tree"
+  (cd "$dir/debs" && private_apt "$name" apt-get -qq download "$@") ||
+    die "could not download $* for $name"
+  for deb in "$dir"/debs/*.deb; do dpkg-deb -x "$deb" "$dir/tree"; done
+}
+
+# dependencies NAME PACKAGE PATTERN: those dependencies of PACKAGE that match.
+dependencies() {
+  private_apt "$1" apt-cache depends "$2" | sed -nE 's/^ *Depends: ([^ ]+)$/\1/p' | grep -E "$3" || true
+}
+
+# fetch_kernel KERNEL: the newest cloud kernel of its release. Since 7 the image package is a shell around
+# two others, and the kernel lies beside its modules.
+fetch_kernel_locked() {
+  local kernel=$1 dir=$VMLAB_CACHE/kernels/$1 image parts modules
+  [ ! -s "$dir/version" ] || return 0
+  say "fetching kernel $kernel (once; kept in $dir)"
+  update_lists "$kernel"
+  image=$(dependencies "$kernel" linux-image-cloud-amd64 '^linux-image-[0-9]' | head -n 1)
+  [ -n "$image" ] || die "Debian's suite for $kernel has no linux-image-cloud-amd64"
+  parts=$(dependencies "$kernel" "$image" '^linux-(binary|modules)-')
+  # shellcheck disable=SC2086
+  download "$kernel" "$dir" "$image" $parts
+  modules=$(find "$dir/tree/lib/modules" "$dir/tree/usr/lib/modules" -mindepth 1 -maxdepth 1 -type d \
+    2>/dev/null | head -n 1)
+  [ -n "$modules" ] || die "$image has no modules directory"
+  ln -sfn "$modules" "$dir/modules"
+  find "$dir/tree" -name 'vmlinuz*' -type f | head -n 1 | xargs -I{} cp {} "$dir/vmlinuz"
+  [ -s "$dir/vmlinuz" ] || die "$image has no vmlinuz"
+  basename "$modules" >"$dir/version"
+}
+fetch_kernel() {
+  suites_of "$1" >/dev/null
+  with_lock "kernel-$1" fetch_kernel_locked "$1"
+}
+
+fetch_userland_locked() {
+  local dir=$VMLAB_CACHE/userland
+  [ "$(cat "$dir/packages" 2>/dev/null)" != "$USERLAND" ] || return 0
+  say "fetching $USERLAND (once; kept in $dir)"
+  update_lists userland
+  # shellcheck disable=SC2086
+  download userland "$dir" $USERLAND
+  echo "$USERLAND" >"$dir/packages"
+}
+fetch_userland() { with_lock userland fetch_userland_locked; }
