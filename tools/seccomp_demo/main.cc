@@ -13,7 +13,7 @@
 
 #include "lib/compiler/diagnostic/diagnostic.h"
 #include "lib/compiler/seccomp/parse_oci_seccomp.h"
-#include "tools/seccomp_demo/install_profile.h"
+#include "lib/enforcers/seccomp/install_profile.h"
 
 namespace varmor {
 namespace {
@@ -41,7 +41,7 @@ int Run(int argc, char** argv) {
     std::cerr << FormatDiagnostic(diagnostic);
   }
   if (diagnostics.HasErrors()) return kUsage;
-  if (const absl::Status status = InstallProfile(parsed.profile); !status.ok()) {
+  if (const absl::Status status = InstallSeccompProfile(parsed.profile); !status.ok()) {
     std::cerr << "varmor_seccomp_demo: " << status.message() << "\n";
     return kFault;
   }
