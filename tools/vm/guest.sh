@@ -38,7 +38,7 @@ qemu_command() {
   local image=$VMLAB_CACHE/images/$kernel accelerator=tcg words
   words="console=ttyS0 quiet panic=-1 lsm=$lsm mitigations=off nokaslr random.trust_cpu=on"
   words="$words${append:+ $append}${net:+ vmlab.net}${5:+ $5}"
-  [ -z "$icount" ] || { accelerator=tcg,thread=single words="$words tsc=reliable"; }
+  [ -z "$icount" ] || { accelerator=tcg,thread=single words="$words tsc=reliable tsc_early_khz=1000000"; }
   command_line=(qemu-system-x86_64 -accel "$accelerator" -machine pc -cpu Nehalem
     -m "$memory" -smp "$cpus" -nodefaults -no-user-config -display none -no-reboot
     -kernel "$image/vmlinuz" -initrd "$image/initramfs.cpio" -append "$words"
