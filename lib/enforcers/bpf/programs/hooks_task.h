@@ -1,0 +1,175 @@
+/* Hooks about capabilities, tracing, and the enforcer itself. */
+#ifndef LIB_ENFORCERS_BPF_PROGRAMS_HOOKS_TASK_H_
+#define LIB_ENFORCERS_BPF_PROGRAMS_HOOKS_TASK_H_
+
+#include "lib/enforcers/bpf/programs/hooks_net.h"
+
+/* The kernel acts for somebody else: an overlay works on its layers with the credentials of who
+ * mounted it. io_uring's threads never do. */
+static __always_inline int on_behalf_of_another(void) {
+  struct task_struct *task = current_task();
+  if (BPF_CORE_READ(task, cred) == BPF_CORE_READ(task, real_cred)) return 0;
+  return (BPF_CORE_READ(task, flags) & PF_IO_WORKER) == 0;
+}
+
+SEC("lsm/capable")
+int BPF_PROG(capable, const struct cred *cred, struct user_namespace *user_ns, int number,
+             unsigned int options) {
+  struct varmor_self self;
+  struct varmor_ask ask = {};
+  struct varmor_tally tally = empty_tally();
+  struct varmor_outcome outcome = {};
+  const struct varmor_profile *profile;
+  __u32 bit = (__u32)number;
+  if (!confined(&self)) return 0;
+  if (on_behalf_of_another()) return 0;
+  profile = self.profile;
+  if (bit < VARMOR_CAPABILITIES_MAX) {
+    tally.deny = profile->capability_deny >> bit & 1;
+    tally.audit = profile->capability_audit >> bit & 1;
+    tally.allow = profile->capability_allow >> bit & 1;
+    tally.deny_rule = profile->capability_deny_rule[bit];
+    tally.audit_rule = profile->capability_audit_rule[bit];
+  }
+  ask.self = &self;
+  ask.event_class = VARMOR_EVENT_CAPABILITY;
+  ask.operation = VARMOR_OP_CAPABLE;
+  /* The kernel only asks what it could do. */
+  ask.quiet = (options & CAP_OPT_NOAUDIT) != 0;
+  ask.bits = 1;
+  ask.wanted = bit;
+  ask.default_class = VARMOR_CLASS_CAPABILITY;
+  return conclude(&ask, &tally, 0, &outcome, 0);
+}
+
+/* Credentials of another time, registered with io_uring, would pass for the kernel acting for
+ * somebody else. */
+SEC("lsm/uring_override_creds")
+int BPF_PROG(uring_override_creds, const struct cred *new_credentials) {
+  struct varmor_self self;
+  struct varmor_ask ask = {};
+  struct varmor_tally tally = empty_tally();
+  struct varmor_outcome outcome = {};
+  if (!confined(&self)) return 0;
+  if (self.profile->capability_deny == 0 &&
+      (self.profile->default_deny & VARMOR_CLASS_CAPABILITY) == 0)
+    return 0;
+  ask.self = &self;
+  ask.event_class = VARMOR_EVENT_PROTECTION;
+  ask.operation = VARMOR_OP_CAPABLE;
+  return conclude(&ask, &tally, VARMOR_REASON_DEFAULT, &outcome, 0);
+}
+
+/* One side of an act of tracing. */
+static __noinline int judge_tracing(const struct varmor_self *self, __u32 permission, int same,
+                                    __u32 other, __u16 operation) {
+  struct varmor_ask ask = {};
+  struct varmor_tally tally = empty_tally();
+  struct varmor_outcome outcome = {};
+  if (!self || !self->profile) return 0;
+  tally_decision(&tally, permission,
+                 same ? &self->profile->ptrace_same : &self->profile->ptrace_other);
+  ask.self = self;
+  ask.event_class = VARMOR_EVENT_PTRACE;
+  ask.operation = operation;
+  ask.bits = ask.wanted = permission;
+  ask.default_class = same ? 0 : VARMOR_CLASS_PTRACE;
+  ask.detail = other;
+  return conclude(&ask, &tally, 0, &outcome, 0);
+}
+
+static __always_inline int self_of_subject(struct varmor_self *self, __u64 subject) {
+  const struct varmor_subject *found;
+  self->profile = 0;
+  self->subject = subject;
+  if (subject == 0) return 0;
+  found = bpf_map_lookup_elem(&subjects, &subject);
+  return found && take_profile(self, found);
+}
+
+/* `tracer` is about to trace or read `tracee`. Tracers that are not confined are the host's. */
+static __always_inline int check_tracing(struct task_struct *tracer, struct task_struct *tracee,
+                                         int reads, __u16 operation) {
+  struct varmor_self self;
+  __u64 tracer_subject = subject_of(tracer), tracee_subject;
+  __u32 tracer_process, tracee_process;
+  int same, denied = 0;
+  if (tracer_subject == 0) return 0;
+  tracee_subject = subject_of(tracee);
+  same = tracer_subject == tracee_subject;
+  tracer_process = BPF_CORE_READ(tracer, tgid);
+  tracee_process = BPF_CORE_READ(tracee, tgid);
+  if (self_of_subject(&self, tracer_subject)) {
+    const struct varmor_control *settings = the_control();
+    denied = judge_tracing(&self, reads ? VARMOR_PTRACE_READ : VARMOR_PTRACE_TRACE, same,
+                           tracee_process, operation);
+    if (denied) return denied;
+    if (settings && settings->protected_process != 0 &&
+        settings->protected_process == tracee_process)
+      return -EPERM;
+  }
+  if (tracee_subject != 0 && self_of_subject(&self, tracee_subject)) {
+    denied = judge_tracing(&self, reads ? VARMOR_PTRACE_READ_BY : VARMOR_PTRACE_TRACED_BY, same,
+                           tracer_process, operation);
+  }
+  return denied;
+}
+
+SEC("lsm/ptrace_access_check")
+int BPF_PROG(ptrace_access_check, struct task_struct *child, unsigned int mode) {
+  return check_tracing(current_task(), child, (mode & PTRACE_MODE_READ) != 0, VARMOR_OP_PTRACE);
+}
+
+SEC("lsm/ptrace_traceme")
+int BPF_PROG(ptrace_traceme, struct task_struct *parent) {
+  return check_tracing(parent, current_task(), 0, VARMOR_OP_TRACEME);
+}
+
+static __noinline int refuse(const struct varmor_self *self, __u32 what, __u16 operation) {
+  struct varmor_ask ask = {};
+  struct varmor_outcome outcome = {};
+  if (!self || !self->profile) return 0;
+  ask.self = self;
+  ask.event_class = VARMOR_EVENT_PROTECTION;
+  ask.operation = operation;
+  ask.wanted = what;
+  outcome.action = VARMOR_EVENT_DENIED;
+  outcome.rule = VARMOR_NO_RULE;
+  send_event(&ask, &outcome, 0);
+  return -EPERM;
+}
+
+SEC("lsm/task_kill")
+int BPF_PROG(task_kill, struct task_struct *task, void *info, int signal) {
+  struct varmor_self self;
+  const struct varmor_control *settings = the_control();
+  if (!settings || settings->protected_process == 0 || signal == 0) return 0;
+  if (task->tgid != (int)settings->protected_process) return 0;
+  if (!confined(&self)) return 0;
+  return refuse(&self, (__u32)signal, VARMOR_OP_KILL);
+}
+
+/* include/uapi/linux/bpf.h. By number, any program, map or link of the machine could be had. */
+SEC("lsm/bpf")
+int BPF_PROG(bpf, int command) {
+  struct varmor_self self;
+  switch (command) {
+    case BPF_PROG_LOAD:
+      return check_operation(VARMOR_OPERATION_LOAD_BPF_PROGRAM, VARMOR_OP_BPF, BPF_PROG_LOAD);
+    case BPF_PROG_GET_FD_BY_ID:
+    case BPF_MAP_GET_FD_BY_ID:
+    case BPF_LINK_GET_FD_BY_ID:
+    case BPF_OBJ_GET:
+      if (!confined(&self)) return 0;
+      return refuse(&self, (__u32)command, VARMOR_OP_BPF);
+    default:
+      return 0;
+  }
+}
+
+SEC("lsm/userns_create")
+int BPF_PROG(userns_create, const struct cred *credentials) {
+  return check_operation(VARMOR_OPERATION_CREATE_USER_NAMESPACE, VARMOR_OP_USER_NAMESPACE, 0);
+}
+
+#endif /* LIB_ENFORCERS_BPF_PROGRAMS_HOOKS_TASK_H_ */

@@ -1,0 +1,221 @@
+/* The kernel's types as far as the programs read them. Offsets come from the running kernel's BTF when
+ * the object is loaded (CO-RE), so the order here means nothing. Names and meanings: Linux 5.10 to
+ * 7.2. */
+#ifndef LIB_ENFORCERS_BPF_PROGRAMS_KERNEL_TYPES_H_
+#define LIB_ENFORCERS_BPF_PROGRAMS_KERNEL_TYPES_H_
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct qstr {
+  __u32 len;
+  const unsigned char *name;
+};
+
+struct file_system_type {
+  const char *name;
+};
+
+struct super_block {
+  /* dev_t of the kernel: major << 20 | minor. */
+  __u32 s_dev;
+  struct file_system_type *s_type;
+  unsigned long s_magic;
+  struct dentry *s_root;
+  struct block_device *s_bdev;
+  unsigned long s_flags;
+};
+
+struct inode {
+  __u16 i_mode;
+  __u32 i_rdev;
+};
+
+struct dentry {
+  struct dentry *d_parent;
+  struct qstr d_name;
+  struct inode *d_inode;
+  struct super_block *d_sb;
+};
+
+struct vfsmount {
+  struct dentry *mnt_root;
+  struct super_block *mnt_sb;
+};
+
+struct mount {
+  struct mount *mnt_parent;
+  struct dentry *mnt_mountpoint;
+  struct vfsmount mnt;
+  struct mnt_namespace *mnt_ns;
+};
+
+struct ns_common {
+  __u32 inum;
+};
+
+struct mnt_namespace {
+  struct ns_common ns;
+};
+
+struct mnt_namespace___seq {
+  __u64 seq;
+};
+
+struct mnt_namespace___anon {
+  _Bool is_anon;
+};
+
+struct path {
+  struct vfsmount *mnt;
+  struct dentry *dentry;
+};
+
+struct file {
+  struct path f_path;
+  __u32 f_mode;
+  __u32 f_flags;
+};
+
+struct vm_area_struct {
+  struct file *vm_file;
+  unsigned long vm_flags;
+};
+
+struct linux_binprm {
+  struct file *file;
+  const char *filename;
+};
+
+struct kernfs_node {
+  __u64 id;
+};
+
+struct cgroup_subsys_state {
+  struct cgroup_subsys_state *parent;
+};
+
+struct cgroup {
+  /* The first member: a parent's css is the parent. */
+  struct cgroup_subsys_state self;
+  struct kernfs_node *kn;
+};
+
+struct css_set {
+  struct cgroup *dfl_cgrp;
+};
+
+struct nsproxy {
+  struct mnt_namespace *mnt_ns;
+};
+
+struct fs_struct {
+  struct path pwd;
+};
+
+struct cred {
+  int uid_do_not_use;
+};
+
+struct task_struct {
+  unsigned int flags;
+  int pid;
+  int tgid;
+  const struct cred *cred;
+  const struct cred *real_cred;
+  struct nsproxy *nsproxy;
+  struct css_set *cgroups;
+  struct fs_struct *fs;
+};
+
+struct sock_common {
+  unsigned short skc_family;
+};
+
+struct sock {
+  struct sock_common __sk_common;
+};
+
+struct unix_sock {
+  struct path path;
+};
+
+struct socket {
+  short type;
+  struct sock *sk;
+};
+
+struct msghdr {
+  void *msg_name;
+  int msg_namelen;
+};
+
+struct fs_context {
+  struct file_system_type *fs_type;
+  _Bool oldapi : 1;
+};
+
+struct fs_parameter {
+  const char *key;
+  char *string;
+};
+
+#pragma clang attribute pop
+
+struct sockaddr;
+struct user_namespace;
+union bpf_attr;
+
+/* include/linux/fs.h */
+#define FMODE_READ 0x1u
+#define FMODE_WRITE 0x2u
+#define FMODE_EXEC_FLAG 0x20u /* __FMODE_EXEC, in f_flags while execve opens the file */
+#define KERNEL_O_APPEND 0x400u
+#define SB_RDONLY 0x1u
+
+/* include/uapi/linux/stat.h */
+#define S_IFMT 0170000
+#define S_IFDIR 0040000
+#define S_IFBLK 0060000
+
+/* include/linux/mm.h, asm-generic/mman-common.h */
+#define VM_EXEC 0x4u
+#define PROT_EXEC 0x4u
+
+/* include/linux/sched.h */
+#define PF_IO_WORKER 0x10u
+
+/* include/linux/ptrace.h */
+#define PTRACE_MODE_READ 0x01u
+
+/* include/linux/security.h */
+#define CAP_OPT_NOAUDIT 0x2u
+
+/* include/linux/socket.h */
+#define AF_UNSPEC 0
+#define AF_INET 2
+#define AF_INET6 10
+
+/* include/uapi/linux/fs.h */
+#define RENAME_EXCHANGE 0x2u
+
+/* include/uapi/linux/magic.h */
+#define PROC_SUPER_MAGIC 0x9fa0
+#define SYSFS_MAGIC 0x62656572
+#define CGROUP_SUPER_MAGIC 0x27e0eb
+#define CGROUP2_SUPER_MAGIC 0x63677270
+#define SECURITYFS_MAGIC 0x73636673
+#define DEBUGFS_MAGIC 0x64626720
+#define TRACEFS_MAGIC 0x74726163
+#define BPF_FS_MAGIC 0xcafe4a11
+
+#define EPERM 1
+
+#endif /* LIB_ENFORCERS_BPF_PROGRAMS_KERNEL_TYPES_H_ */
