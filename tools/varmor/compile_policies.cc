@@ -12,7 +12,7 @@
 #include "absl/strings/str_join.h"
 #include "lib/compiler/bind/bind_app_armor.h"
 #include "lib/compiler/catalogue/catalogue.h"
-#include "tools/varmor/app_armor_check.h"
+#include "lib/enforcers/apparmor/app_armor_parser.h"
 #include "tools/varmor/exit_code.h"
 #include "tools/varmor/facts_files.h"
 #include "tools/varmor/read_inputs.h"

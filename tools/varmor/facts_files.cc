@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "lib/compiler/load/document.h"
+#include "lib/enforcers/node_facts.h"
 
 namespace varmor {
 namespace {
@@ -40,20 +41,10 @@ bool ReadPartitions(const PolicySource& source, NodeFacts& facts, Diagnostics& d
   int number = 0;
   bool good = true;
   for (const absl::string_view line : absl::StrSplit(source.text, '\n')) {
-    const Words words = SplitWords(line);
-    if (++number == 1 || words.empty()) continue;
-    uint32_t major = 0;
-    uint32_t minor = 0;
-    if (words.size() != 4 || !absl::SimpleAtoi(words[0], &major) ||
-        !absl::SimpleAtoi(words[1], &minor) || major > 4095 || minor > 1048575) {
-      BadPartition(source, number, line, diagnostics);
-      good = false;
-      continue;
-    }
-    DiskDevice& device = *facts.add_disk_devices();
-    device.set_name(std::string(words[3]));
-    device.set_major(major);
-    device.set_minor(minor);
+    if (++number == 1 || SplitWords(line).empty()) continue;
+    if (ReadPartitionLine(line, *facts.add_disk_devices())) continue;
+    BadPartition(source, number, line, diagnostics);
+    good = false;
   }
   return good;
 }
