@@ -1,0 +1,286 @@
+// attack_matrix [OPTION...] [RULE...]
+//
+// Attacks a container under every built-in rule (or those named), for every enforcer that works on
+// this machine. Needs root and an OCI runtime. Options:
+//
+//     --runtime=runc       or crun
+//     --enforcers=A,B      AppArmor, BPF, Seccomp; all
+//     --modes=enforce,observe
+//     --attacker=FILE      the program beside this one
+//     --page=FILE          where to write the table
+//     --require            an enforcer that is not to be had is a failure
+//     --verbose            prints every row
+//     --list               prints the cases and runs nothing
+//
+// Exit status: 0 when nothing failed; 1 when something did; 2 usage; 3 the machine cannot run it.
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "lib/compiler/simulate/event_text.h"
+#include "lib/enforcers/files.h"
+#include "lib/enforcers/node_facts.h"
+#include "tools/attack/cases.h"
+#include "tools/attack/enforcement.h"
+#include "tools/attack/matrix.h"
+#include "tools/attack/report.h"
+
+namespace varmor {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Arguments {
+  std::string runtime = "runc";
+  std::vector<std::string> enforcers = {"AppArmor", "BPF", "Seccomp"};
+  std::vector<std::string> modes = {"enforce", "observe"};
+  std::string attacker;
+  std::string page;
+  bool require = false;
+  bool verbose = false;
+  bool list = false;
+  std::vector<std::string> rules;
+};
+
+bool Contains(const std::vector<std::string>& list, const std::string& word) {
+  return std::find(list.begin(), list.end(), word) != list.end();
+}
+
+bool ReadArgument(absl::string_view word, Arguments& arguments) {
+  if (absl::ConsumePrefix(&word, "--runtime=")) {
+    arguments.runtime = std::string(word);
+  } else if (absl::ConsumePrefix(&word, "--enforcers=")) {
+    arguments.enforcers = absl::StrSplit(word, ',');
+  } else if (absl::ConsumePrefix(&word, "--modes=")) {
+    arguments.modes = absl::StrSplit(word, ',');
+  } else if (absl::ConsumePrefix(&word, "--attacker=")) {
+    arguments.attacker = std::string(word);
+  } else if (absl::ConsumePrefix(&word, "--page=")) {
+    arguments.page = std::string(word);
+  } else if (word == "--require") {
+    arguments.require = true;
+  } else if (word == "--verbose") {
+    arguments.verbose = true;
+  } else if (word == "--list") {
+    arguments.list = true;
+  } else if (absl::StartsWith(word, "-")) {
+    std::cerr << "attack_matrix: unknown option " << word << "\n";
+    return false;
+  } else {
+    arguments.rules.emplace_back(word);
+  }
+  return true;
+}
+
+// The disk of the examples has the name that the catalogue gives it and the number of a real one.
+NodeFacts ExampleNode() {
+  NodeFacts node;
+  const absl::StatusOr<NodeFacts> facts = ReadNodeFacts();
+  if (!facts.ok() || facts->disk_devices().empty()) return node;
+  *node.add_disk_devices() = facts->disk_devices(0);
+  node.mutable_disk_devices(0)->set_name("sda");
+  return node;
+}
+
+AppArmorIncludes ReadIncludes() {
+  AppArmorIncludes includes;
+  const fs::path root = "/etc/apparmor.d";
+  std::error_code error;
+  for (const char* part : {"abstractions", "tunables"}) {
+    for (const auto& entry : fs::recursive_directory_iterator(root / part, error)) {
+      if (!entry.is_regular_file()) continue;
+      const absl::StatusOr<std::string> text = ReadFileWhole(entry.path().string());
+      if (text.ok()) includes[entry.path().lexically_relative(root).string()] = *text;
+    }
+  }
+  return includes;
+}
+
+void PrintCases(const std::vector<AttackCase>& cases) {
+  std::map<std::string, int> count;
+  std::map<std::string, int> events;
+  for (const AttackCase& attack_case : cases) {
+    ++count[attack_case.enforcer];
+    events[attack_case.enforcer] += static_cast<int>(attack_case.events.size());
+    for (const AttackEvent& event : attack_case.events) {
+      std::cout << attack_case.rule << "\t" << attack_case.enforcer << "\t"
+                << (event.denied ? "denied" : "allowed") << "\t" << EventText(event.event) << "\n";
+    }
+    for (const LeftOutEvent& event : attack_case.left_out) {
+      std::cout << attack_case.rule << "\t" << attack_case.enforcer << "\tleft out\t"
+                << EventText(event.event) << "\t" << event.reason << "\n";
+    }
+  }
+  for (const auto& [enforcer, number] : count) {
+    std::cout << enforcer << ": " << number << " rules, " << events[enforcer] << " events\n";
+  }
+}
+
+void PrintRow(const MatrixRow& row, bool verbose) {
+  const bool failed = row.result == MatrixRow::Result::kFailed;
+  if (!failed && !verbose) return;
+  const char* word = failed ? "FAILED" : "passed";
+  if (row.result == MatrixRow::Result::kHole) word = "not proven";
+  std::cout << "  " << word << " " << (row.denied ? "" : "near miss: ") << row.event;
+  if (!row.way.empty()) std::cout << " (" << row.way << ")";
+  std::cout << ": without the policy " << row.without << ", with it " << row.with;
+  if (!row.reason.empty()) std::cout << ": " << row.reason;
+  std::cout << "\n" << std::flush;
+}
+
+std::string Machine(const std::string& runtime) {
+  utsname name = {};
+  uname(&name);
+  return absl::StrCat("Linux ", name.release, " with ", runtime);
+}
+
+using Enforcements = std::map<std::string, std::unique_ptr<Enforcement>>;
+
+// Those of the arguments that work here; what is wrong with the others goes to the report.
+Enforcements FindEnforcements(const Arguments& arguments, MatrixReport& report) {
+  Enforcements found;
+  for (const std::string& name : arguments.enforcers) {
+    std::unique_ptr<Enforcement> enforcement = MakeEnforcement(name);
+    if (enforcement == nullptr) {
+      report.missing.push_back(absl::StrCat(name, ": there is no such enforcer"));
+      continue;
+    }
+    const EnforcerSupport support = enforcement->Probe();
+    if (!support.available) {
+      report.missing.push_back(absl::StrCat(name, " was not tried: ", support.problem));
+      continue;
+    }
+    found[name] = std::move(enforcement);
+  }
+  return found;
+}
+
+// False when a case could not be run.
+bool RunMode(const Arguments& arguments, const MatrixOptions& options,
+             const std::vector<AttackCase>& cases, Enforcements& enforcements,
+             std::vector<MatrixRow>& rows) {
+  Matrix matrix(options);
+  size_t done = 0;
+  bool complete = true;
+  for (const AttackCase& attack_case : cases) {
+    const auto enforcement = enforcements.find(attack_case.enforcer);
+    ++done;
+    if (enforcement == enforcements.end()) continue;
+    const auto made = matrix.Run(attack_case, *enforcement->second);
+    std::cout << "[" << done << "/" << cases.size() << "] " << attack_case.rule << ", "
+              << attack_case.enforcer << (options.observe ? ", observed" : "") << ": "
+              << (made.ok() ? MatrixTotals(*made) : std::string(made.status().ToString())) << "\n"
+              << std::flush;
+    if (!made.ok()) {
+      complete = false;
+      rows.push_back({attack_case.rule, attack_case.enforcer, "(the whole case)", "", true, "", "",
+                      MatrixRow::Result::kFailed, std::string(made.status().message())});
+      continue;
+    }
+    for (const MatrixRow& row : *made) PrintRow(row, arguments.verbose);
+    rows.insert(rows.end(), made->begin(), made->end());
+  }
+  return complete;
+}
+
+bool AnyFailed(const std::vector<MatrixRow>& rows) {
+  return std::any_of(rows.begin(), rows.end(),
+                     [](const MatrixRow& row) { return row.result == MatrixRow::Result::kFailed; });
+}
+
+int WritePage(const Arguments& arguments, const MatrixReport& report) {
+  if (arguments.page.empty()) return 0;
+  FileCalls files;
+  const absl::Status written = WriteFileWhole(files, arguments.page, MatrixPage(report), 0644);
+  if (written.ok()) return 0;
+  std::cerr << "attack_matrix: " << written.message() << "\n";
+  return 3;
+}
+
+absl::StatusOr<std::vector<AttackCase>> WantedCases(const Arguments& arguments,
+                                                    const CaseOptions& options) {
+  absl::StatusOr<std::vector<AttackCase>> cases = CatalogueCases(options);
+  if (!cases.ok()) return cases;
+  cases->erase(std::remove_if(cases->begin(), cases->end(),
+                              [&arguments](const AttackCase& attack_case) {
+                                return (!arguments.rules.empty() &&
+                                        !Contains(arguments.rules, attack_case.rule)) ||
+                                       !Contains(arguments.enforcers, attack_case.enforcer);
+                              }),
+               cases->end());
+  return cases;
+}
+
+int Run(const Arguments& arguments) {
+  const AppArmorIncludes includes = ReadIncludes();
+  CaseOptions case_options;
+  case_options.node = ExampleNode();
+  case_options.includes = &includes;
+  MatrixReport report;
+  report.machine = Machine(arguments.runtime);
+  Enforcements enforcements = FindEnforcements(arguments, report);
+  for (const std::string& missing : report.missing) std::cout << missing << "\n";
+
+  std::string scratch = fs::temp_directory_path() / "attack.XXXXXX";
+  if (mkdtemp(scratch.data()) == nullptr) {
+    std::cerr << "attack_matrix: cannot make " << scratch << "\n";
+    return 3;
+  }
+  MatrixOptions options = {arguments.runtime, arguments.attacker, scratch, case_options.node,
+                           false};
+  for (const std::string& mode : arguments.modes) {
+    case_options.observe = options.observe = mode == "observe";
+    auto cases = WantedCases(arguments, case_options);
+    if (!cases.ok()) {
+      std::cerr << "attack_matrix: " << cases.status() << "\n";
+      return 3;
+    }
+    if (arguments.list) {
+      PrintCases(*cases);
+      break;
+    }
+    std::vector<MatrixRow>& rows = options.observe ? report.observed : report.enforced;
+    RunMode(arguments, options, *cases, enforcements, rows);
+    std::cout << mode << ": " << MatrixTotals(rows) << "\n";
+    if (report.cases.empty()) report.cases = *std::move(cases);
+  }
+  std::error_code ignored;
+  fs::remove_all(scratch, ignored);
+  if (arguments.list) return 0;
+  const int written = WritePage(arguments, report);
+  if (written != 0) return written;
+  const bool failed = AnyFailed(report.enforced) || AnyFailed(report.observed) ||
+                      (arguments.require && !report.missing.empty());
+  return failed ? 1 : 0;
+}
+
+// The attacker lies beside this program.
+std::string AttackerPath() {
+  std::error_code error;
+  const fs::path self = fs::read_symlink("/proc/self/exe", error);
+  return (self.parent_path() / "attacker").string();
+}
+
+}  // namespace
+}  // namespace varmor
+
+int main(int argc, char** argv) {
+  varmor::Arguments arguments;
+  arguments.attacker = varmor::AttackerPath();
+  for (int i = 1; i < argc; ++i) {
+    if (!varmor::ReadArgument(argv[i], arguments)) return 2;
+  }
+  return varmor::Run(arguments);
+}

@@ -1,0 +1,58 @@
+// The attack matrix as data: every built-in rule for every enforcer that its record claims, with a
+// compiled policy and what the record's examples have to come to. A new record is a new case.
+#ifndef TOOLS_ATTACK_CASES_H_
+#define TOOLS_ATTACK_CASES_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "lib/compiler/compile.h"
+#include "lib/compiler/simulate/simulate_options.h"
+#include "lib/compiler/simulate/verdict.h"
+#include "proto/event.pb.h"
+#include "proto/facts.pb.h"
+
+namespace varmor {
+
+struct AttackEvent {
+  Event event;
+  // The record says so, and the simulator agrees.
+  bool denied = false;
+  // What the enforcer's artifact says: under observation, that nothing is denied.
+  Verdict verdict;
+};
+
+struct LeftOutEvent {
+  Event event;
+  std::string reason;
+};
+
+struct AttackCase {
+  std::string rule;
+  // "AppArmor", "BPF", "Seccomp".
+  std::string enforcer;
+  // What a person would write.
+  std::string policy;
+  // Bound to the node of the options; its artifacts are those of `enforcer` alone.
+  std::shared_ptr<const CompileResult> compiled;
+  std::vector<AttackEvent> events;
+  std::vector<LeftOutEvent> left_out;
+};
+
+struct CaseOptions {
+  // The policy allows and reports what it would deny.
+  bool observe = false;
+  NodeFacts node;
+  // Texts that AppArmor profiles include, for the simulator.
+  const AppArmorIncludes* includes = nullptr;
+};
+
+// In the order of the catalogue, and of the enforcers above. INTERNAL when a policy does not
+// compile or an example contradicts the simulator.
+absl::StatusOr<std::vector<AttackCase>> CatalogueCases(const CaseOptions& options);
+
+}  // namespace varmor
+
+#endif  // TOOLS_ATTACK_CASES_H_

@@ -1,0 +1,41 @@
+#include "tools/attack/known_holes.h"
+
+namespace varmor {
+namespace {
+
+struct Hole {
+  const char* enforcer;
+  Event::KindCase kind;
+  const char* way;
+  const char* reason;
+};
+
+constexpr Hole kHoles[] = {
+    {"AppArmor", Event::kMount, "new_api",
+     "AppArmor has no hooks for the newer mount calls on most kernels; add Seccomp"},
+    {"AppArmor", Event::kExec, "script",
+     "AppArmor judges the script; the interpreter that its first line names is not asked about"},
+    {"BPF", Event::kMount, "new_api",
+     "no hook sees copies of mounts that open_tree makes; add Seccomp"},
+};
+
+bool IsBind(const MountEvent& mount) {
+  for (const std::string& flag : mount.flags()) {
+    if (flag == "bind" || flag == "rbind") return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::string KnownHole(const std::string& enforcer, const Event& event, const std::string& way) {
+  for (const Hole& hole : kHoles) {
+    if (enforcer != hole.enforcer || event.kind_case() != hole.kind || way != hole.way) continue;
+    // Of the newer calls, BPF misses open_tree only.
+    if (enforcer == "BPF" && event.has_mount() && !IsBind(event.mount())) continue;
+    return hole.reason;
+  }
+  return "";
+}
+
+}  // namespace varmor

@@ -1,0 +1,17 @@
+// Ways around an enforcer that it is known not to see, with the reason. They are tried all the
+// same: one that is refused after all counts as proven.
+#ifndef TOOLS_ATTACK_KNOWN_HOLES_H_
+#define TOOLS_ATTACK_KNOWN_HOLES_H_
+
+#include <string>
+
+#include "proto/event.pb.h"
+
+namespace varmor {
+
+// "" when the enforcer ("AppArmor", "BPF", "Seccomp") has to refuse the event in this way.
+std::string KnownHole(const std::string& enforcer, const Event& event, const std::string& way);
+
+}  // namespace varmor
+
+#endif  // TOOLS_ATTACK_KNOWN_HOLES_H_

@@ -1,0 +1,212 @@
+#include "tools/attack/matrix.h"
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "lib/compiler/artifacts_of.h"
+#include "lib/compiler/simulate/event_text.h"
+#include "lib/compiler/status/status_macros.h"
+#include "tools/attack/attack_way.h"
+#include "tools/attack/known_holes.h"
+#include "tools/attack/prepare.h"
+
+namespace varmor {
+namespace {
+
+// Another process of the machine, which no policy of ours confines.
+class Stranger {
+ public:
+  explicit Stranger(const std::string& attacker) {
+    pid_ = fork();
+    if (pid_ != 0) return;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    execl(attacker.c_str(), attacker.c_str(), "--wait", nullptr);
+    _exit(127);
+  }
+  ~Stranger() {
+    if (pid_ <= 0) return;
+    kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+  }
+  Stranger(const Stranger&) = delete;
+  Stranger& operator=(const Stranger&) = delete;
+
+  pid_t pid() const { return pid_; }
+
+ private:
+  pid_t pid_ = -1;
+};
+
+bool AnyNeedsStranger(const AttackCase& attack_case) {
+  return std::any_of(attack_case.events.begin(), attack_case.events.end(),
+                     [](const AttackEvent& event) { return NeedsStranger(event.event); });
+}
+
+std::string KeyOf(const Event& event, const std::string& way) {
+  return absl::StrCat(EventText(event), " /", way);
+}
+
+// The same operation by a process that lacks the capability: how a refusal shows.
+constexpr char kWithout[] = "without";
+
+// The answers that mean the expected refusal.
+bool IsRefusal(const AttackEvent& event, const AttackWay& way, const std::string& outcome,
+               const std::string& without_capability) {
+  if (event.event.has_capability() && way.name.empty()) return outcome == without_capability;
+  if (event.verdict.effect == "killed") return outcome == "signal 31";
+  if (event.verdict.effect == "EPERM" && way.name.empty()) return outcome == "errno 1";
+  if (event.verdict.effect == "EACCES" && way.name.empty()) return outcome == "errno 13";
+  if (event.verdict.effect == "ENOSYS" && way.name.empty()) return outcome == "errno 38";
+  // Other ways run into other checks of the same enforcer.
+  return outcome == "errno 1" || outcome == "errno 13" || outcome == "errno 38";
+}
+
+void Conclude(MatrixRow& row, MatrixRow::Result result, std::string reason) {
+  row.result = result;
+  row.reason = std::move(reason);
+}
+
+// Judges a row whose outcomes are filled in. `violations` are what the enforcer said meanwhile;
+// null when it does not report such events.
+void Judge(const AttackEvent& event, const AttackWay& way, bool observe,
+           const std::string& without_capability, const std::vector<Violation>* violations,
+           const std::string& profile, MatrixRow& row) {
+  using Result = MatrixRow::Result;
+  if (!Reached(event.event, row.without)) {
+    return Conclude(row, Result::kHole, absl::StrCat("without the policy: ", row.without));
+  }
+  if (event.denied && !observe) {
+    if (!IsRefusal(event, way, row.with, without_capability)) {
+      return Conclude(row, Result::kFailed, "not refused as expected");
+    }
+  } else if (row.with != row.without && !Reached(event.event, row.with)) {
+    return Conclude(row, Result::kFailed, observe ? "refused under observation" : "refused");
+  }
+  if (event.denied && violations != nullptr) {
+    const auto names = [&](const Violation& violation) {
+      return violation.profile == profile && (violation.rule.empty() || violation.rule == row.rule);
+    };
+    if (std::none_of(violations->begin(), violations->end(), names)) {
+      return Conclude(row, Result::kFailed,
+                      violations->empty() ? "no event" : "the event names another rule or profile");
+    }
+  }
+  Conclude(row, Result::kPassed, "");
+}
+
+}  // namespace
+
+Matrix::Matrix(MatrixOptions options) : options_(std::move(options)) {}
+
+ContainerOptions Matrix::OptionsFor(const AttackCase& attack_case) const {
+  ContainerOptions options;
+  options.runtime = options_.runtime;
+  options.attacker = options_.attacker;
+  options.scratch = options_.scratch;
+  options.host_pids = AnyNeedsStranger(attack_case);
+  return options;
+}
+
+absl::Status Matrix::Attack(const AttackCase& attack_case, Container& container, const Told& done) {
+  std::unique_ptr<Stranger> stranger;
+  if (AnyNeedsStranger(attack_case)) stranger = std::make_unique<Stranger>(options_.attacker);
+  Preparation preparation(container, options_.attacker, options_.node);
+  for (const AttackEvent& event : attack_case.events) {
+    absl::StatusOr<std::vector<AttackWay>> ways =
+        AttackWays(event.event, stranger == nullptr ? 0 : stranger->pid());
+    if (!ways.ok()) {
+      done(event, {"", ""}, absl::StrCat("unprepared ", ways.status().message()));
+      continue;
+    }
+    // Near misses say what stays allowed; ways around are for attacks.
+    if (!event.denied) ways->resize(1);
+    if (event.event.has_capability()) {
+      ways->push_back({kWithout, absl::StrCat("capability/without\t", event.event.capability())});
+    }
+    for (const AttackWay& way : *ways) {
+      const absl::Status prepared = preparation.For(event.event);
+      if (!prepared.ok()) {
+        done(event, way, absl::StrCat("unprepared ", prepared.message()));
+        continue;
+      }
+      VARMOR_ASSIGN_OR_RETURN(const std::string outcome, container.Perform(way.line));
+      done(event, way, outcome);
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Matrix::AttackFreely(const AttackCase& attack_case) {
+  const bool known = std::all_of(
+      attack_case.events.begin(), attack_case.events.end(), [this](const AttackEvent& event) {
+        // Ways other than the first are tried for denied events only.
+        return free_.count(KeyOf(event.event, event.denied ? "denied" : "near")) > 0;
+      });
+  if (known) return absl::OkStatus();
+  VARMOR_ASSIGN_OR_RETURN(std::unique_ptr<Container> container,
+                          Container::Start(OptionsFor(attack_case), {}));
+  return Attack(attack_case, *container,
+                [this](const AttackEvent& event, const AttackWay& way, const std::string& outcome) {
+                  free_[KeyOf(event.event, way.name)] = outcome;
+                  free_[KeyOf(event.event, event.denied ? "denied" : "near")] = "";
+                });
+}
+
+absl::StatusOr<std::vector<MatrixRow>> Matrix::Run(const AttackCase& attack_case,
+                                                   Enforcement& enforcement) {
+  VARMOR_RETURN_IF_ERROR(AttackFreely(attack_case));
+  ContainerOptions options = OptionsFor(attack_case);
+  VARMOR_RETURN_IF_ERROR(enforcement.Load(ArtifactsOf(*attack_case.compiled), options));
+  std::vector<MatrixRow> rows;
+  {
+    Container::BeforeStart enrol;
+    if (enforcement.Enrols()) {
+      enrol = [&](const Container& created) { return enforcement.Enrol(created); };
+    }
+    VARMOR_ASSIGN_OR_RETURN(std::unique_ptr<Container> container, Container::Start(options, enrol));
+    const bool reports =
+        options_.observe ? enforcement.ReportsObserved() : enforcement.ReportsDenials();
+    absl::Status reading;
+    if (reports) reading = enforcement.Violations().status();  // what its start has caused
+    VARMOR_RETURN_IF_ERROR(reading);
+    VARMOR_RETURN_IF_ERROR(
+        Attack(attack_case, *container,
+               [&](const AttackEvent& event, const AttackWay& way, const std::string& outcome) {
+                 if (way.name == kWithout) return;
+                 MatrixRow row;
+                 row.rule = attack_case.rule;
+                 row.enforcer = attack_case.enforcer;
+                 row.event = EventText(event.event);
+                 row.way = way.name;
+                 row.denied = event.denied;
+                 row.without = free_[KeyOf(event.event, way.name)];
+                 row.with = outcome;
+                 std::vector<Violation> violations;
+                 if (reports && event.denied) {
+                   absl::StatusOr<std::vector<Violation>> read = enforcement.Violations();
+                   if (!read.ok()) reading = read.status();
+                   if (read.ok()) violations = *std::move(read);
+                 }
+                 Judge(event, way, options_.observe, free_[KeyOf(event.event, kWithout)],
+                       reports ? &violations : nullptr, attack_case.compiled->profile_name, row);
+                 const std::string known = KnownHole(attack_case.enforcer, event.event, way.name);
+                 if (row.result == MatrixRow::Result::kFailed && !known.empty()) {
+                   Conclude(row, MatrixRow::Result::kHole, known);
+                 }
+                 rows.push_back(std::move(row));
+               }));
+    VARMOR_RETURN_IF_ERROR(reading);
+  }
+  VARMOR_RETURN_IF_ERROR(enforcement.Unload());
+  return rows;
+}
+
+}  // namespace varmor
