@@ -4,7 +4,7 @@
 
 # In the order of their dependencies. A kernel may have some of them built in, or not know them.
 BOOT_MODULES="virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk
-  crc16 crc32c_generic crc32c-cryptoapi libcrc32c mbcache jbd2 ext4"
+  crc16 crc32c_generic libcrc32c mbcache jbd2 ext4"
 # For modprobe in the guest.
 GUEST_MODULES="overlay loop veth llc stp bridge failover net_failover virtio_net dummy"
 # From this machine, whose Debian release is the guest's.
@@ -135,6 +135,8 @@ build_image() {
   need qemu-system-x86_64 qemu-system-x86 busybox busybox-static cpio cpio mke2fs e2fsprogs \
     ldd libc-bin flock util-linux lz4 lz4 zstd zstd xz xz-utils
   [ "$(id -u)" = 0 ] || die "run as root: the files of the image have to belong to root"
+  # What killed runs have left.
+  find "$VMLAB_CACHE" -maxdepth 1 -name '*.??????' -mmin +600 -exec rm -rf {} +
   fetch_kernel "$1"
   fetch_userland
   with_lock "image-$1" build_image_locked "$1"
