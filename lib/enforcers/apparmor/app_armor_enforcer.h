@@ -21,6 +21,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "lib/enforcers/apparmor/app_armor_host.h"
+#include "lib/enforcers/apparmor/app_armor_state.h"
 #include "lib/enforcers/enforcer.h"
 #include "lib/enforcers/files.h"
 
@@ -37,29 +38,6 @@ struct AppArmorOptions {
   std::chrono::milliseconds parser_timeout{60000};
   // Parsers that run at the same time; 0: as many as there are processors, at most 8.
   int threads = 0;
-};
-
-// What the kernel holds under a profile's name.
-struct AppArmorState {
-  enum class Origin {
-    kAsLoaded,  // what we loaded last
-    kTampered,  // somebody replaced or removed what we loaded, a child perhaps
-    kUnknown,   // we have no record, the kernel keeps no hashes, or we died while loading
-  };
-
-  bool loaded = false;
-  // "enforce", "complain", "kill", "unconfined"; "" when not loaded.
-  std::string mode;
-  // The kernel's hash of the profile, as it prints it; "" when it keeps none.
-  std::string hash;
-  // Full names of the child profiles that are loaded, "NAME//child_0", sorted.
-  std::vector<std::string> children;
-  // Those among them that the artifact does not have: the kernel keeps them from a former profile,
-  // because somebody was confined by them. The next Apply tries again to take them out.
-  std::vector<std::string> stale_children;
-  Origin origin = Origin::kUnknown;
-  // What is wrong, for kTampered and kUnknown: "the kernel's hash is 12ab, not 34cd as loaded".
-  std::string problem;
 };
 
 class AppArmorEnforcer : public Enforcer {

@@ -70,4 +70,10 @@ absl::StatusOr<std::vector<ConfinedProcess>> FindConfinedProcesses(const std::st
   return confined;
 }
 
+bool IsUnder(absl::string_view profile, absl::string_view name) {
+  if (!absl::StartsWith(profile, name)) return false;
+  profile.remove_prefix(name.size());
+  return profile.empty() || absl::StartsWith(profile, "//");
+}
+
 }  // namespace varmor

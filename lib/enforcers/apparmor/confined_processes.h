@@ -27,6 +27,9 @@ absl::StatusOr<std::vector<ConfinedProcess>> FindConfinedProcesses(const std::st
 // "a//&b//c (complain)" {"a", "b//c"}, of "unconfined" nothing.
 std::vector<std::string> ProfilesOfLabel(absl::string_view label);
 
+// Whether `profile` is `name` or a child of it.
+bool IsUnder(absl::string_view profile, absl::string_view name);
+
 }  // namespace varmor
 
 #endif  // LIB_ENFORCERS_APPARMOR_CONFINED_PROCESSES_H_

@@ -1,0 +1,22 @@
+// Whether AppArmor works here, and what is missing when it does not.
+#ifndef LIB_ENFORCERS_APPARMOR_APP_ARMOR_PROBE_H_
+#define LIB_ENFORCERS_APPARMOR_APP_ARMOR_PROBE_H_
+
+#include <string>
+
+#include "lib/enforcers/apparmor/app_armor_host.h"
+#include "lib/enforcers/apparmor/app_armor_parser.h"
+#include "lib/enforcers/enforcer.h"
+
+namespace varmor {
+
+// The kernel, its files, our privileges. Cheap: asked before every change.
+EnforcerSupport ProbeAppArmorKernel(AppArmorHost& host);
+
+// Also the parser, which compiles a small profile, and the state directory.
+EnforcerSupport ProbeAppArmor(AppArmorHost& host, const AppArmorParser& parser,
+                              const std::string& state_directory);
+
+}  // namespace varmor
+
+#endif  // LIB_ENFORCERS_APPARMOR_APP_ARMOR_PROBE_H_
