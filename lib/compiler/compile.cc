@@ -53,9 +53,8 @@ absl::Status LowerAndEmit(const RuleSet& rules, const CompileOptions& options,
     result.app_armor = EmitAppArmor(profile);
   }
   if (rules.bpf.has_value()) {
-    VARMOR_ASSIGN_OR_RETURN(const BpfProfile profile,
-                            LowerBpf(*rules.bpf, name, result.diagnostics));
-    result.bpf = EmitBpf(profile);
+    VARMOR_ASSIGN_OR_RETURN(BpfProfile profile, LowerBpf(*rules.bpf, name, result.diagnostics));
+    result.bpf = EmitBpf(std::move(profile));
   }
   if (rules.seccomp.has_value()) {
     VARMOR_ASSIGN_OR_RETURN(

@@ -88,6 +88,8 @@ class Determiniser {
         reach_(nfa.nodes.size()),
         marks_(nfa.nodes.size(), 0),
         by_class_(nfa.classes + 1) {
+    closures_.reserve(nfa.nodes.size());
+    closure_first_.reserve(nfa.nodes.size() + 1);
     for (uint32_t i = 0; i < nfa.nodes.size(); ++i) AddClosure(i);
     ComputeReach();
     out_.byte_class = nfa.byte_class;

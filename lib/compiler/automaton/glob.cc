@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "lib/compiler/diagnostic/diagnostic.h"
+#include "lib/compiler/status/mistake.h"
 #include "lib/compiler/status/status_macros.h"
 
 namespace varmor {
@@ -33,12 +34,17 @@ ByteSet NotSlash() {
   return set;
 }
 
+absl::Status InvalidPattern(absl::string_view problem, absl::string_view fix) {
+  return MistakeStatus(absl::StatusCode::kInvalidArgument, problem, fix);
+}
+
 class Parser {
  public:
   Parser(absl::string_view text, GlobNode& out) : text_(text), out_(out) {}
 
   absl::StatusOr<Items> Parse() {
     Items items;
+    items.reserve(text_.size());
     VARMOR_RETURN_IF_ERROR(ParseItems(0, items));
     return items;
   }
@@ -46,8 +52,8 @@ class Parser {
  private:
   // "pattern "/a[" PROBLEM at column 3; FIX", for the byte at `at`.
   absl::Status Mistake(size_t at, absl::string_view problem, absl::string_view fix) const {
-    return absl::InvalidArgumentError(
-        absl::StrCat("pattern ", Quoted(text_), " ", problem, " at column ", at + 1, "; ", fix));
+    return InvalidPattern(
+        absl::StrCat("pattern ", Quoted(text_), " ", problem, " at column ", at + 1), fix);
   }
 
   // Reads up to the end (depth 0) or to the "," or "}" that ends the alternative.
@@ -257,6 +263,7 @@ Extent Measure(const Items& items) {
 
 std::vector<GlobRow> Expand(const Items& items) {
   std::vector<GlobRow> rows(1);
+  rows[0].reserve(items.size());
   for (const Item& item : items) {
     if (item.group.empty()) {
       for (GlobRow& row : rows) row.push_back(item.atom);
@@ -319,6 +326,7 @@ void AddOverlappedNames(const GlobRow& name, std::vector<GlobRow>& rows) {
 // "**" and "*" next to each other are one wildcard, "/**/" is one atom.
 GlobRow Simplify(const GlobRow& row) {
   GlobRow out;
+  out.reserve(row.size());
   for (size_t i = 0; i < row.size(); ++i) {
     const GlobAtom atom = row[i];
     const bool star = atom.kind == Kind::kStar || atom.kind == Kind::kDoubleStar;
@@ -331,6 +339,7 @@ GlobRow Simplify(const GlobRow& row) {
     }
   }
   GlobRow merged;
+  merged.reserve(out.size());
   for (size_t i = 0; i < out.size(); ++i) {
     const bool after_slash =
         !merged.empty() && (IsByte(merged.back(), '/') || merged.back().kind == Kind::kDirectories);
@@ -391,8 +400,9 @@ absl::Status Relative(absl::string_view text, const GlobRow& row, bool braces) {
                                                 Quoted(spelled), ", which")
                                  : absl::StrCat("pattern ", Quoted(text));
   const bool bare = spelled.find('/') == std::string::npos && !absl::StrContains(spelled, "**");
-  return absl::InvalidArgumentError(
-      absl::StrCat(who, " is relative and matches no path; start it with \"/\"",
+  return InvalidPattern(
+      absl::StrCat(who, " is relative and matches no path"),
+      absl::StrCat("start it with \"/\"",
                    bare ? absl::StrCat(", or write ", Quoted("**/" + spelled)) : ""));
 }
 
@@ -400,20 +410,21 @@ absl::Status Relative(absl::string_view text, const GlobRow& row, bool braces) {
 
 absl::StatusOr<GlobNode> ParseGlob(absl::string_view text) {
   if (text.empty()) {
-    return absl::InvalidArgumentError("pattern is empty; write \"**\" to match every path");
+    return InvalidPattern("pattern is empty", "write \"**\" to match every path");
   }
   if (text.size() > kMaxGlobBytes) {
-    return absl::InvalidArgumentError(absl::StrCat("pattern has ", text.size(),
-                                                   " bytes, more than ", kMaxGlobBytes,
-                                                   "; no path is that long, shorten it"));
+    return InvalidPattern(
+        absl::StrCat("pattern has ", text.size(), " bytes, more than ", kMaxGlobBytes),
+        "no path is that long, shorten it");
   }
   GlobNode node;
   VARMOR_ASSIGN_OR_RETURN(const Items items, Parser(text, node).Parse());
   const Extent extent = Measure(items);
   if (extent.rows > kMaxGlobRows || extent.atoms > kMaxGlobAtoms) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "pattern ", Quoted(text), " stands for more than ", kMaxGlobRows, " alternatives or ",
-        kMaxGlobAtoms, " bytes once its braces are written out; use wildcards, or several rules"));
+    return InvalidPattern(
+        absl::StrCat("pattern ", Quoted(text), " stands for more than ", kMaxGlobRows,
+                     " alternatives or ", kMaxGlobAtoms, " bytes once its braces are written out"),
+        "use wildcards, or several rules");
   }
   const std::vector<GlobRow> expanded = Expand(items);
   for (const GlobRow& row : expanded) {

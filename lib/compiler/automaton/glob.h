@@ -45,6 +45,8 @@ struct GlobAtom {
 using GlobRow = std::vector<GlobAtom>;
 
 struct GlobNode {
+  // As the author wrote it.
+  std::string text;
   // Distinct; never hold NUL or "/".
   std::vector<ByteSet> sets;
   // Sorted, unique. A path matches when one row does.

@@ -1,7 +1,10 @@
 #include "lib/compiler/automaton/minimise.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <numeric>
+
+#include "absl/types/span.h"
 
 namespace varmor {
 namespace {
@@ -93,79 +96,177 @@ struct Incoming {
   std::vector<uint32_t> edges;
 };
 
-// States from which only finitely many strings are accepted, each after all that it leads to. Where
-// there is no wildcard that repeats, that is all of them.
-std::vector<uint32_t> FiniteStates(const SparseDfa& dfa) {
-  std::vector<Edge> edges;
-  edges.reserve(dfa.edges.size());
-  std::vector<uint32_t> open(dfa.states());  // edges whose target is not known to be finite
-  std::vector<uint32_t> finite;
-  for (uint32_t state = 0; state < dfa.states(); ++state) {
-    for (const SparseDfa::Edge& edge : dfa.EdgesOf(state)) edges.push_back({state, edge.target});
-    open[state] = dfa.first[state + 1] - dfa.first[state];
-    if (open[state] == 0) finite.push_back(state);
-  }
-  const Incoming incoming(edges, dfa.states());
-  for (size_t i = 0; i < finite.size(); ++i) {
-    for (uint32_t j = incoming.first[finite[i]]; j < incoming.first[finite[i] + 1]; ++j) {
-      const uint32_t source = edges[incoming.edges[j]].source;
-      if (--open[source] == 0) finite.push_back(source);
+// The circles of states, each after all that it leads to; most are single states. After R. Tarjan,
+// "Depth-first search and linear graph algorithms" (1972).
+struct Circles {
+  explicit Circles(const SparseDfa& dfa) : of(dfa.states(), kNone) {
+    struct Step {
+      uint32_t state, edge;
+    };
+    std::vector<uint32_t> place(dfa.states(), 0);  // in the order of entering, from 1
+    std::vector<uint32_t> lowest(dfa.states());    // place among what the state reaches
+    std::vector<uint32_t> open;
+    std::vector<Step> path;
+    uint32_t entered = 0;
+    const auto enter = [&](uint32_t state) {
+      place[state] = lowest[state] = ++entered;
+      open.push_back(state);
+      path.push_back({state, dfa.first[state]});
+    };
+    enter(0);
+    while (!path.empty()) {
+      const uint32_t state = path.back().state;
+      if (path.back().edge < dfa.first[state + 1]) {
+        const uint32_t target = dfa.edges[path.back().edge++].target;
+        if (place[target] == 0) {
+          enter(target);
+        } else if (of[target] == kNone) {
+          lowest[state] = std::min(lowest[state], place[target]);
+        }
+        continue;
+      }
+      path.pop_back();
+      if (!path.empty()) {
+        uint32_t& parent = lowest[path.back().state];
+        parent = std::min(parent, lowest[state]);
+      }
+      if (lowest[state] != place[state]) continue;
+      const auto begin = std::find(open.rbegin(), open.rend(), state).base() - 1;
+      for (auto it = begin; it != open.end(); ++it) of[*it] = static_cast<uint32_t>(size());
+      states.insert(states.end(), begin, open.end());
+      first.push_back(static_cast<uint32_t>(states.size()));
+      open.erase(begin, open.end());
     }
   }
-  return finite;
-}
 
-// Merges finite states bottom up: equal ones have equal labels and edges to the same merged states.
-// Returns a label per state: of finite ones their merged state, of the others their old one, and
-// marks the finite ones in `is_finite`.
-std::vector<uint32_t> MergeFinite(const SparseDfa& dfa, const std::vector<uint32_t>& label,
-                                  std::vector<bool>& is_finite) {
-  const std::vector<uint32_t> finite = FiniteStates(dfa);
-  std::vector<uint32_t> merged = label;
-  is_finite.assign(dfa.states(), false);
-  size_t size = 16;
-  while (size < finite.size() * 2) size *= 2;
-  std::vector<uint32_t> slots(size, kNone);
-  const auto hash = [&](uint32_t state) {
-    uint64_t h = label[state] + 1;
-    for (const SparseDfa::Edge& edge : dfa.EdgesOf(state)) {
-      h = (h ^ edge.byte_class) * 0xff51afd7ed558ccd;
-      h = (h ^ merged[edge.target]) * 0xc4ceb9fe1a85ec53;
-      h ^= h >> 31;
+  size_t size() const { return first.size() - 1; }
+  absl::Span<const uint32_t> operator[](size_t circle) const {
+    return absl::MakeConstSpan(states).subspan(first[circle], first[circle + 1] - first[circle]);
+  }
+
+  // Number of each state's circle.
+  std::vector<uint32_t> of;
+  // Those of circle c: [first[c], first[c + 1]).
+  std::vector<uint32_t> states;
+  std::vector<uint32_t> first = {0};
+};
+
+// Merges states bottom up: equal ones have equal labels and edges to the same merged states, or all
+// to themselves.
+class Merger {
+ public:
+  Merger(const SparseDfa& dfa, const std::vector<uint32_t>& label)
+      : dfa_(dfa),
+        label_(label),
+        merged_(label),
+        base_(*std::max_element(label.begin(), label.end()) + 1),
+        loops_(dfa.states(), false) {
+    size_t size = 16;
+    while (size < dfa.states() * 2) size *= 2;
+    slots_.assign(size, kNone);
+    const Circles circles(dfa);
+    for (size_t i = 0; i < circles.size(); ++i) Merge(circles, i);
+  }
+
+  // Whether every state is merged. What is not are circles that do not collapse to one state, and
+  // what leads to them: no such state is equal to a merged one.
+  bool complete() const { return complete_; }
+  bool IsMerged(uint32_t state) const { return merged_[state] >= base_; }
+  // Equal for states merged into one; of the others their label.
+  const std::vector<uint32_t>& numbers() const { return merged_; }
+
+ private:
+  void Merge(const Circles& circles, size_t number) {
+    const absl::Span<const uint32_t> circle = circles[number];
+    // The loops that the circle leads to: one of them may be equal to it.
+    outside_.clear();
+    for (const uint32_t state : circle) {
+      for (const SparseDfa::Edge& edge : dfa_.EdgesOf(state)) {
+        if (circles.of[edge.target] == number) continue;
+        if (!IsMerged(edge.target)) return Leave(circle);
+        const uint32_t other = merged_[edge.target] - base_;
+        if (loops_[other] && label_[other] == label_[circle[0]]) outside_.push_back(other);
+      }
     }
-    return h;
-  };
-  const auto equal = [&](uint32_t a, uint32_t b) {
-    const auto of_a = dfa.EdgesOf(a), of_b = dfa.EdgesOf(b);
-    if (label[a] != label[b] || of_a.size() != of_b.size()) return false;
+    std::sort(outside_.begin(), outside_.end());
+    outside_.erase(std::unique(outside_.begin(), outside_.end()), outside_.end());
+    // If it is, the circle leads to no more states than that loop does. This bounds the cost.
+    if (outside_.size() > dfa_.classes) outside_.clear();
+    for (const uint32_t other : outside_) {
+      if (Fits(circle, other)) return;
+    }
+    if (!Fits(circle, circle[0])) return Leave(circle);
+    size_t slot = Hash(circle[0]) & (slots_.size() - 1);
+    while (slots_[slot] != kNone) {
+      if (Fits(circle, slots_[slot])) return;
+      slot = (slot + 1) & (slots_.size() - 1);
+    }
+    slots_[slot] = circle[0];
+    SetAll(circle, base_ + circle[0]);
+    const auto edges = dfa_.EdgesOf(circle[0]);
+    loops_[circle[0]] = std::any_of(edges.begin(), edges.end(), [&](const SparseDfa::Edge& edge) {
+      return merged_[edge.target] == merged_[circle[0]];
+    });
+  }
+
+  void Leave(absl::Span<const uint32_t> circle) {
+    for (const uint32_t state : circle) merged_[state] = label_[state];
+    complete_ = false;
+  }
+
+  void SetAll(absl::Span<const uint32_t> circle, uint32_t number) {
+    for (const uint32_t state : circle) merged_[state] = number;
+  }
+
+  // Merges `circle` with `other`; whether that is right.
+  bool Fits(absl::Span<const uint32_t> circle, uint32_t other) {
+    SetAll(circle, base_ + other);
+    return std::all_of(circle.begin(), circle.end(),
+                       [&](uint32_t state) { return Equal(state, other); });
+  }
+
+  bool Equal(uint32_t a, uint32_t b) const {
+    const auto of_a = dfa_.EdgesOf(a), of_b = dfa_.EdgesOf(b);
+    if (a == b) return true;
+    if (label_[a] != label_[b] || of_a.size() != of_b.size()) return false;
     for (size_t i = 0; i < of_a.size(); ++i) {
       if (of_a[i].byte_class != of_b[i].byte_class) return false;
-      if (merged[of_a[i].target] != merged[of_b[i].target]) return false;
+      if (merged_[of_a[i].target] != merged_[of_b[i].target]) return false;
     }
     return true;
-  };
-  const uint32_t base = *std::max_element(label.begin(), label.end()) + 1;
-  for (const uint32_t state : finite) {
-    size_t slot = hash(state) & (size - 1);
-    while (slots[slot] != kNone && !equal(slots[slot], state)) slot = (slot + 1) & (size - 1);
-    if (slots[slot] == kNone) slots[slot] = state;
-    merged[state] = base + slots[slot];
-    is_finite[state] = true;
   }
-  return merged;
-}
+
+  uint64_t Hash(uint32_t state) const {
+    uint64_t hash = label_[state] + 1;
+    for (const SparseDfa::Edge& edge : dfa_.EdgesOf(state)) {
+      const uint32_t target = merged_[edge.target];
+      hash ^= uint64_t{target == merged_[state] ? kNone : target} << 8 | edge.byte_class;
+      hash *= 0xff51afd7ed558ccd;
+      hash ^= hash >> 31;
+    }
+    return hash;
+  }
+
+  const SparseDfa& dfa_;
+  const std::vector<uint32_t>& label_;
+  // base_ + a state that stands for all that are equal to it.
+  std::vector<uint32_t> merged_;
+  const uint32_t base_;
+  bool complete_ = true;
+  std::vector<uint32_t> slots_;
+  // Of states that stand for others: whether they lead to themselves.
+  std::vector<bool> loops_;
+  std::vector<uint32_t> outside_;
+};
 
 // The coarsest partition of the states that respects labels and edges.
-Partition Refine(const SparseDfa& dfa, const std::vector<uint32_t>& label) {
-  // Finite states are told apart by their new labels alone, so their edges are of no interest.
-  std::vector<bool> is_finite;
-  Partition states(MergeFinite(dfa, label, is_finite));
+Partition Refine(const SparseDfa& dfa, const Merger& merger) {
+  // Merged states are told apart by their numbers alone, so their edges are of no interest.
+  Partition states(merger.numbers());
   std::vector<Edge> all;
   std::vector<uint32_t> classes;
-  all.reserve(dfa.edges.size());
-  classes.reserve(dfa.edges.size());
   for (uint32_t state = 0; state < dfa.states(); ++state) {
-    if (is_finite[state]) continue;
+    if (merger.IsMerged(state)) continue;
     for (const SparseDfa::Edge& edge : dfa.EdgesOf(state)) {
       all.push_back({state, edge.target});
       classes.push_back(edge.byte_class);
@@ -193,19 +294,30 @@ Partition Refine(const SparseDfa& dfa, const std::vector<uint32_t>& label) {
   return states;
 }
 
+// A number per state, the same for states that cannot be told apart.
+std::vector<uint32_t> Blocks(const SparseDfa& dfa, const std::vector<uint32_t>& label) {
+  const Merger merger(dfa, label);
+  if (merger.complete()) return merger.numbers();
+  const Partition partition = Refine(dfa, merger);
+  std::vector<uint32_t> blocks(dfa.states());
+  for (uint32_t state = 0; state < dfa.states(); ++state) blocks[state] = partition.BlockOf(state);
+  return blocks;
+}
+
 }  // namespace
 
 SparseDfa Minimise(const SparseDfa& dfa, const std::vector<uint32_t>& label) {
-  const Partition blocks = Refine(dfa, label);
+  const std::vector<uint32_t> blocks = Blocks(dfa, label);
   SparseDfa out;
   out.byte_class = dfa.byte_class;
   out.classes = dfa.classes;
-  std::vector<uint32_t> number(blocks.blocks(), kNone);
+  out.edges.reserve(dfa.edges.size());
+  std::vector<uint32_t> number(*std::max_element(blocks.begin(), blocks.end()) + 1, kNone);
   std::vector<uint32_t> queue = {0};  // one state of `dfa` per new state
-  number[blocks.BlockOf(0)] = 0;
+  number[blocks[0]] = 0;
   for (size_t i = 0; i < queue.size(); ++i) {
     for (const SparseDfa::Edge& edge : dfa.EdgesOf(queue[i])) {
-      uint32_t& target = number[blocks.BlockOf(edge.target)];
+      uint32_t& target = number[blocks[edge.target]];
       if (target == kNone) {
         target = static_cast<uint32_t>(queue.size());
         queue.push_back(edge.target);

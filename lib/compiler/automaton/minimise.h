@@ -12,10 +12,10 @@ namespace varmor {
 // Merges states that cannot be told apart, where states accept the same when their `label` is the
 // same (one label per state).
 //
-// States that accept finitely many strings are merged bottom up in linear time: without repeating
-// wildcards these are all. The others are refined after A. Valmari and P. Lehtinen, "Efficient
-// minimization of DFAs with partial transition functions" (2008): O(m log n) for m edges and n
-// states, and only edges that exist cost time.
+// States are merged bottom up, in time that is linear in `dfa`, but for those in circles that stay
+// several states and those that lead there. These are refined after A. Valmari and P. Lehtinen,
+// "Efficient minimization of DFAs with partial transition functions" (2008): O(m log n) for m edges
+// and n states, and only edges that exist cost time.
 //
 // The result is canonical: states are numbered breadth first, edges by class. All states of `dfa`
 // must be reachable, and able to reach an accepting one. `accept` still indexes the sets of `dfa`;

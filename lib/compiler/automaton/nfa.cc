@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace varmor {
 namespace {
@@ -12,12 +13,22 @@ using Loop = NfaNode::Loop;
 
 class TrieBuilder {
  public:
-  explicit TrieBuilder(Nfa& nfa) : nodes_(nfa.nodes) { path_.push_back(AddNode()); }
+  // Makes room for the nodes of `rows`, which are not added yet.
+  TrieBuilder(absl::Span<const TableRow> rows, Nfa& nfa) : nodes_(nfa.nodes) {
+    size_t nodes = 1;
+    for (size_t i = 0; i < rows.size(); ++i) {
+      const GlobRow& row = rows[i].atoms;
+      for (size_t k = i == 0 ? 0 : Shared(row, rows[i - 1].atoms); k < row.size(); ++k) {
+        nodes += row[k].kind == Kind::kDirectories ? 2 : 1;
+      }
+    }
+    nodes_.reserve(nodes);
+    path_.push_back(AddNode());
+  }
 
   // Rows must come sorted: what a row shares with earlier ones, it shares with the last one.
   void Add(const GlobRow& row, uint32_t index) {
-    size_t shared = 0;
-    while (shared < row.size() && shared < last_.size() && row[shared] == last_[shared]) ++shared;
+    const size_t shared = Shared(row, last_);
     path_.resize(shared + 1);
     for (size_t i = shared; i < row.size(); ++i) path_.push_back(AddAtom(path_.back(), row[i]));
     LinkOverlap(row, shared);
@@ -26,6 +37,13 @@ class TrieBuilder {
   }
 
  private:
+  // How many atoms both rows begin with.
+  static size_t Shared(const GlobRow& a, const GlobRow& b) {
+    size_t shared = 0;
+    while (shared < a.size() && shared < b.size() && a[shared] == b[shared]) ++shared;
+    return shared;
+  }
+
   uint32_t AddNode(Loop loop = Loop::kNone) {
     const auto number = static_cast<uint32_t>(nodes_.size());
     nodes_.emplace_back();
@@ -96,17 +114,14 @@ void Classify(absl::Span<const TableRow> rows, absl::Span<const ByteSet> sets, N
       if (atom.kind == Kind::kStar || atom.kind == Kind::kDirectories) alone.set('/');
     }
   }
-  std::map<std::string, uint8_t> class_of;  // by the sets a byte is in, or by the byte itself
+  std::map<std::vector<bool>, uint8_t> class_of;  // of bytes that are in the same sets
+  std::vector<bool> in(sets.size(), false);
   for (int b = 1; b < 256; ++b) {
-    std::string key;
-    if (alone[b]) key = "byte " + std::to_string(b);
-    for (size_t i = 0; i < sets.size() && !alone[b]; ++i) {
-      if (used[i]) key += sets[i][b] ? '1' : '0';
-    }
-    const auto next = static_cast<uint8_t>(class_of.size() + 1);
-    nfa.byte_class[b] = class_of.emplace(key, next).first->second;
+    const auto next = static_cast<uint8_t>(nfa.classes + 1);
+    for (size_t i = 0; i < sets.size(); ++i) in[i] = used[i] && sets[i][b];
+    nfa.byte_class[b] = alone[b] ? next : class_of.emplace(in, next).first->second;
+    nfa.classes = std::max<uint32_t>(nfa.classes, nfa.byte_class[b]);
   }
-  nfa.classes = static_cast<uint32_t>(class_of.size());
   nfa.set_classes.resize(sets.size());
   for (size_t i = 0; i < sets.size(); ++i) {
     if (!used[i]) continue;
@@ -124,7 +139,7 @@ void Classify(absl::Span<const TableRow> rows, absl::Span<const ByteSet> sets, N
 Nfa BuildNfa(absl::Span<const TableRow> rows, absl::Span<const ByteSet> sets) {
   Nfa nfa;
   Classify(rows, sets, nfa);
-  TrieBuilder trie(nfa);
+  TrieBuilder trie(rows, nfa);
   for (size_t i = 0; i < rows.size(); ++i) trie.Add(rows[i].atoms, static_cast<uint32_t>(i));
   return nfa;
 }

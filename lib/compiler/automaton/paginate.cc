@@ -10,8 +10,8 @@ constexpr uint32_t kClassWords = 256 / sizeof(uint32_t);
 
 }  // namespace
 
-std::vector<PathPage> Paginate(const PathTable& table, uint32_t first_page,
-                               varmor_path_table* header) {
+std::vector<std::string> PageBytes(const PathTable& table, uint32_t first_page,
+                                   varmor_path_table* header) {
   const uint32_t row_words = table.classes + 1;
   // Where each state's row is. The dead state has none and is 0.
   std::vector<uint32_t> place(table.states + 1, 0);
@@ -26,17 +26,18 @@ std::vector<PathPage> Paginate(const PathTable& table, uint32_t first_page,
     word += row_words;
   }
 
-  std::vector<PathPage> pages(page + 1);
-  uint8_t column[256];
-  for (int b = 0; b < 256; ++b) column[b] = static_cast<uint8_t>(table.byte_class[b] + (b != 0));
-  std::memcpy(pages[0].words, column, sizeof(column));
+  std::vector<std::string> pages(page + 1, std::string(sizeof(PathPage), '\0'));
+  for (int b = 1; b < 256; ++b) pages[0][b] = static_cast<char>(table.byte_class[b] + 1);
+  pages[0][0] = static_cast<char>(table.byte_class[0]);
+  std::vector<uint32_t> row(row_words);
   for (uint32_t state = 1; state <= table.states; ++state) {
-    uint32_t* row = pages[(place[state] >> VARMOR_PATH_PAGE_SHIFT) - first_page].words +
-                    (place[state] & VARMOR_PATH_OFFSET_MASK) / 4;
     row[0] = table.accepts[state];
     for (uint32_t c = 0; c < table.classes; ++c) {
       row[1 + c] = place[table.next[state * table.classes + c]];
     }
+    std::string& to = pages[(place[state] >> VARMOR_PATH_PAGE_SHIFT) - first_page];
+    std::memcpy(&to[place[state] & VARMOR_PATH_OFFSET_MASK], row.data(),
+                row_words * sizeof(row[0]));
   }
 
   *header = varmor_path_table{};
@@ -44,6 +45,15 @@ std::vector<PathPage> Paginate(const PathTable& table, uint32_t first_page,
   header->first_page = first_page;
   header->pages = static_cast<uint32_t>(pages.size());
   header->flags = table.reverse ? VARMOR_PATH_REVERSE : 0;
+  return pages;
+}
+
+std::vector<PathPage> Paginate(const PathTable& table, uint32_t first_page,
+                               varmor_path_table* header) {
+  const std::vector<std::string> bytes = PageBytes(table, first_page, header);
+  std::vector<PathPage> pages(bytes.size());
+  for (size_t i = 0; i < pages.size(); ++i)
+    std::memcpy(&pages[i], bytes[i].data(), sizeof(PathPage));
   return pages;
 }
 

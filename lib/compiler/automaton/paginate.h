@@ -3,6 +3,7 @@
 #define LIB_COMPILER_AUTOMATON_PAGINATE_H_
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "lib/compiler/artifact/path_match.h"
@@ -12,8 +13,12 @@ namespace varmor {
 
 using PathPage = varmor_path_page;
 
-// The pages of `table`, to be put at index `first_page` and following of the array that all tables
-// share, and its header. States that are near the start share the first pages.
+// The bytes of each page of `table`, to be put at index `first_page` and following of the array
+// that all tables share, and its header. States that are near the start share the first pages.
+std::vector<std::string> PageBytes(const PathTable& table, uint32_t first_page,
+                                   varmor_path_table* header);
+
+// The same as structures, for the matcher in user space.
 std::vector<PathPage> Paginate(const PathTable& table, uint32_t first_page,
                                varmor_path_table* header);
 

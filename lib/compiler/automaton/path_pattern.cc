@@ -12,9 +12,8 @@ static_assert(PathPattern::kMaxBytes == kMaxGlobBytes, "one limit under two name
 
 absl::StatusOr<PathPattern> PathPattern::Parse(absl::string_view text) {
   VARMOR_ASSIGN_OR_RETURN(GlobNode node, ParseGlob(text));
+  node.text = std::string(text);
   PathPattern pattern;
-  pattern.text_ = std::string(text);
-  pattern.has_extended_glob_ = node.extended;
   pattern.root_ = std::make_shared<const GlobNode>(std::move(node));
   return pattern;
 }
@@ -22,11 +21,18 @@ absl::StatusOr<PathPattern> PathPattern::Parse(absl::string_view text) {
 PathPattern PathPattern::Exact(absl::string_view path) {
   GlobNode node;
   node.rows.push_back(LiteralRow(path));
+  node.text = EscapeGlob(path);
   PathPattern pattern;
-  pattern.text_ = EscapeGlob(path);
   pattern.root_ = std::make_shared<const GlobNode>(std::move(node));
   return pattern;
 }
+
+const std::string& PathPattern::text() const {
+  static const std::string& none = *new std::string;
+  return root_ == nullptr ? none : root_->text;
+}
+
+bool PathPattern::has_extended_glob() const { return root_ != nullptr && root_->extended; }
 
 std::vector<std::string> PathPattern::LiteralAncestors() const {
   if (root_ == nullptr) return {};

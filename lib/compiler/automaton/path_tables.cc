@@ -2,8 +2,7 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
-#include <string>
+#include <numeric>
 #include <utility>
 
 #include "lib/compiler/automaton/glob.h"
@@ -18,7 +17,7 @@ namespace {
 struct Material {
   std::vector<TableRow> rows;
   std::vector<ByteSet> sets;
-  std::vector<std::string> texts;
+  std::vector<absl::string_view> texts;
 };
 
 struct SetLess {
@@ -70,17 +69,22 @@ Material Collect(absl::Span<const PatternInput> patterns) {
 
 // Bytes whose columns are equal share one; the result is the new column of each class (from 1).
 std::vector<uint8_t> MergeColumns(const SparseDfa& dfa, uint32_t& classes) {
-  // Per class, where it leads from which state.
-  std::vector<std::vector<std::pair<uint32_t, uint32_t>>> column(dfa.classes + 1);
+  // Where each class leads from which state; those of class c end at end[c].
+  using Move = std::pair<uint32_t, uint32_t>;
+  std::vector<Move> moves(dfa.edges.size());
+  std::vector<size_t> end(dfa.classes + 2, 0);
+  for (const SparseDfa::Edge& edge : dfa.edges) ++end[edge.byte_class + 1];
+  std::partial_sum(end.begin(), end.end(), end.begin());
   for (uint32_t state = 0; state < dfa.states(); ++state) {
     for (const SparseDfa::Edge& edge : dfa.EdgesOf(state)) {
-      column[edge.byte_class].emplace_back(state, edge.target);
+      moves[end[edge.byte_class]++] = {state, edge.target};
     }
   }
-  std::map<absl::Span<const std::pair<uint32_t, uint32_t>>, uint8_t> numbers;
+  std::map<absl::Span<const Move>, uint8_t> numbers;
   std::vector<uint8_t> columns(dfa.classes + 1, 0);
   for (uint32_t c = 1; c <= dfa.classes; ++c) {
-    columns[c] = numbers.emplace(column[c], static_cast<uint8_t>(numbers.size())).first->second;
+    const auto column = absl::MakeConstSpan(moves).subspan(end[c - 1], end[c] - end[c - 1]);
+    columns[c] = numbers.emplace(column, static_cast<uint8_t>(numbers.size())).first->second;
   }
   classes = static_cast<uint32_t>(numbers.size());
   return columns;
@@ -90,9 +94,7 @@ PathTable MakeTable(const PlannedTable& planned, const SparseDfa& dfa,
                     const std::vector<uint32_t>& id_of_set) {
   PathTable table;
   table.reverse = planned.reverse;
-  std::set<uint32_t> patterns;
-  for (const TableRow& row : planned.rows) patterns.insert(row.pattern);
-  table.patterns = static_cast<uint32_t>(patterns.size());
+  table.patterns = planned.patterns;
   table.states = static_cast<uint32_t>(dfa.states());
   const std::vector<uint8_t> columns = MergeColumns(dfa, table.classes);
   for (int b = 1; b < 256; ++b) table.byte_class[b] = columns[dfa.byte_class[b]];

@@ -78,8 +78,8 @@ using AcceptLabel = std::function<uint32_t(const std::vector<uint32_t>& values)>
 // Builds the tables; the same for any order of `patterns`. No pattern, no table; default patterns
 // match nothing and are left out.
 //
-// RESOURCE_EXHAUSTED, with a message in the form "problem; fix" that names the patterns, when they
-// do not fit the limits however they are spread.
+// RESOURCE_EXHAUSTED, a MistakeStatus that names the patterns, when they do not fit the limits
+// however they are spread.
 absl::StatusOr<PathTables> BuildPathTables(absl::Span<const PatternInput> patterns,
                                            const PathTableLimits& limits, const AcceptLabel& label);
 

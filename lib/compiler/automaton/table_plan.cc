@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <iterator>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -11,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "lib/compiler/automaton/minimise.h"
 #include "lib/compiler/diagnostic/diagnostic.h"
+#include "lib/compiler/status/mistake.h"
 #include "lib/compiler/status/status_macros.h"
 
 namespace varmor {
@@ -48,6 +48,16 @@ uint64_t Atoms(const Rows& rows) {
   return atoms;
 }
 
+// Ascending.
+std::vector<uint32_t> PatternsOf(const Rows& rows) {
+  std::vector<uint32_t> patterns;
+  patterns.reserve(rows.size());
+  for (const TableRow& row : rows) patterns.push_back(row.pattern);
+  std::sort(patterns.begin(), patterns.end());
+  patterns.erase(std::unique(patterns.begin(), patterns.end()), patterns.end());
+  return patterns;
+}
+
 Rows Reversed(Rows rows) {
   for (TableRow& row : rows) std::reverse(row.atoms.begin(), row.atoms.end());
   std::sort(rows.begin(), rows.end());
@@ -67,7 +77,7 @@ std::vector<Rows> Cut(const Rows& rows, size_t count) {
 
 class Planner {
  public:
-  Planner(absl::Span<const ByteSet> sets, absl::Span<const std::string> texts,
+  Planner(absl::Span<const ByteSet> sets, absl::Span<const absl::string_view> texts,
           const PathTableLimits& limits, uint64_t atoms)
       : sets_(sets), texts_(texts), limits_(limits) {
     work_left_ = limits.attempts * std::max(limits.work, limits.work_per_byte * atoms);
@@ -92,35 +102,35 @@ class Planner {
   // Rows with a "**" inside multiply each other's states; the others are a trie, whatever their
   // number.
   absl::Status PlaceAnchored(Rows rows) {
+    const auto spanning = std::count_if(rows.begin(), rows.end(), HasInnerDoubleStar);
+    if (spanning == 0 || static_cast<size_t>(spanning) == rows.size()) {
+      return Place(std::move(rows), false);
+    }
+    Attempt together = Build(rows, false);
+    if (together.table.has_value() && !Exploded(rows, *together.table)) {
+      return Keep(rows, *std::move(together.table));
+    }
     const auto inner = std::stable_partition(
         rows.begin(), rows.end(), [](const TableRow& row) { return !HasInnerDoubleStar(row); });
-    Rows simple(rows.begin(), inner);
-    Rows spanning(inner, rows.end());
-    if (simple.empty() || spanning.empty()) {
-      return Place(simple.empty() ? std::move(spanning) : std::move(simple), false);
-    }
-    std::sort(rows.begin(), rows.end());
-    Attempt together = Build(rows, false);
-    if (together.table.has_value() && !Exploded(*together.table)) {
-      return Keep(*std::move(together.table));
-    }
-    VARMOR_RETURN_IF_ERROR(Place(std::move(simple), false));
-    return Place(std::move(spanning), false);
+    VARMOR_RETURN_IF_ERROR(Place(Rows(rows.begin(), inner), false));
+    return Place(Rows(inner, rows.end()), false);
   }
 
   // Adds one table for `rows`, or several.
   absl::Status Place(Rows rows, bool reverse) {
     if (rows.empty()) return absl::OkStatus();
     Attempt whole = Build(rows, reverse);
-    if (whole.table.has_value() && !Exploded(*whole.table)) return Keep(*std::move(whole.table));
+    if (whole.table.has_value() && !Exploded(rows, *whole.table)) {
+      return Keep(rows, *std::move(whole.table));
+    }
     if (rows.size() == 1) {
-      if (!whole.table.has_value()) whole = Build(Reversed(std::move(rows)), !reverse);
+      if (!whole.table.has_value()) whole = Build(Reversed(rows), !reverse);
       if (!whole.table.has_value()) return DoesNotFit();
-      return Keep(*std::move(whole.table));
+      return Keep(rows, *std::move(whole.table));
     }
     std::vector<Rows> parts = Cut(rows, whole.parts);
     if (whole.table.has_value() && !PartsAreSmaller(parts, *whole.table)) {
-      return Keep(*std::move(whole.table));
+      return Keep(rows, *std::move(whole.table));
     }
     for (Rows& part : parts) VARMOR_RETURN_IF_ERROR(Place(std::move(part), reverse));
     return absl::OkStatus();
@@ -140,9 +150,9 @@ class Planner {
     return states * 2 <= whole.dfa.states();
   }
 
-  absl::Status Keep(PlannedTable table) {
+  absl::Status Keep(const Rows& rows, PlannedTable table) {
     if (plan_.tables.size() == limits_.max_tables) {
-      if (too_much_.empty()) too_much_ = table.rows;
+      if (too_much_.empty()) too_much_ = rows;
       return DoesNotFit();
     }
     plan_.tables.push_back(std::move(table));
@@ -176,20 +186,19 @@ class Planner {
       return attempt;
     }
     table.reverse = reverse;
-    table.rows = rows;
+    table.patterns = static_cast<uint32_t>(PatternsOf(rows).size());
     attempt.table = std::move(table);
     return attempt;
   }
 
-  bool Exploded(const PlannedTable& table) const {
+  bool Exploded(const Rows& rows, const PlannedTable& table) const {
     return table.dfa.states() > limits_.soft_states &&
-           table.dfa.states() > kTrieStatesPerAtom * Atoms(table.rows);
+           table.dfa.states() > kTrieStatesPerAtom * Atoms(rows);
   }
 
   absl::Status DoesNotFit() const {
     constexpr size_t kNamed = 5;
-    std::set<uint32_t> patterns;
-    for (const TableRow& row : too_much_) patterns.insert(row.pattern);
+    const std::vector<uint32_t> patterns = PatternsOf(too_much_);
     std::vector<std::string> named;
     for (const uint32_t pattern : patterns) {
       if (named.size() == kNamed) break;
@@ -199,14 +208,17 @@ class Planner {
     if (patterns.size() > kNamed)
       absl::StrAppend(&list, " and ", patterns.size() - kNamed, " more");
     const bool one = patterns.size() == 1;
-    return absl::ResourceExhaustedError(absl::StrCat(
-        one ? "pattern " : "patterns ", list, one ? " needs" : " together need",
-        " more states than fit the ", limits_.max_tables, " tables of ", limits_.hard_states,
-        "; use fewer wildcards in ", one ? "it" : "each, or move some to another policy"));
+    return MistakeStatus(
+        absl::StatusCode::kResourceExhausted,
+        absl::StrCat(one ? "pattern " : "patterns ", list, one ? " needs" : " together need",
+                     " more states than fit the ", limits_.max_tables, " tables of ",
+                     limits_.hard_states),
+        absl::StrCat("use fewer wildcards in ",
+                     one ? "it" : "each, or move some to another policy"));
   }
 
   const absl::Span<const ByteSet> sets_;
-  const absl::Span<const std::string> texts_;
+  const absl::Span<const absl::string_view> texts_;
   const PathTableLimits& limits_;
   uint64_t work_left_ = 0;
   TablePlan plan_;
@@ -217,7 +229,7 @@ class Planner {
 }  // namespace
 
 absl::StatusOr<TablePlan> PlanTables(std::vector<TableRow> rows, absl::Span<const ByteSet> sets,
-                                     absl::Span<const std::string> texts,
+                                     absl::Span<const absl::string_view> texts,
                                      const PathTableLimits& limits) {
   const uint64_t atoms = Atoms(rows);
   Rows anchored, floating, rest;

@@ -3,10 +3,10 @@
 #define LIB_COMPILER_AUTOMATON_TABLE_PLAN_H_
 
 #include <cstdint>
-#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "lib/compiler/automaton/determinise.h"
 #include "lib/compiler/automaton/nfa.h"
@@ -14,11 +14,12 @@
 
 namespace varmor {
 
-// One table to be: its rows and an automaton for them, whose labels are sets of values. It need not
-// be minimal: minimising is for the caller, who knows which sets have equal consequences.
+// One table to be: an automaton whose labels are sets of values. It need not be minimal: minimising
+// is for the caller, who knows which sets have equal consequences.
 struct PlannedTable {
   bool reverse = false;
-  std::vector<TableRow> rows;
+  // Different patterns that its rows come from.
+  uint32_t patterns = 0;
   SparseDfa dfa;
 };
 
@@ -30,7 +31,7 @@ struct TablePlan {
 // `rows` as written (not reversed), in any order. Errors as BuildPathTables; `texts` are the
 // patterns'.
 absl::StatusOr<TablePlan> PlanTables(std::vector<TableRow> rows, absl::Span<const ByteSet> sets,
-                                     absl::Span<const std::string> texts,
+                                     absl::Span<const absl::string_view> texts,
                                      const PathTableLimits& limits);
 
 }  // namespace varmor

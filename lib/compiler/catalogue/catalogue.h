@@ -2,6 +2,7 @@
 #ifndef LIB_COMPILER_CATALOGUE_CATALOGUE_H_
 #define LIB_COMPILER_CATALOGUE_CATALOGUE_H_
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -12,11 +13,15 @@
 
 namespace varmor {
 
+// lib/compiler/apparmor/statement.h, which is not installed.
+struct AppArmorStatement;
+
 // Immutable once made; safe to share between threads.
 class Catalogue {
  public:
-  // INVALID_ARGUMENT when an id or alias is used twice or is not normalised. `runtime_default` is
-  // what runtime_default() returns; it is not among the rules.
+  // INVALID_ARGUMENT when an id or alias is used twice or is not normalised, or an AppArmor rule
+  // cannot be parsed. `runtime_default` is what runtime_default() returns; it is not among the
+  // rules.
   static absl::StatusOr<Catalogue> FromRules(BuiltinRules rules, BuiltinRule runtime_default = {});
 
   // In the order of the data files, categories together.
@@ -24,6 +29,10 @@ class Catalogue {
 
   // By id or alias, already normalised; null when there is none.
   const BuiltinRule* Find(absl::string_view name) const;
+
+  // The AppArmor rules of `rule`, parsed: in their order, without qualifiers and places. `rule`
+  // must be one of this catalogue's rules(), not a copy. For the stages of the compiler.
+  const std::vector<AppArmorStatement>& AppArmorStatements(const BuiltinRule& rule) const;
 
   // Ids and aliases of one category, sorted: for "did you mean".
   std::vector<std::string> Names(BuiltinRule::Category category) const;
@@ -35,6 +44,8 @@ class Catalogue {
 
  private:
   std::vector<BuiltinRule> rules_;
+  // By the index of the rule. Shared by copies, whose rules have the same indexes.
+  std::shared_ptr<const std::vector<std::vector<AppArmorStatement>>> app_armor_;
   BuiltinRule runtime_default_;
   absl::flat_hash_map<std::string, size_t> index_;
 };

@@ -6,6 +6,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "lib/compiler/apparmor/statement.h"
 
 namespace varmor {
 namespace {
@@ -77,6 +78,32 @@ TEST(CatalogueTest, RefusesNamesUsedTwiceOrNotNormalised) {
   EXPECT_EQ(ErrorOf({Rule("One")}), "rule name \"One\" is not normalised");
   EXPECT_EQ(ErrorOf({Rule("one", {"o_n_e"})}), "rule name \"o_n_e\" is not normalised");
   EXPECT_EQ(ErrorOf({Rule("")}), "rule name \"\" is not normalised");
+}
+
+TEST(CatalogueTest, ParsesAppArmorRulesOnce) {
+  BuiltinRules rules;
+  *rules.add_rules() = Rule("none");
+  BuiltinRule rule = Rule("two");
+  rule.mutable_app_armor()->add_rules("capability chown");
+  rule.mutable_app_armor()->add_rules("/bin/sh rx");
+  *rules.add_rules() = rule;
+  const Catalogue original = *Catalogue::FromRules(rules);
+  const Catalogue copy = original;
+  EXPECT_THAT(original.AppArmorStatements(*original.Find("none")), IsEmpty());
+  for (const Catalogue* catalogue : {&original, &copy}) {
+    std::vector<std::string> texts;
+    for (const AppArmorStatement& statement :
+         catalogue->AppArmorStatements(*catalogue->Find("two"))) {
+      texts.push_back(ToString(statement));
+    }
+    EXPECT_THAT(texts, ElementsAre("capability chown,", "/bin/sh rx,"));
+  }
+}
+
+TEST(CatalogueTest, RefusesAppArmorRulesThatDoNotParse) {
+  BuiltinRule rule = Rule("one");
+  rule.mutable_app_armor()->add_rules("capability flying");
+  EXPECT_EQ(ErrorOf({rule}), "AppArmor rules of \"one\": unknown capability \"flying\"");
 }
 
 // The names of vArmor 0.5 to 0.10.

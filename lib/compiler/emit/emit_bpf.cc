@@ -24,6 +24,9 @@ std::string BytesOf(const Value& value) {
   return {reinterpret_cast<const char*>(&value), sizeof(value)};
 }
 
+// A page is its bytes.
+std::string BytesOf(std::string&& page) { return std::move(page); }
+
 BpfMap& AddMap(absl::string_view name, size_t max_entries, BpfArtifact& artifact) {
   const BpfMapShape& shape = *FindBpfMapShape(name);
   BpfMap& map = *artifact.add_maps();
@@ -48,10 +51,11 @@ void SortEntries(BpfMap& map) {
 }
 
 template <typename Value>
-void AddArray(absl::string_view name, const std::vector<Value>& values, BpfArtifact& artifact) {
+void AddArray(absl::string_view name, std::vector<Value> values, BpfArtifact& artifact) {
   BpfMap& map = AddMap(name, values.size(), artifact);
+  map.mutable_entries()->Reserve(static_cast<int>(values.size()));
   for (size_t i = 0; i < values.size(); ++i) {
-    std::string bytes = BytesOf(values[i]);
+    std::string bytes = BytesOf(std::move(values[i]));
     if (bytes.find_first_not_of('\0') == std::string::npos) continue;
     AddEntry(BytesOf(static_cast<uint32_t>(i)), std::move(bytes), map);
   }
@@ -92,17 +96,18 @@ void AddPorts(const BpfProfile& profile, BpfArtifact& artifact) {
 
 }  // namespace
 
-BpfArtifact EmitBpf(const BpfProfile& profile) {
+BpfArtifact EmitBpf(BpfProfile profile) {
   BpfArtifact artifact;
   artifact.set_name(profile.name);
   artifact.set_abi(VARMOR_BPF_ABI);
   artifact.set_complain(profile.complain);
 
   AddArray("profile", std::vector<varmor_profile>{profile.header}, artifact);
-  if (!profile.pages.empty()) AddArray("pages", profile.pages, artifact);
+  if (!profile.pages.empty()) AddArray("pages", std::move(profile.pages), artifact);
   AddRecords("accepts", profile.accepts, artifact);
   AddRecords("mount_accepts", profile.mount_accepts, artifact);
-  if (!profile.mount_rules.empty()) AddArray("mount_rules", profile.mount_rules, artifact);
+  if (!profile.mount_rules.empty())
+    AddArray("mount_rules", std::move(profile.mount_rules), artifact);
   if (!profile.sockets.empty()) AddArray("sockets", profile.sockets, artifact);
   AddRecords("socket_verdicts", profile.socket_verdicts, artifact);
   AddAddresses(profile, artifact);
@@ -112,9 +117,11 @@ BpfArtifact EmitBpf(const BpfProfile& profile) {
     artifact.add_holes(DISK_DEVICE_MAP);
   }
   if (profile.cluster_addresses_missing) artifact.add_holes(CLUSTER_ADDRESSES);
-  for (const RuleOrigin& rule : profile.rules) *artifact.add_rules() = rule;
-  for (const BpfTableSummary& table : profile.tables) *artifact.add_tables() = table;
-  for (const EgressWatch& watch : profile.egress_watches) *artifact.add_egress_watches() = watch;
+  for (RuleOrigin& rule : profile.rules) *artifact.add_rules() = std::move(rule);
+  for (BpfTableSummary& table : profile.tables) *artifact.add_tables() = std::move(table);
+  for (EgressWatch& watch : profile.egress_watches) {
+    *artifact.add_egress_watches() = std::move(watch);
+  }
   artifact.set_digest(BpfDigest(artifact));
   return artifact;
 }

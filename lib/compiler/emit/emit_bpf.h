@@ -9,8 +9,9 @@ namespace varmor {
 
 // Maps in the order of docs/bpf_image.md; a map without entries is left out, but for "profile" and
 // for "disk_devices" when a rule needs it. Entries are sorted by key bytes; arrays list the entries
-// that are not all zero. Bytes are as on a little-endian machine.
-BpfArtifact EmitBpf(const BpfProfile& profile);
+// that are not all zero. Bytes are as on a little-endian machine. The pages become the artefact's
+// without being copied, if `profile` is moved here.
+BpfArtifact EmitBpf(BpfProfile profile);
 
 }  // namespace varmor
 

@@ -17,7 +17,8 @@ struct BpfProfile {
   std::string name;
   bool complain = false;
   varmor_profile header{};
-  std::vector<varmor_path_page> pages;
+  // The bytes of one varmor_path_page each.
+  std::vector<std::string> pages;
   // Index 0 is unused in all four.
   std::vector<varmor_decision> accepts;
   std::vector<varmor_mount_accept> mount_accepts;

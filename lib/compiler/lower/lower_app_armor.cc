@@ -43,9 +43,9 @@ absl::Status CheckInput(const AppArmorRules& rules, absl::string_view profile_na
 
 // ---- the profile itself
 
-void AddSection(const AppArmorSection& section, AppArmorBody& body) {
-  body.BeginSection(section.heading);
-  body.AddAll(section.lines);
+void AddSection(AppArmorSection section, AppArmorBody& body) {
+  body.BeginSection(std::move(section.heading));
+  body.AddAll(std::move(section.lines));
 }
 
 void AddBase(const AppArmorRules& rules, const std::string& profile, const std::string& parent,
@@ -118,7 +118,7 @@ AppArmorProfile LowerChild(const AppArmorRules& rules, const std::string& profil
   }
   body.BeginSection("Rules of these executables only.");
   body.AddAll(child.lines);
-  profile.sections = body.sections();
+  profile.sections = std::move(body).Take();
   return profile;
 }
 
@@ -224,13 +224,28 @@ void AddUnlessPresent(const Diagnostic& diagnostic, Diagnostics& diagnostics) {
 
 std::string FieldOf(const AppArmorLine& line, const FieldOfLine& fields) {
   if (!line.origins.empty()) return line.origins.front().field;
+  if (fields.empty()) return "";
   const auto found = fields.find(AppArmorLineText(line));
   return found == fields.end() ? "" : found->second;
+}
+
+// Only what somebody asked to be allowed can be at fault, and what stands in somebody else's text:
+// rules of the base are nobody's mistake, and a body holds no line twice.
+bool MayBeWrong(const AppArmorProfile& profile, const FieldOfLine& fields) {
+  if (profile.surroundings.has_value()) return true;
+  for (const AppArmorSection& section : profile.sections) {
+    for (const AppArmorLine& line : section.lines) {
+      if (line.disk.has_value() || line.statement.deny) continue;
+      if (!FieldOf(line, fields).empty()) return true;
+    }
+  }
+  return false;
 }
 
 // `statements` are those of the text around the profile's own.
 void CheckProfile(const AppArmorProfile& profile, std::vector<AppArmorPlacedStatement> statements,
                   const FieldOfLine& fields, Diagnostics& diagnostics) {
+  if (!MayBeWrong(profile, fields)) return;
   for (const AppArmorSection& section : profile.sections) {
     for (const AppArmorLine& line : section.lines) {
       if (!line.disk.has_value()) statements.push_back({line.statement, FieldOf(line, fields)});
@@ -277,7 +292,7 @@ absl::StatusOr<AppArmorProfile> LowerAppArmor(const AppArmorRules& rules,
   AddBase(rules, profile.name, "", body);
   AddRules(rules.rules, body);
   const FieldOfLine fields = AddTransitions(rules, profile.name, children, body);
-  profile.sections = body.sections();
+  profile.sections = std::move(body).Take();
   for (size_t i = 0; i < children.size(); ++i) {
     profile.children.push_back(LowerChild(rules, profile.name, children[i], i));
   }

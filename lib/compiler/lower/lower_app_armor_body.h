@@ -22,6 +22,8 @@ class AppArmorBody {
   void AddAll(std::vector<AppArmorLine> lines);
 
   const std::vector<AppArmorSection>& sections() const { return sections_; }
+  // The sections, moved out.
+  std::vector<AppArmorSection> Take() && { return std::move(sections_); }
 
  private:
   std::vector<AppArmorSection> sections_;

@@ -1,7 +1,7 @@
 #include "lib/compiler/lower/lower_bpf_paths.h"
 
 #include <algorithm>
-#include <array>
+#include <iterator>
 #include <map>
 #include <string>
 #include <tuple>
@@ -9,9 +9,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "lib/compiler/automaton/paginate.h"
 #include "lib/compiler/lower/bpf_decisions.h"
+#include "lib/compiler/status/mistake.h"
 
 namespace varmor {
 namespace {
@@ -47,20 +47,19 @@ struct PlacedPattern {
 // says where the others are.
 void ReportTables(const absl::Status& status, absl::string_view kind,
                   const std::vector<PlacedPattern>& patterns, Diagnostics& diagnostics) {
-  const std::pair<std::string, std::string> parts =
-      absl::StrSplit(status.message(), absl::MaxSplits("; ", 1));
+  const Mistake mistake = MistakeOf(status);
   std::vector<std::string> fields;
   for (const PlacedPattern& placed : patterns) {
     if (!absl::StrContains(status.message(), Quoted(placed.pattern->text()))) continue;
     if (std::find(fields.begin(), fields.end(), *placed.field) != fields.end()) continue;
     fields.push_back(*placed.field);
   }
-  std::string problem = absl::StrCat(kind, " patterns: ", parts.first);
+  std::string problem = absl::StrCat(kind, " patterns: ", mistake.problem);
   if (fields.size() > 1) {
     absl::StrAppend(&problem,
                     " (the others: ", absl::StrJoin(fields.begin() + 1, fields.end(), ", "), ")");
   }
-  diagnostics.Error("path-tables", fields.empty() ? "" : fields[0], problem, parts.second);
+  diagnostics.Error("path-tables", fields.empty() ? "" : fields[0], problem, mistake.fix);
 }
 
 // Adds tables to the profile's pages; `headers` has room for VARMOR_PATH_TABLES_MAX.
@@ -68,8 +67,8 @@ void AddTables(const PathTables& tables, absl::string_view kind, varmor_path_tab
                uint32_t& count, BpfProfile& profile) {
   for (const PathTable& table : tables.tables) {
     const auto first_page = static_cast<uint32_t>(profile.pages.size());
-    std::vector<PathPage> pages = Paginate(table, first_page, &headers[count]);
-    profile.pages.insert(profile.pages.end(), pages.begin(), pages.end());
+    std::vector<std::string> pages = PageBytes(table, first_page, &headers[count]);
+    std::move(pages.begin(), pages.end(), std::back_inserter(profile.pages));
     ++count;
 
     BpfTableSummary& summary = profile.tables.emplace_back();

@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "lib/compiler/status/mistake.h"
 #include "lib/compiler/status/status_macros.h"
 
 namespace varmor {
@@ -21,6 +22,10 @@ struct ParsedAddress {
   bool ipv4 = false;
 };
 
+absl::Status NoAddress(absl::string_view problem, absl::string_view fix) {
+  return MistakeStatus(absl::StatusCode::kInvalidArgument, problem, fix);
+}
+
 absl::StatusOr<ParsedAddress> Parse(absl::string_view text) {
   ParsedAddress parsed;
   const std::string copy(text);
@@ -34,10 +39,9 @@ absl::StatusOr<ParsedAddress> Parse(absl::string_view text) {
     if (inet_pton(AF_INET6, copy.c_str(), parsed.bytes.data()) == 1) return parsed;
   }
   if (text.find('%') != absl::string_view::npos) {
-    return absl::InvalidArgumentError("an address with a zone; remove the part from \"%\" on");
+    return NoAddress("an address with a zone", "remove the part from \"%\" on");
   }
-  return absl::InvalidArgumentError(
-      "not an IP address; write one such as 192.0.2.1 or 2001:db8::1");
+  return NoAddress("not an IP address", "write one such as 192.0.2.1 or 2001:db8::1");
 }
 
 void ClearHostBits(BpfPrefix& prefix) {
@@ -65,7 +69,7 @@ BpfPrefix Ipv6Prefix(uint8_t last_byte) {
 
 absl::StatusOr<BpfPrefix> ParseAddress(absl::string_view text) {
   if (text.find('/') != absl::string_view::npos) {
-    return absl::InvalidArgumentError("a network, not an address; write it under \"cidr\"");
+    return NoAddress("a network, not an address", "write it under \"cidr\"");
   }
   VARMOR_ASSIGN_OR_RETURN(const ParsedAddress parsed, Parse(text));
   BpfPrefix prefix;
@@ -77,7 +81,7 @@ absl::StatusOr<BpfPrefix> ParseAddress(absl::string_view text) {
 absl::StatusOr<BpfPrefix> ParseCidr(absl::string_view text) {
   const size_t slash = text.find('/');
   if (slash == absl::string_view::npos) {
-    return absl::InvalidArgumentError("not a network; write ADDRESS/BITS, or use \"ip\"");
+    return NoAddress("not a network", "write ADDRESS/BITS, or use \"ip\"");
   }
   VARMOR_ASSIGN_OR_RETURN(const ParsedAddress parsed, Parse(text.substr(0, slash)));
   const absl::string_view digits = text.substr(slash + 1);
@@ -87,8 +91,8 @@ absl::StatusOr<BpfPrefix> ParseCidr(absl::string_view text) {
                       digits.find_first_not_of("0123456789") == absl::string_view::npos &&
                       absl::SimpleAtoi(digits, &bits);
   if (!number || bits > most) {
-    return absl::InvalidArgumentError(absl::StrCat("the part after \"/\" is not 0 to ", most,
-                                                   "; write the number of network bits"));
+    return NoAddress(absl::StrCat("the part after \"/\" is not 0 to ", most),
+                     "write the number of network bits");
   }
   BpfPrefix prefix;
   prefix.address = parsed.bytes;

@@ -10,7 +10,7 @@
 
 namespace varmor {
 
-// All three return INVALID_ARGUMENT with a message "problem; fix" for text that is none of theirs.
+// All three return INVALID_ARGUMENT, a MistakeStatus, for text that is none of theirs.
 // IPv4 becomes ::ffff:a.b.c.d, and so is the same as the mapped address written out.
 
 // One IPv4 or IPv6 address, without a zone: a prefix of 128 bits.

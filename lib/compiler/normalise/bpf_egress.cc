@@ -7,10 +7,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "lib/compiler/network/ipv6_only.h"
 #include "lib/compiler/network/parse_address.h"
 #include "lib/compiler/normalise/label_selector.h"
+#include "lib/compiler/status/mistake.h"
 
 namespace varmor {
 namespace {
@@ -74,10 +74,9 @@ void AddEgress(const EgressRuleHead& head, std::vector<BpfPrefix> prefixes,
 
 void ReportBadAddress(const absl::Status& status, const std::string& text, const std::string& field,
                       Diagnostics& diagnostics) {
-  const std::pair<std::string, std::string> parts =
-      absl::StrSplit(status.message(), absl::MaxSplits("; ", 1));
-  diagnostics.Error("bad-address", field, absl::StrCat("address ", Quoted(text), ": ", parts.first),
-                    parts.second);
+  const Mistake mistake = MistakeOf(status);
+  diagnostics.Error("bad-address", field,
+                    absl::StrCat("address ", Quoted(text), ": ", mistake.problem), mistake.fix);
 }
 
 // The rule's addresses and whether the pod's own belong to them.

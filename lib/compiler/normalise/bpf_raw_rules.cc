@@ -1,6 +1,5 @@
 #include "lib/compiler/normalise/bpf_raw_rules.h"
 
-#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -14,6 +13,7 @@
 #include "lib/compiler/normalise/bpf_egress.h"
 #include "lib/compiler/normalise/bpf_words.h"
 #include "lib/compiler/policy/capability.h"
+#include "lib/compiler/status/mistake.h"
 
 namespace varmor {
 namespace {
@@ -23,15 +23,9 @@ using Words = google::protobuf::RepeatedPtrField<std::string>;
 // FSTYPE_LEN of the enforcer: 15 bytes and a terminator.
 constexpr size_t kMaxFstypeBytes = 15;
 
-// The message is `pattern "TEXT" PROBLEM; FIX`, or has no text; a semicolon may be part of TEXT.
-void ReportPattern(const absl::Status& status, const std::string& text, const std::string& field,
-                   Diagnostics& diagnostics) {
-  const absl::string_view message = status.message();
-  const std::string named = absl::StrCat("pattern ", Quoted(text));
-  const size_t after = absl::StartsWith(message, named) ? named.size() : 0;
-  const size_t split = std::min(message.find("; ", after), message.size());
-  diagnostics.Error("bad-pattern", field, message.substr(0, split),
-                    absl::ClippedSubstr(message, split + 2));
+void ReportPattern(const absl::Status& status, const std::string& field, Diagnostics& diagnostics) {
+  const Mistake mistake = MistakeOf(status);
+  diagnostics.Error("bad-pattern", field, mistake.problem, mistake.fix);
 }
 
 // Carries what every rule of one list needs.
@@ -206,7 +200,7 @@ std::optional<PathPattern> RuleReader::ReadPattern(const std::string& text,
                                                    const std::string& field) {
   const absl::StatusOr<PathPattern> pattern = PathPattern::Parse(text);
   if (!pattern.ok()) {
-    ReportPattern(pattern.status(), text, Place(field), diagnostics_);
+    ReportPattern(pattern.status(), Place(field), diagnostics_);
     return std::nullopt;
   }
   if (!context_.builtin) CheckSpelling(text, Place(field));

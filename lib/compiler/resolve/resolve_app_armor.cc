@@ -15,7 +15,7 @@ namespace {
 using RawRules = google::protobuf::RepeatedPtrField<AppArmorRawRules>;
 
 std::vector<AppArmorRule> StatementsOf(const ResolvedReference& resolved, const Action& action,
-                                       Diagnostics& diagnostics) {
+                                       const Catalogue& catalogue) {
   std::vector<AppArmorRule> rules;
   const AppArmorEffects& effects = resolved.rule->app_armor();
   if (!effects.not_enforceable().empty()) return rules;
@@ -24,18 +24,10 @@ std::vector<AppArmorRule> StatementsOf(const ResolvedReference& resolved, const 
   rule.action = action;
   rule.builtin = true;
   rule.origin = {resolved.rule->id(), resolved.reference->field};
-  for (const std::string& body : effects.rules()) {
-    // As a denial, because there an exec permission has no qualifier; the action is `action`.
-    for (AppArmorStatement& statement :
-         ParseAppArmorStatements(absl::StrCat("deny ", body, ","), resolved.reference->field,
-                                 AppArmorParseOptions(), diagnostics)) {
-      statement.deny = false;
-      statement.place = {};
-      rule.statement = std::move(statement);
-      rules.push_back(rule);
-    }
+  for (const AppArmorStatement& statement : catalogue.AppArmorStatements(*resolved.rule)) {
+    rules.push_back(rule);
+    rules.back().statement = statement;
   }
-  rule.statement = {};
   if (!effects.disk_device_permissions().empty()) {
     rule.kind = AppArmorRule::Kind::kDiskDeviceFile;
     rule.permissions = effects.disk_device_permissions();
@@ -129,17 +121,17 @@ void AppendRaw(const RawRules& items, const std::string& field, AppArmorRules& o
 }
 
 void ResolveEnhance(const Policy& policy, const std::vector<ResolvedReference>& references,
-                    AppArmorRules& out, Diagnostics& diagnostics) {
+                    const Catalogue& catalogue, AppArmorRules& out, Diagnostics& diagnostics) {
   for (const ResolvedReference& resolved : references) {
     if (resolved.reference->target_group >= 0) continue;
-    std::vector<AppArmorRule> rules = StatementsOf(resolved, policy.action, diagnostics);
+    std::vector<AppArmorRule> rules = StatementsOf(resolved, policy.action, catalogue);
     std::move(rules.begin(), rules.end(), std::back_inserter(out.rules));
   }
   for (size_t group = 0; group < policy.target_groups.size(); ++group) {
     std::vector<AppArmorRule> rules;
     for (const ResolvedReference& resolved : references) {
       if (resolved.reference->target_group != static_cast<int>(group)) continue;
-      std::vector<AppArmorRule> more = StatementsOf(resolved, policy.action, diagnostics);
+      std::vector<AppArmorRule> more = StatementsOf(resolved, policy.action, catalogue);
       std::move(more.begin(), more.end(), std::back_inserter(rules));
     }
     AddTargets(policy.target_groups[group].targets, policy.target_groups[group].field, rules, out,
@@ -168,7 +160,8 @@ void ResolveDefense(const Policy& policy, const BehaviorModel* model, AppArmorRu
 
 AppArmorRules ResolveAppArmor(const Policy& policy,
                               const std::vector<ResolvedReference>& references,
-                              const BehaviorModel* model, Diagnostics& diagnostics) {
+                              const Catalogue& catalogue, const BehaviorModel* model,
+                              Diagnostics& diagnostics) {
   AppArmorRules out;
   out.complain = policy.complain;
   out.base_action = policy.action;
@@ -186,7 +179,7 @@ AppArmorRules ResolveAppArmor(const Policy& policy,
     case PolicyMode::kEnhanceProtect:
       out.base =
           policy.privileged ? AppArmorRules::Base::kAllowAll : AppArmorRules::Base::kRuntimeDefault;
-      ResolveEnhance(policy, references, out, diagnostics);
+      ResolveEnhance(policy, references, catalogue, out, diagnostics);
       break;
     case PolicyMode::kDefenseInDepth:
       ResolveDefense(policy, model, out, diagnostics);

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "lib/compiler/catalogue/catalogue.h"
 #include "lib/compiler/diagnostic/diagnostic.h"
 #include "lib/compiler/ir/app_armor_rules.h"
 #include "lib/compiler/policy/policy.h"
@@ -14,7 +15,8 @@ namespace varmor {
 
 AppArmorRules ResolveAppArmor(const Policy& policy,
                               const std::vector<ResolvedReference>& references,
-                              const BehaviorModel* model, Diagnostics& diagnostics);
+                              const Catalogue& catalogue, const BehaviorModel* model,
+                              Diagnostics& diagnostics);
 
 }  // namespace varmor
 

@@ -92,7 +92,7 @@ RuleSet ResolveRules(const Policy& policy, const Catalogue& catalogue, const Res
                         "ask for one of its enforcers");
   }
   if (policy.enforcers.app_armor) {
-    out.app_armor = ResolveAppArmor(policy, references, inputs.model, diagnostics);
+    out.app_armor = ResolveAppArmor(policy, references, catalogue, inputs.model, diagnostics);
   }
   if (policy.enforcers.bpf) {
     out.bpf = ResolveBpf(policy, references, catalogue, inputs.model, inputs.cluster, diagnostics);
