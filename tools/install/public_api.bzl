@@ -2,6 +2,7 @@
 //:varmor follow. A header that one of these includes must be one of these."""
 
 PUBLIC_API = [
+    "//lib/compiler:artifacts_of",
     "//lib/compiler:compile",
     "//lib/compiler:version",
     "//lib/compiler/artifact:bpf_map_abi",

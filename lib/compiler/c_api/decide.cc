@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "lib/compiler/artifacts_of.h"
 #include "lib/compiler/c_api/objects.h"
 #include "lib/compiler/c_api/varmor.h"
 #include "lib/compiler/simulate/event_text.h"
@@ -49,13 +50,8 @@ varmor_status varmor_simulator_load(const varmor_policy* policy, varmor_simulato
   *simulator = nullptr;
   if (policy == nullptr || policy->has_errors) return VARMOR_INVALID_CALL;
   return varmor::Guarded([&] {
-    const auto pointer = [](const auto& artifact) {
-      return artifact.has_value() ? &*artifact : nullptr;
-    };
-    const varmor::ArtifactSet artifacts{pointer(policy->compiled.app_armor),
-                                        pointer(policy->compiled.bpf),
-                                        pointer(policy->compiled.seccomp)};
-    absl::StatusOr<varmor::Simulator> loaded = varmor::Simulator::Load(artifacts, {});
+    absl::StatusOr<varmor::Simulator> loaded =
+        varmor::Simulator::Load(varmor::ArtifactsOf(policy->compiled), {});
     // The compiler made the artifacts, so it is not the caller's mistake.
     if (!loaded.ok()) return VARMOR_INTERNAL_FAULT;
     *simulator = new varmor_simulator{*std::move(loaded)};

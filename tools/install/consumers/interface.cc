@@ -3,6 +3,7 @@
 
 #include "varmor/artifact/bpf_map_abi.h"
 #include "varmor/artifact/check_bpf_image.h"
+#include "varmor/artifacts_of.h"
 #include "varmor/bind/bind_app_armor.h"
 #include "varmor/bind/bind_bpf.h"
 #include "varmor/catalogue/catalogue.h"
@@ -32,14 +33,15 @@ int main() {
       &varmor::Compile, &varmor::CheckProfileNames, &varmor::LoadPolicies, &varmor::LoadMessage,
       &varmor::Locate, &varmor::ParseDocuments, &varmor::FindNode, &varmor::BuiltinCatalogue,
       &varmor::NormaliseRuleName, &varmor::Catalogue::FromRules, &varmor::Catalogue::Find,
-      &varmor::Catalogue::Names, &varmor::BindAppArmor, &varmor::UnboundText, &varmor::HasHoles,
-      &varmor::BindBpf, &varmor::CheckBpfImage, &varmor::BpfArtifactToJson,
-      &varmor::ParseBpfArtifact, &varmor::SeverityName, &varmor::FormatDiagnostic,
-      &varmor::NearestWord, &varmor::Quoted, &varmor::Diagnostics::Error,
-      &varmor::Diagnostics::Warning, &varmor::Diagnostics::StrictError, &varmor::Diagnostics::Add,
-      &varmor::Diagnostics::HasErrors, &varmor::Diagnostics::SortByPlace, &varmor::Simulator::Load,
-      &varmor::Simulator::Decide, &varmor::VerdictWord, &varmor::ParseEventText, &varmor::EventText,
-      &varmor::ParseViolationLine, &varmor::Diff, &varmor_compile);
+      &varmor::Catalogue::Names, &varmor::Catalogue::AppArmorStatements, &varmor::ArtifactsOf,
+      &varmor::BindAppArmor, &varmor::UnboundText, &varmor::HasHoles, &varmor::BindBpf,
+      &varmor::CheckBpfImage, &varmor::BpfArtifactToJson, &varmor::ParseBpfArtifact,
+      &varmor::SeverityName, &varmor::FormatDiagnostic, &varmor::NearestWord, &varmor::Quoted,
+      &varmor::Diagnostics::Error, &varmor::Diagnostics::Warning, &varmor::Diagnostics::StrictError,
+      &varmor::Diagnostics::Add, &varmor::Diagnostics::HasErrors, &varmor::Diagnostics::SortByPlace,
+      &varmor::Simulator::Load, &varmor::Simulator::Decide, &varmor::VerdictWord,
+      &varmor::ParseEventText, &varmor::EventText, &varmor::ParseViolationLine, &varmor::Diff,
+      &varmor_compile);
   // Messages: made, copied, moved, printed, and known by reflection.
   varmor::PolicyObject policy;
   policy.mutable_metadata()->set_name("web");
