@@ -136,7 +136,7 @@ VARMOR_PATH_INLINE long varmor_path_step(struct varmor_path_run *run) {
 
 #ifdef VARMOR_PATH_LOOP
 /* A call costs as much as several bytes. */
-#define VARMOR_PATH_STEPS_PER_CALL 16
+#define VARMOR_PATH_STEPS_PER_CALL 4
 
 static long varmor_path_body(__u32 round, void *context) {
   struct varmor_path_run run = *(struct varmor_path_run *)context;

@@ -4,44 +4,46 @@
 
 #include "lib/enforcers/bpf/programs/path.h"
 
-/* The name that was given, where rules deny it: on images whose sh is a link to busybox only the name
- * tells. Relative names count by their last component, put below the root. */
-static __noinline int judge_invoked_name(struct varmor_ask *ask, const char *name) {
-  struct varmor_tally tally = empty_tally();
-  struct varmor_outcome outcome = {};
+/* Puts the name given to execve into a room as a path. Relative names count by their last
+ * component, put below the root. 0: there is no name to judge. */
+__noinline int room_of_name(__u32 room_index, __u32 bytes) {
+  struct varmor_scratch *room = array_entry(&scratch, room_index);
+  __u32 begin, at;
+  if (!room || bytes == 0 || bytes >= VARMOR_PATH_BUFFER) return 0;
+  begin = VARMOR_PATH_BUFFER - bytes;
+  asm volatile("%0 &= 4095" : "+r"(begin));
+  asm volatile("%0 &= 4095" : "+r"(bytes));
+  bpf_probe_read_kernel(&room->buffer[begin], bytes, room->after);
+  *(volatile __u32 *)&room->begin = begin;
+  if (room->after[0] == '/') return 1;
+  at = VARMOR_PATH_BUFFER;
+  for (int i = 0; i < 256; i++) {
+    __u32 previous = at - 1;
+    asm volatile("%0 &= 4095" : "+r"(previous));
+    if (at <= begin || room->buffer[previous] == '/') break;
+    at--;
+  }
+  at--;
+  asm volatile("%0 &= 4095" : "+r"(at));
+  room->buffer[at] = '/';
+  *(volatile __u32 *)&room->begin = at;
+  return 1;
+}
+
+/* The name that was given, where rules deny it: on images whose sh is a link to busybox only the
+ * name tells. */
+static __always_inline int judge_invoked_name(const struct varmor_self *self, const char *name) {
   struct varmor_scratch *room;
-  char first = 0;
   long length;
   int result = 0;
-  if (table_count(ask->self->profile, VARMOR_TABLES_EXEC) == 0) return 0;
+  if (table_count(self->profile, VARMOR_TABLES_EXEC) == 0) return 0;
   room = claim_scratch();
-  if (!room) return conclude(ask, &tally, VARMOR_REASON_BUSY, &outcome, 0);
-  /* Behind the path's room, then moved to its end. */
+  if (!room) return no_room(self, VARMOR_EVENT_EXEC, VARMOR_OP_EXEC_NAME, VARMOR_ACCESS_EXEC);
+  start_job(&room->job, self, VARMOR_EVENT_EXEC, VARMOR_OP_EXEC_NAME, VARMOR_ACCESS_EXEC, 0);
   length = bpf_probe_read_kernel_str(room->after, VARMOR_PATH_BUFFER, name);
-  if (length > 1 && length <= VARMOR_PATH_BUFFER) {
-    __u32 bytes = (__u32)length - 1;
-    __u32 begin = VARMOR_PATH_BUFFER - bytes;
-    asm volatile("%0 &= 4095" : "+r"(bytes));
-    asm volatile("%0 &= 4095" : "+r"(begin));
-    bpf_probe_read_kernel(&room->buffer[begin], bytes, room->after);
-    *(volatile __u32 *)&room->begin = begin;
-    first = room->after[0];
-    if (first != '/') {
-      __u32 at = VARMOR_PATH_BUFFER;
-      for (int i = 0; i < 256; i++) {
-        __u32 previous = at - 1;
-        asm volatile("%0 &= 4095" : "+r"(previous));
-        if (at <= begin || room->buffer[previous] == '/') break;
-        at--;
-      }
-      at--;
-      asm volatile("%0 &= 4095" : "+r"(at));
-      room->buffer[at] = '/';
-      *(volatile __u32 *)&room->begin = at;
-    }
-    if (tally_path(ask->self, room, VARMOR_TABLES_EXEC, VARMOR_ACCESS_EXEC, &tally)) {
-      result = conclude(ask, &tally, 0, &outcome, room);
-    }
+  if (length > 1 && room_of_name(room->index, (__u32)length - 1)) {
+    tally_path(room->index, VARMOR_TABLES_EXEC, 0);
+    result = conclude_room(room->index);
   }
   release_scratch(room);
   return result;
@@ -50,19 +52,12 @@ static __noinline int judge_invoked_name(struct varmor_ask *ask, const char *nam
 SEC("lsm/bprm_check_security")
 int BPF_PROG(bprm_check_security, struct linux_binprm *bprm) {
   struct varmor_self self;
-  struct varmor_ask ask = {};
   int denied;
   if (!confined_after_exec(&self)) return 0;
-  ask.self = &self;
-  ask.event_class = VARMOR_EVENT_EXEC;
-  ask.operation = VARMOR_OP_EXEC;
-  ask.bits = ask.wanted = VARMOR_ACCESS_EXEC;
-  ask.default_class = VARMOR_CLASS_EXEC;
-  denied = judge_file(&ask, bprm->file->f_path.mnt, bprm->file->f_path.dentry, VARMOR_TABLES_EXEC);
+  denied = judge_file(&self, bprm->file->f_path.mnt, bprm->file->f_path.dentry, VARMOR_TABLES_EXEC,
+                      VARMOR_EVENT_EXEC, VARMOR_OP_EXEC, VARMOR_ACCESS_EXEC, VARMOR_CLASS_EXEC);
   if (denied) return denied;
-  ask.operation = VARMOR_OP_EXEC_NAME;
-  ask.default_class = 0;
-  return judge_invoked_name(&ask, bprm->filename);
+  return judge_invoked_name(&self, bprm->filename);
 }
 
 SEC("lsm/bprm_committed_creds")
@@ -94,14 +89,10 @@ int BPF_PROG(task_free, struct task_struct *task) {
  * executing it count, the default does not. */
 static __always_inline int check_mapping(struct file *file) {
   struct varmor_self self;
-  struct varmor_ask ask = {};
   if (!file || !confined(&self)) return 0;
   if (table_count(self.profile, VARMOR_TABLES_EXEC) == 0) return 0;
-  ask.self = &self;
-  ask.event_class = VARMOR_EVENT_EXEC;
-  ask.operation = VARMOR_OP_MAP_EXECUTABLE;
-  ask.bits = ask.wanted = VARMOR_ACCESS_EXEC;
-  return judge_file(&ask, file->f_path.mnt, file->f_path.dentry, VARMOR_TABLES_EXEC);
+  return judge_file(&self, file->f_path.mnt, file->f_path.dentry, VARMOR_TABLES_EXEC,
+                    VARMOR_EVENT_EXEC, VARMOR_OP_MAP_EXECUTABLE, VARMOR_ACCESS_EXEC, 0);
 }
 
 SEC("lsm/mmap_file")

@@ -7,27 +7,18 @@
 static __always_inline int check_file(struct vfsmount *vfs, struct dentry *dentry, __u32 access,
                                       __u16 operation) {
   struct varmor_self self;
-  struct varmor_ask ask = {};
   if (!confined(&self)) return 0;
-  ask.self = &self;
-  ask.event_class = VARMOR_EVENT_FILE;
-  ask.operation = operation;
-  ask.bits = ask.wanted = access;
-  ask.default_class = VARMOR_CLASS_FILE;
-  return judge_file(&ask, vfs, dentry, VARMOR_TABLES_FILE);
+  return judge_file(&self, vfs, dentry, VARMOR_TABLES_FILE, VARMOR_EVENT_FILE, operation, access,
+                    VARMOR_CLASS_FILE);
 }
 
 /* Renaming or unmounting a directory that stands above what rules are about: no default. */
 static __always_inline int check_ancestor(struct vfsmount *vfs, struct dentry *dentry,
                                           __u16 operation) {
   struct varmor_self self;
-  struct varmor_ask ask = {};
   if (!confined(&self)) return 0;
-  ask.self = &self;
-  ask.event_class = VARMOR_EVENT_FILE;
-  ask.operation = operation;
-  ask.bits = ask.wanted = VARMOR_ACCESS_ANCESTOR;
-  return judge_file(&ask, vfs, dentry, VARMOR_TABLES_FILE);
+  return judge_file(&self, vfs, dentry, VARMOR_TABLES_FILE, VARMOR_EVENT_FILE, operation,
+                    VARMOR_ACCESS_ANCESTOR, 0);
 }
 
 static __always_inline int is_directory(struct dentry *dentry) {
@@ -125,14 +116,11 @@ int BPF_PROG(path_rename, const struct path *old_dir, struct dentry *old_dentry,
 }
 
 static __always_inline int check_unix_socket(struct sock *other) {
+  const __u32 bits = VARMOR_ACCESS_READ | VARMOR_ACCESS_WRITE;
   struct varmor_self self;
-  struct varmor_ask ask = {};
-  struct varmor_tally tally = empty_tally();
-  struct varmor_outcome outcome = {};
   struct unix_sock *peer = (struct unix_sock *)other;
   struct varmor_scratch *room;
   __u64 mount, dentry;
-  __u32 reason = 0;
   int result;
   if (!confined(&self)) return 0;
   if (!has_rules(&self, VARMOR_TABLES_FILE, VARMOR_CLASS_FILE)) return 0;
@@ -140,19 +128,14 @@ static __always_inline int check_unix_socket(struct sock *other) {
   dentry = (__u64)BPF_CORE_READ(peer, path.dentry);
   /* Unnamed or abstract. */
   if (mount == 0 || dentry == 0) return 0;
-  ask.self = &self;
-  ask.event_class = VARMOR_EVENT_FILE;
-  ask.operation = VARMOR_OP_UNIX_CONNECT;
-  ask.bits = ask.wanted = VARMOR_ACCESS_READ | VARMOR_ACCESS_WRITE;
-  ask.default_class = VARMOR_CLASS_FILE;
   room = claim_scratch();
-  if (!room) return conclude(&ask, &tally, VARMOR_REASON_BUSY, &outcome, 0);
+  if (!room) return no_room(&self, VARMOR_EVENT_FILE, VARMOR_OP_UNIX_CONNECT, bits);
+  start_job(&room->job, &self, VARMOR_EVENT_FILE, VARMOR_OP_UNIX_CONNECT, bits, VARMOR_CLASS_FILE);
   result = walk_addresses(room, mount, dentry);
-  if (result == VARMOR_WALK_UNRESOLVED) reason = VARMOR_REASON_UNRESOLVED;
-  if (result == VARMOR_WALK_DETACHED) reason = VARMOR_REASON_DETACHED;
-  if (reason == 0 && !tally_path(&self, room, VARMOR_TABLES_FILE, ask.bits, &tally))
-    reason = VARMOR_REASON_UNRESOLVED;
-  result = conclude(&ask, &tally, reason, &outcome, room);
+  if (result == VARMOR_WALK_UNRESOLVED) room->job.reason = VARMOR_REASON_UNRESOLVED;
+  if (result == VARMOR_WALK_DETACHED) room->job.reason = VARMOR_REASON_DETACHED;
+  if (room->job.reason == 0) tally_path(room->index, VARMOR_TABLES_FILE, 0);
+  result = conclude_room(room->index);
   release_scratch(room);
   return result;
 }

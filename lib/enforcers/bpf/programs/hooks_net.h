@@ -8,13 +8,14 @@
 SEC("lsm/socket_create")
 int BPF_PROG(socket_create, int family, int type, int protocol, int kern) {
   struct varmor_self self;
-  struct varmor_ask ask = {};
-  struct varmor_tally tally = empty_tally();
-  struct varmor_outcome outcome = {};
+  struct varmor_job job;
   const struct varmor_socket_domain *row;
   void *sockets, *verdicts;
   __u32 domain = (__u32)family, class;
   if (kern || !confined(&self)) return 0;
+  start_job(&job, &self, VARMOR_EVENT_SOCKET, VARMOR_OP_SOCKET, 1, VARMOR_CLASS_SOCKET);
+  job.wanted = (__u32)family;
+  job.detail = (__u64)(__u32)protocol << 32 | (__u32)type;
   if (domain >= VARMOR_SOCKET_DOMAINS) domain = VARMOR_SOCKET_DOMAINS - 1;
   sockets = slot_map(&slot_sockets, self.slot);
   verdicts = slot_map(&slot_socket_verdicts, self.slot);
@@ -25,17 +26,10 @@ int BPF_PROG(socket_create, int family, int type, int protocol, int kern) {
       __u32 index = (__u32)type * VARMOR_PROTOCOL_CLASSES + class;
       asm volatile("%0 &= 127" : "+r"(index));
       const struct varmor_verdict *verdict = array_entry(verdicts, (&row->verdict[0][0])[index]);
-      if (verdict) tally_verdict(&tally, verdict);
+      if (verdict) tally_verdict(&job.tally, verdict);
     }
   }
-  ask.self = &self;
-  ask.event_class = VARMOR_EVENT_SOCKET;
-  ask.operation = VARMOR_OP_SOCKET;
-  ask.bits = 1;
-  ask.wanted = (__u32)family;
-  ask.default_class = VARMOR_CLASS_SOCKET;
-  ask.detail = (__u64)(__u32)protocol << 32 | (__u32)type;
-  return conclude(&ask, &tally, 0, &outcome, 0);
+  return conclude(self.profile, &job, 0);
 }
 
 /* Joins what set `set` says about a port, in network order. */
@@ -62,7 +56,8 @@ struct varmor_sockaddr {
   __u8 rest[24];
 };
 
-/* Writes the address as IPv6, IPv4 mapped; 0 for other families and addresses that are too short. */
+/* Writes the address as IPv6, IPv4 mapped; 0 for other families and addresses that are too short.
+ */
 static __always_inline int read_address(const void *address, int length, int socket_family,
                                         struct varmor_sockaddr *read, __u8 as_ipv6[16]) {
   if (length < 8 || bpf_probe_read_kernel(read, 8, address) != 0) return 0;
@@ -80,32 +75,26 @@ static __always_inline int read_address(const void *address, int length, int soc
 
 static __noinline int judge_address(const struct varmor_self *self, const __u8 address[16],
                                     const struct varmor_sockaddr *read, __u16 operation) {
-  struct varmor_ask ask = {};
-  struct varmor_tally tally = empty_tally();
-  struct varmor_outcome outcome = {};
+  struct varmor_job job;
   struct varmor_address_key key = {.prefixlen = 128};
   void *addresses;
   const __u32 *set;
   if (!self || !address || !read || !self->profile) return 0;
+  start_job(&job, self, VARMOR_EVENT_EGRESS, operation, 1, VARMOR_CLASS_EGRESS);
+  job.wanted = (__u32)read->port[0] << 8 | read->port[1];
   __builtin_memcpy(key.address, address, 16);
-  __builtin_memcpy(outcome.extra, address, 16);
+  __builtin_memcpy(job.extra, address, 16);
   addresses = slot_map(&slot_addresses, self->slot);
   set = addresses ? bpf_map_lookup_elem(addresses, &key) : 0;
-  if (set) tally_port(self, *set, read->port, &tally);
+  if (set) tally_port(self, *set, read->port, &job.tally);
   if (self->profile->pod_self_set != 0 && self->pod != 0) {
     struct varmor_pod_address own = {.pod = self->pod};
     __builtin_memcpy(own.address, address, 16);
     if (bpf_map_lookup_elem(&pod_addresses, &own)) {
-      tally_port(self, self->profile->pod_self_set, read->port, &tally);
+      tally_port(self, self->profile->pod_self_set, read->port, &job.tally);
     }
   }
-  ask.self = self;
-  ask.event_class = VARMOR_EVENT_EGRESS;
-  ask.operation = operation;
-  ask.bits = 1;
-  ask.wanted = (__u32)read->port[0] << 8 | read->port[1];
-  ask.default_class = VARMOR_CLASS_EGRESS;
-  return conclude(&ask, &tally, 0, &outcome, 0);
+  return conclude(self->profile, &job, 0);
 }
 
 static __always_inline int check_address(struct socket *sock, const void *address, int length,
@@ -143,32 +132,27 @@ int BPF_PROG(socket_sendmsg, struct socket *sock, struct msghdr *message) {
 #define SCTP_SOCKOPT_CONNECTX 110
 #define SCTP_SOCKOPT_CONNECTX_OLD 107
 #define SCTP_SOCKOPT_CONNECTX3 111
-/* Addresses in one call; more are refused. */
-#define VARMOR_SCTP_ADDRESSES 8
 
+/* Several addresses come packed one after the other. Only the first is read: where rules are about
+ * addresses, a call with more is refused. */
 SEC("lsm/sctp_bind_connect")
 int BPF_PROG(sctp_bind_connect, struct sock *sk, int option, struct sockaddr *address, int length) {
   struct varmor_self self;
-  const char *at = (const char *)address;
-  int family = sk->__sk_common.skc_family, left = length;
+  struct varmor_sockaddr read = {};
+  __u8 as_ipv6[16] = {};
+  int denied;
   if (option != SCTP_SENDMSG_CONNECT && option != SCTP_SOCKOPT_CONNECTX &&
       option != SCTP_SOCKOPT_CONNECTX_OLD && option != SCTP_SOCKOPT_CONNECTX3)
     return 0;
   if (!confined(&self)) return 0;
-  for (int i = 0; i < VARMOR_SCTP_ADDRESSES; i++) {
-    struct varmor_sockaddr read = {};
-    __u8 as_ipv6[16] = {};
-    int size, denied;
-    if (left < 8) return 0;
-    if (!read_address(at, left, family, &read, as_ipv6)) return 0;
-    denied = judge_address(&self, as_ipv6, &read, VARMOR_OP_CONNECT);
-    if (denied) return denied;
-    /* Packed one after the other: struct sockaddr_in and sockaddr_in6. */
-    size = read.family == AF_INET6 ? 28 : 16;
-    at += size;
-    left -= size;
-  }
-  return left > 0 ? -EPERM : 0;
+  if (!slot_map(&slot_addresses, self.slot) && self.profile->pod_self_set == 0 &&
+      (self.profile->default_deny & VARMOR_CLASS_EGRESS) == 0)
+    return 0;
+  if (!read_address(address, length, sk->__sk_common.skc_family, &read, as_ipv6)) return 0;
+  denied = judge_address(&self, as_ipv6, &read, VARMOR_OP_CONNECT);
+  if (denied) return denied;
+  /* struct sockaddr_in and sockaddr_in6 */
+  return length > (read.family == AF_INET6 ? 28 : 16) ? -EPERM : 0;
 }
 
 /* include/uapi/asm-generic/socket.h */
@@ -180,21 +164,16 @@ int BPF_PROG(sctp_bind_connect, struct sock *sk, int option, struct sockaddr *ad
 
 static __always_inline int check_operation(__u32 bit, __u16 hook, __u64 detail) {
   struct varmor_self self;
-  struct varmor_ask ask = {};
-  struct varmor_tally tally = empty_tally();
-  struct varmor_outcome outcome = {};
+  struct varmor_job job;
   if (!confined(&self)) return 0;
-  tally_decision(&tally, bit, &self.profile->operations);
-  ask.self = &self;
-  ask.event_class = VARMOR_EVENT_OPERATION;
-  ask.operation = hook;
-  ask.bits = bit;
+  start_job(&job, &self, VARMOR_EVENT_OPERATION, hook, bit, 0);
+  tally_decision(&job.tally, bit, &self.profile->operations);
   /* The number of the bit: 1, 2 and 3. */
-  ask.wanted = bit == VARMOR_OPERATION_CREATE_USER_NAMESPACE ? 1
+  job.wanted = bit == VARMOR_OPERATION_CREATE_USER_NAMESPACE ? 1
                : bit == VARMOR_OPERATION_LOAD_BPF_PROGRAM    ? 2
                                                              : 3;
-  ask.detail = detail;
-  return conclude(&ask, &tally, 0, &outcome, 0);
+  job.detail = detail;
+  return conclude(self.profile, &job, 0);
 }
 
 SEC("lsm/socket_setsockopt")

@@ -16,30 +16,25 @@ SEC("lsm/capable")
 int BPF_PROG(capable, const struct cred *cred, struct user_namespace *user_ns, int number,
              unsigned int options) {
   struct varmor_self self;
-  struct varmor_ask ask = {};
-  struct varmor_tally tally = empty_tally();
-  struct varmor_outcome outcome = {};
+  struct varmor_job job;
   const struct varmor_profile *profile;
   __u32 bit = (__u32)number;
   if (!confined(&self)) return 0;
   if (on_behalf_of_another()) return 0;
   profile = self.profile;
-  if (bit < VARMOR_CAPABILITIES_MAX) {
-    tally.deny = profile->capability_deny >> bit & 1;
-    tally.audit = profile->capability_audit >> bit & 1;
-    tally.allow = profile->capability_allow >> bit & 1;
-    tally.deny_rule = profile->capability_deny_rule[bit];
-    tally.audit_rule = profile->capability_audit_rule[bit];
-  }
-  ask.self = &self;
-  ask.event_class = VARMOR_EVENT_CAPABILITY;
-  ask.operation = VARMOR_OP_CAPABLE;
+  start_job(&job, &self, VARMOR_EVENT_CAPABILITY, VARMOR_OP_CAPABLE, 1, VARMOR_CLASS_CAPABILITY);
+  job.wanted = bit;
   /* The kernel only asks what it could do. */
-  ask.quiet = (options & CAP_OPT_NOAUDIT) != 0;
-  ask.bits = 1;
-  ask.wanted = bit;
-  ask.default_class = VARMOR_CLASS_CAPABILITY;
-  return conclude(&ask, &tally, 0, &outcome, 0);
+  job.quiet = (options & CAP_OPT_NOAUDIT) != 0;
+  if (bit < VARMOR_CAPABILITIES_MAX) {
+    asm volatile("%0 &= 63" : "+r"(bit));
+    job.tally.deny = profile->capability_deny >> bit & 1;
+    job.tally.audit = profile->capability_audit >> bit & 1;
+    job.tally.allow = profile->capability_allow >> bit & 1;
+    job.tally.deny_rule = profile->capability_deny_rule[bit];
+    job.tally.audit_rule = profile->capability_audit_rule[bit];
+  }
+  return conclude(profile, &job, 0);
 }
 
 /* Credentials of another time, registered with io_uring, would pass for the kernel acting for
@@ -47,35 +42,26 @@ int BPF_PROG(capable, const struct cred *cred, struct user_namespace *user_ns, i
 SEC("lsm/uring_override_creds")
 int BPF_PROG(uring_override_creds, const struct cred *new_credentials) {
   struct varmor_self self;
-  struct varmor_ask ask = {};
-  struct varmor_tally tally = empty_tally();
-  struct varmor_outcome outcome = {};
+  struct varmor_job job;
   if (!confined(&self)) return 0;
   if (self.profile->capability_deny == 0 &&
       (self.profile->default_deny & VARMOR_CLASS_CAPABILITY) == 0)
     return 0;
-  ask.self = &self;
-  ask.event_class = VARMOR_EVENT_PROTECTION;
-  ask.operation = VARMOR_OP_CAPABLE;
-  return conclude(&ask, &tally, VARMOR_REASON_DEFAULT, &outcome, 0);
+  start_job(&job, &self, VARMOR_EVENT_PROTECTION, VARMOR_OP_CAPABLE, 0, 0);
+  job.reason = VARMOR_REASON_PROTECTION;
+  return conclude(self.profile, &job, 0);
 }
 
 /* One side of an act of tracing. */
 static __noinline int judge_tracing(const struct varmor_self *self, __u32 permission, int same,
                                     __u32 other, __u16 operation) {
-  struct varmor_ask ask = {};
-  struct varmor_tally tally = empty_tally();
-  struct varmor_outcome outcome = {};
+  struct varmor_job job;
   if (!self || !self->profile) return 0;
-  tally_decision(&tally, permission,
+  start_job(&job, self, VARMOR_EVENT_PTRACE, operation, permission, same ? 0 : VARMOR_CLASS_PTRACE);
+  job.detail = other;
+  tally_decision(&job.tally, permission,
                  same ? &self->profile->ptrace_same : &self->profile->ptrace_other);
-  ask.self = self;
-  ask.event_class = VARMOR_EVENT_PTRACE;
-  ask.operation = operation;
-  ask.bits = ask.wanted = permission;
-  ask.default_class = same ? 0 : VARMOR_CLASS_PTRACE;
-  ask.detail = other;
-  return conclude(&ask, &tally, 0, &outcome, 0);
+  return conclude(self->profile, &job, 0);
 }
 
 static __always_inline int self_of_subject(struct varmor_self *self, __u64 subject) {
@@ -125,17 +111,15 @@ int BPF_PROG(ptrace_traceme, struct task_struct *parent) {
   return check_tracing(parent, current_task(), 0, VARMOR_OP_TRACEME);
 }
 
+/* Against the enforcer itself: refused whatever the profile says, its mode included. */
 static __noinline int refuse(const struct varmor_self *self, __u32 what, __u16 operation) {
-  struct varmor_ask ask = {};
-  struct varmor_outcome outcome = {};
+  struct varmor_job job;
+  struct varmor_event event;
   if (!self || !self->profile) return 0;
-  ask.self = self;
-  ask.event_class = VARMOR_EVENT_PROTECTION;
-  ask.operation = operation;
-  ask.wanted = what;
-  outcome.action = VARMOR_EVENT_DENIED;
-  outcome.rule = VARMOR_NO_RULE;
-  send_event(&ask, &outcome, 0);
+  start_job(&job, self, VARMOR_EVENT_PROTECTION, operation, 0, 0);
+  job.wanted = what;
+  fill_event(&event, &job, VARMOR_EVENT_DENIED, VARMOR_NO_RULE, VARMOR_REASON_PROTECTION);
+  send_event(&event, 0);
   return -EPERM;
 }
 

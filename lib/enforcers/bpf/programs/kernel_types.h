@@ -1,16 +1,14 @@
-/* The kernel's types as far as the programs read them. Offsets come from the running kernel's BTF when
- * the object is loaded (CO-RE), so the order here means nothing. Names and meanings: Linux 5.10 to
- * 7.2. */
+/* The kernel's types as far as the programs read them. Offsets come from the running kernel's BTF
+ * when the object is loaded (CO-RE), so the order here means nothing. Names and meanings:
+ * Linux 5.10 to 7.2. */
 #ifndef LIB_ENFORCERS_BPF_PROGRAMS_KERNEL_TYPES_H_
 #define LIB_ENFORCERS_BPF_PROGRAMS_KERNEL_TYPES_H_
 
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
 #include <linux/bpf.h>
 #include <linux/types.h>
-
-#include <bpf/bpf_helpers.h>
-
-#include <bpf/bpf_core_read.h>
-#include <bpf/bpf_tracing.h>
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -117,6 +115,7 @@ struct nsproxy {
 };
 
 struct fs_struct {
+  struct path root;
   struct path pwd;
 };
 

@@ -10,8 +10,8 @@
 const volatile __u32 use_task_storage = 1;
 /* path_rename has the argument `flags` and is called once for an exchange (5.19). */
 const volatile __u32 rename_has_flags = 1;
-/* Atomic compare-and-exchange (5.12): without it, on kernels that do not preempt programs, one user of
- * the scratch space per CPU. */
+/* Atomic compare-and-exchange (5.12): without it, on kernels that do not preempt programs, one user
+ * of the scratch space per CPU. */
 const volatile __u32 use_cmpxchg = 1;
 
 #define VARMOR_SLOTS 4096
@@ -53,8 +53,8 @@ struct {
   __uint(value_size, sizeof(__u32));
 } slots SEC(".maps");
 
-/* Inner maps are declared by sizes: on 6.1 one that was declared by types accepts only maps with the
- * same BTF. */
+/* Inner maps are declared by sizes: on 6.1 one that was declared by types accepts only maps with
+ * the same BTF. */
 #define VARMOR_SLOT_MAP(name, inner_type, inner_flags, inner_key, inner_value) \
   struct {                                                                     \
     __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);                                  \

@@ -12,6 +12,16 @@ enum varmor_table_kind {
   VARMOR_TABLES_MOUNT = 2,
 };
 
+/* All rooms in use: nothing can be judged. */
+static __noinline int no_room(const struct varmor_self *self, __u8 event_class, __u16 operation,
+                              __u32 bits) {
+  struct varmor_job job;
+  if (!self || !self->profile) return -EPERM;
+  start_job(&job, self, event_class, operation, bits, 0);
+  job.reason = VARMOR_REASON_BUSY;
+  return conclude(self->profile, &job, 0);
+}
+
 static __always_inline const struct varmor_path_table *path_table(
     const struct varmor_profile *profile, int kind, __u32 index) {
   if (index >= VARMOR_PATH_TABLES_MAX) return 0;
@@ -26,118 +36,157 @@ static __always_inline __u32 table_count(const struct varmor_profile *profile, i
   return profile->mount_tables;
 }
 
-#ifdef VARMOR_PATH_LOOP
-/* The accept id of the path in `scratch`. */
-static __always_inline __u32 match_table(const struct varmor_self *self,
-                                         struct varmor_scratch *scratch, int kind, __u32 index) {
-  const struct varmor_path_table *table = path_table(self->profile, kind, index);
-  void *pages = slot_map(&slot_pages, self->slot);
-  if (!table || !pages) return VARMOR_PATH_UNRESOLVED;
-  return varmor_path_match(pages, table, scratch->buffer, *(volatile __u32 *)&scratch->begin,
-                           VARMOR_PATH_BUFFER);
-}
-#else
-/* A function that is verified once for all callers: the bounded loop costs the verifier tens of
- * thousands of steps. It can take numbers only, and looks everything up again. */
-__noinline __u32 match_table_by_number(__u32 room_index, __u32 slot, __u32 kind_and_index) {
+/* The accept id of the path in a room. Numbers only, as the verifier wants them between functions
+ * that it checks one by one. */
+__noinline __u32 match_table(__u32 room_index, __u32 slot, __u32 kind, __u32 index) {
   struct varmor_scratch *room = array_entry(&scratch, room_index);
   void *inner = slot_map(&slot_profile, slot);
   void *pages = slot_map(&slot_pages, slot);
   const struct varmor_profile *profile;
-  struct varmor_path_table table = {};
-  __u32 index = kind_and_index & 15;
-  __u32 kind = kind_and_index >> 4;
+  const struct varmor_path_table *table;
   if (!room || !inner || !pages || index >= VARMOR_PATH_TABLES_MAX) return VARMOR_PATH_UNRESOLVED;
   profile = array_entry(inner, 0);
   if (!profile) return VARMOR_PATH_UNRESOLVED;
-  if (kind == VARMOR_TABLES_FILE) {
-    table = profile->file[index];
-  } else if (kind == VARMOR_TABLES_EXEC) {
-    table = profile->exec[index];
-  } else {
-    table = profile->mount[index];
-  }
-  return varmor_path_match(pages, &table, room->buffer, *(volatile __u32 *)&room->begin,
+  table = path_table(profile, kind, index);
+  if (!table) return VARMOR_PATH_UNRESOLVED;
+  return varmor_path_match(pages, table, room->buffer, *(volatile __u32 *)&room->begin,
                            VARMOR_PATH_BUFFER);
 }
 
-static __always_inline __u32 match_table(const struct varmor_self *self,
-                                         struct varmor_scratch *scratch, int kind, __u32 index) {
-  return match_table_by_number(scratch->index, self->slot, (__u32)kind << 4 | index);
-}
-#endif
-
-/* Joins what the tables say about the path in `scratch`; 0 when one gives no answer. */
-static __always_inline int tally_path(const struct varmor_self *self,
-                                      struct varmor_scratch *scratch, int kind, __u32 wanted,
-                                      struct varmor_tally *tally) {
-  __u32 count = table_count(self->profile, kind);
+/* Joins one record to the tally in a room; 0 when it is not there. */
+__noinline int join_record(__u32 room_index, __u32 id, __u32 more) {
+  struct varmor_scratch *room = array_entry(&scratch, room_index);
+  const struct varmor_decision *decision;
   void *accepts;
-  if (count == 0) return 1;
-  accepts = slot_map(&slot_accepts, self->slot);
-  for (__u32 i = 0; i < VARMOR_PATH_TABLES_MAX; i++) {
-    const struct varmor_decision *decision;
-    __u32 id;
-    if (i >= count) break;
-    id = match_table(self, scratch, kind, i);
-    if (id == 0) continue;
-    if (!accepts) return 0;
-    decision = array_entry(accepts, id);
-    if (!decision) return 0;
-    tally_decision(tally, wanted, decision);
-  }
+  __u32 allow;
+  if (!room) return 0;
+  accepts = slot_map(&slot_accepts, room->job.slot);
+  decision = accepts ? array_entry(accepts, id) : 0;
+  if (!decision) return 0;
+  allow = room->job.tally.allow;
+  tally_decision(&room->job.tally, room->job.bits, decision);
+  if (more) room->job.tally.allow = allow;
   return 1;
 }
 
-/* Where file systems of the kernel's own are usually mounted: rules name their files there, and hold
- * wherever else such a file system shows up. */
-static __always_inline __u32 anchor_prefix(unsigned long magic, char *prefix) {
-  if (magic == PROC_SUPER_MAGIC) {
-    __builtin_memcpy(prefix, "/proc", 5);
-    return 5;
-  }
-  if (magic == SYSFS_MAGIC) {
-    __builtin_memcpy(prefix, "/sys", 4);
-    return 4;
-  }
-  if (magic == CGROUP_SUPER_MAGIC || magic == CGROUP2_SUPER_MAGIC) {
-    __builtin_memcpy(prefix, "/sys/fs/cgroup", 14);
-    return 14;
-  }
-  if (magic == SECURITYFS_MAGIC) {
-    __builtin_memcpy(prefix, "/sys/kernel/security", 20);
-    return 20;
-  }
-  if (magic == DEBUGFS_MAGIC) {
-    __builtin_memcpy(prefix, "/sys/kernel/debug", 17);
-    return 17;
-  }
-  if (magic == TRACEFS_MAGIC) {
-    __builtin_memcpy(prefix, "/sys/kernel/tracing", 19);
-    return 19;
-  }
-  if (magic == BPF_FS_MAGIC) {
-    __builtin_memcpy(prefix, "/sys/fs/bpf", 11);
-    return 11;
+/* Joins what the tables say about the path in a room to the tally there. `more`: as another name of
+ * the object, which denies and audits but allows nothing. Checked by the verifier once for each
+ * program, and not for every way to get here. */
+__noinline int tally_path(__u32 room_index, __u32 kind, __u32 more) {
+  struct varmor_scratch *room = array_entry(&scratch, room_index);
+  const struct varmor_profile *profile;
+  void *inner;
+  __u32 count, slot;
+  if (!room) return 0;
+  slot = room->job.slot;
+  inner = slot_map(&slot_profile, slot);
+  profile = inner ? array_entry(inner, 0) : 0;
+  if (!profile) return 0;
+  count = table_count(profile, kind);
+  for (__u32 i = 0; i < VARMOR_PATH_TABLES_MAX; i++) {
+    __u32 id;
+    if (i >= count) break;
+    id = match_table(room_index, slot, kind, i);
+    if (id != 0 && !join_record(room_index, id, more)) room->job.reason = VARMOR_REASON_UNRESOLVED;
   }
   return 0;
 }
 
-#define VARMOR_ANCHOR_BYTES 20
+/* The answer to the job in a room. */
+__noinline int conclude_room(__u32 room_index) {
+  struct varmor_scratch *room = array_entry(&scratch, room_index);
+  const struct varmor_profile *profile;
+  void *inner;
+  if (!room) return -EPERM;
+  inner = slot_map(&slot_profile, room->job.slot);
+  profile = inner ? array_entry(inner, 0) : 0;
+  if (!profile) return -EPERM;
+  return conclude(profile, &room->job, room);
+}
 
-/* Whether the path in `scratch` is the usual one: PREFIX, then the object's path in its file
- * system. */
-static __always_inline int is_anchored(const struct varmor_scratch *scratch, struct vfsmount *vfs,
-                                       struct dentry *dentry, const char *prefix, __u32 length) {
-  __u32 begin = *(volatile __u32 *)&scratch->begin;
-  if (vfs->mnt_root != dentry->d_sb->s_root) return 0;
-  if (scratch->mount_begin - begin != length) return 0;
+#define VARMOR_ANCHOR_BYTES 32
+
+struct varmor_anchor {
+  __u32 magic;
+  __u32 length;
+  char prefix[VARMOR_ANCHOR_BYTES];
+};
+
+/* Where file systems of the kernel's own are usually mounted: rules name their files there, and
+ * hold wherever else such a file system shows up. The first is none. */
+const struct varmor_anchor anchors[] = {
+    {0, 0, ""},
+    {PROC_SUPER_MAGIC, 5, "/proc"},
+    {SYSFS_MAGIC, 4, "/sys"},
+    {CGROUP_SUPER_MAGIC, 14, "/sys/fs/cgroup"},
+    {CGROUP2_SUPER_MAGIC, 14, "/sys/fs/cgroup"},
+    {SECURITYFS_MAGIC, 20, "/sys/kernel/security"},
+    {DEBUGFS_MAGIC, 17, "/sys/kernel/debug"},
+    {TRACEFS_MAGIC, 19, "/sys/kernel/tracing"},
+    {BPF_FS_MAGIC, 11, "/sys/fs/bpf"},
+};
+
+#define VARMOR_ANCHORS (sizeof(anchors) / sizeof(anchors[0]))
+
+__noinline __u32 anchor_of(__u32 magic) {
+  switch (magic) {
+    case PROC_SUPER_MAGIC:
+      return 1;
+    case SYSFS_MAGIC:
+      return 2;
+    case CGROUP_SUPER_MAGIC:
+      return 3;
+    case CGROUP2_SUPER_MAGIC:
+      return 4;
+    case SECURITYFS_MAGIC:
+      return 5;
+    case DEBUGFS_MAGIC:
+      return 6;
+    case TRACEFS_MAGIC:
+      return 7;
+    case BPF_FS_MAGIC:
+      return 8;
+    default:
+      return 0;
+  }
+}
+
+/* Whether the path in a room is the usual one: PREFIX, then the object's path in its file system.
+ */
+__noinline int is_anchored(__u32 room_index, __u32 number) {
+  struct varmor_scratch *room = array_entry(&scratch, room_index);
+  const struct varmor_anchor *anchor;
+  __u32 begin;
+  if (!room || number >= VARMOR_ANCHORS) return 0;
+  anchor = &anchors[number];
+  begin = *(volatile __u32 *)&room->begin;
+  if (room->mount_begin - begin != anchor->length) return 0;
   for (__u32 i = 0; i < VARMOR_ANCHOR_BYTES; i++) {
     __u32 at = begin + i;
-    if (i >= length) break;
+    if (i >= anchor->length) break;
     asm volatile("%0 &= 4095" : "+r"(at));
-    if (scratch->buffer[at] != prefix[i]) return 0;
+    if (room->buffer[at] != anchor->prefix[i]) return 0;
   }
+  return 1;
+}
+
+/* Puts the prefix before the path in a room; 0 when it does not fit. */
+__noinline int prepend_anchor(__u32 room_index, __u32 number) {
+  struct varmor_scratch *room = array_entry(&scratch, room_index);
+  const struct varmor_anchor *anchor;
+  __u32 begin;
+  if (!room || number >= VARMOR_ANCHORS) return 0;
+  anchor = &anchors[number];
+  begin = *(volatile __u32 *)&room->begin;
+  if (begin < anchor->length || begin > VARMOR_PATH_BUFFER) return 0;
+  begin -= anchor->length;
+  for (__u32 i = 0; i < VARMOR_ANCHOR_BYTES; i++) {
+    __u32 at = begin + i;
+    if (i >= anchor->length) break;
+    asm volatile("%0 &= 4095" : "+r"(at));
+    room->buffer[at] = anchor->prefix[i];
+  }
+  *(volatile __u32 *)&room->begin = begin;
   return 1;
 }
 
@@ -149,13 +198,13 @@ static __always_inline int is_disk(const struct varmor_self *self, __u32 device)
 
 /* Joins what is said about disks when the file is one. */
 static __always_inline void tally_disk(const struct varmor_self *self, struct dentry *dentry,
-                                       __u32 wanted, struct varmor_tally *tally) {
+                                       struct varmor_job *job) {
   const struct varmor_decision *about = &self->profile->disk_file;
   struct inode *inode;
   if ((about->deny | about->audit | about->allow) == 0) return;
   inode = dentry->d_inode;
   if (!inode || (inode->i_mode & S_IFMT) != S_IFBLK) return;
-  if (is_disk(self, inode->i_rdev)) tally_decision(tally, wanted, about);
+  if (is_disk(self, inode->i_rdev)) tally_decision(&job->tally, job->bits, about);
 }
 
 static __always_inline int has_rules(const struct varmor_self *self, int kind, __u32 class_bit) {
@@ -166,74 +215,66 @@ static __always_inline int has_rules(const struct varmor_self *self, int kind, _
          (profile->disk_file.deny | profile->disk_file.audit | profile->disk_file.allow) != 0;
 }
 
-/* Whether the path is one of ours on the BPF file system: /sys/fs/bpf/varmor and what is below. */
-static __always_inline int is_protected(const struct varmor_scratch *scratch) {
-  const char ours[] = "/sys/fs/bpf/varmor";
-  __u32 begin = *(volatile __u32 *)&scratch->begin;
-  if (VARMOR_PATH_BUFFER - begin < sizeof(ours) - 1) return 0;
-  for (__u32 i = 0; i < sizeof(ours) - 1; i++) {
+/* Where the loader pins, in the BPF file system's usual place. */
+const char protected_path[] = "/sys/fs/bpf/varmor";
+
+/* Whether the path in a room is there or below. */
+__noinline int is_protected(__u32 room_index) {
+  struct varmor_scratch *room = array_entry(&scratch, room_index);
+  __u32 begin;
+  if (!room) return 1;
+  begin = *(volatile __u32 *)&room->begin;
+  if (begin > VARMOR_PATH_BUFFER - (sizeof(protected_path) - 1)) return 0;
+  for (__u32 i = 0; i < sizeof(protected_path) - 1; i++) {
     __u32 at = begin + i;
     asm volatile("%0 &= 4095" : "+r"(at));
-    if (scratch->buffer[at] != ours[i]) return 0;
+    if (room->buffer[at] != protected_path[i]) return 0;
   }
   return 1;
 }
 
-/* The path that the object has in its file system, if its usual place is another one than where
- * the walk went. 1: `scratch` holds it; 0: there is nothing to add; -1: it cannot be told. */
-static __always_inline int usual_path(struct varmor_scratch *scratch, struct vfsmount *vfs,
-                                      struct dentry *dentry) {
-  char prefix[24] = {};
-  __u32 length = anchor_prefix(dentry->d_sb->s_magic, prefix);
-  if (length == 0 || is_anchored(scratch, vfs, dentry, prefix, length)) return 0;
-  return walk_file_system(scratch, dentry, prefix, length) ? 1 : -1;
-}
-
-/* Judges one file: 0 or -EPERM. `ask` has everything but the bits of the answer; the caller asks
- * only about confined tasks. */
-static __noinline int judge_file(struct varmor_ask *ask, struct vfsmount *vfs,
-                                 struct dentry *dentry, int kind) {
-  struct varmor_tally tally = empty_tally();
-  struct varmor_outcome outcome = {};
+/* Judges one file for a confined task: 0 or -EPERM. */
+static __always_inline int judge_file(const struct varmor_self *self, struct vfsmount *vfs,
+                                      struct dentry *dentry, int kind, __u8 event_class,
+                                      __u16 operation, __u32 bits, __u32 default_class) {
   struct varmor_scratch *room;
-  __u32 reason = 0;
-  int result, usual, ours;
+  struct varmor_job *job;
+  __u32 anchor;
+  int result;
   if (!vfs || !dentry) return 0;
-  ours = dentry->d_sb->s_magic == BPF_FS_MAGIC;
-  if (!ours && !has_rules(ask->self, kind, ask->default_class)) return 0;
+  anchor = anchor_of(dentry->d_sb->s_magic);
+  if (anchor != 8 && !has_rules(self, kind, default_class)) return 0;
   room = claim_scratch();
-  if (!room) return conclude(ask, &tally, VARMOR_REASON_BUSY, &outcome, 0);
+  if (!room) return no_room(self, event_class, operation, bits);
+  job = &room->job;
+  start_job(job, self, event_class, operation, bits, default_class);
   result = walk_path(room, vfs, dentry);
   if (result == VARMOR_WALK_INTERNAL) {
-    /* No name in any namespace, so no rule; a profile that denies by default denies executing it. */
+    /* No name in any namespace, so no rule; a profile that denies by default denies executing it.
+     */
     *(volatile __u32 *)&room->begin = VARMOR_PATH_BUFFER;
-    if (kind == VARMOR_TABLES_FILE) tally.allow = ask->bits;
-    result = conclude(ask, &tally, 0, &outcome, room);
-    release_scratch(room);
-    return result;
-  }
-  if (result == VARMOR_WALK_UNRESOLVED) {
-    reason = VARMOR_REASON_UNRESOLVED;
+    if (kind == VARMOR_TABLES_FILE) job->tally.allow = bits;
+  } else if (result == VARMOR_WALK_UNRESOLVED) {
+    job->reason = VARMOR_REASON_UNRESOLVED;
   } else {
-    if (result == VARMOR_WALK_DETACHED) reason = VARMOR_REASON_DETACHED;
-    if (!tally_path(ask->self, room, kind, ask->bits, &tally)) reason = VARMOR_REASON_UNRESOLVED;
-  }
-  tally_disk(ask->self, dentry, ask->bits, &tally);
-  if (reason == 0) {
-    struct varmor_tally more = empty_tally();
-    usual = usual_path(room, vfs, dentry);
-    if (usual < 0) reason = VARMOR_REASON_UNRESOLVED;
-    if (usual > 0) {
-      if (!tally_path(ask->self, room, kind, ask->bits, &more)) reason = VARMOR_REASON_UNRESOLVED;
-      /* What is allowed is told by the real path. */
-      tally.deny |= more.deny;
-      tally.audit |= more.audit;
-      if (more.deny_rule < tally.deny_rule) tally.deny_rule = more.deny_rule;
-      if (more.audit_rule < tally.audit_rule) tally.audit_rule = more.audit_rule;
+    if (result == VARMOR_WALK_DETACHED) job->reason = VARMOR_REASON_DETACHED;
+    tally_path(room->index, kind, 0);
+    tally_disk(self, dentry, job);
+    if (anchor != 0 && job->reason == 0 &&
+        !(vfs->mnt_root == dentry->d_sb->s_root && is_anchored(room->index, anchor))) {
+      if (walk_file_system(room, dentry) && prepend_anchor(room->index, anchor)) {
+        tally_path(room->index, kind, 1);
+      } else {
+        job->reason = VARMOR_REASON_UNRESOLVED;
+      }
     }
   }
-  result = conclude(ask, &tally, reason, &outcome, room);
-  if (ours && is_protected(room)) result = -EPERM;
+  result = 0;
+  if (job->reason != 0 || (job->tally.deny | job->tally.audit) != 0 ||
+      (self->profile->default_deny & default_class) != 0) {
+    result = conclude_room(room->index);
+  }
+  if (anchor == 8 && is_protected(room->index)) result = -EPERM;
   release_scratch(room);
   return result;
 }

@@ -106,6 +106,8 @@ enum varmor_event_reason {
   VARMOR_REASON_DETACHED = 3,
   /* More programs were interrupted on this CPU than there is room for. */
   VARMOR_REASON_BUSY = 4,
+  /* Confined tasks may not touch the enforcer. */
+  VARMOR_REASON_PROTECTION = 5,
 };
 
 /* varmor_event.operation: what was tried; the LSM hook that saw it. */

@@ -7,8 +7,38 @@
 
 #define VARMOR_ROOMS 8
 
+/* What several records say together about the bits asked for. */
+struct varmor_tally {
+  __u32 deny;
+  __u32 audit;
+  __u32 allow;
+  __u16 deny_rule;
+  __u16 audit_rule;
+};
+
+/* A question to the rules, and what they said so far. */
+struct varmor_job {
+  __u64 subject;
+  __u32 number;
+  __u32 slot;
+  __u8 event_class;
+  __u8 quiet;
+  __u16 operation;
+  /* Bits of the tally that are asked for. */
+  __u32 bits;
+  /* varmor_event.wanted. */
+  __u32 wanted;
+  /* VARMOR_CLASS_* whose default counts; 0: only rules deny. */
+  __u32 default_class;
+  __u64 detail;
+  struct varmor_tally tally;
+  /* One of varmor_event_reason when something other than the rules denies. */
+  __u32 reason;
+  __u32 pad;
+  __u8 extra[16];
+};
+
 struct varmor_scratch {
-  __u32 busy;
   /* The path is buffer[begin] to buffer[VARMOR_PATH_BUFFER - 1]. Here and not in a register: the
    * verifier would follow every value that it can have. */
   __u32 begin;
@@ -16,6 +46,7 @@ struct varmor_scratch {
   __u32 mount_begin;
   __u32 index;
   /* The event's header goes right before the path. */
+  struct varmor_job job;
   char header_room[sizeof(struct varmor_event)];
   char buffer[VARMOR_PATH_BUFFER];
   /* Never written: the verifier adds the largest path to the last place where one can begin. */
@@ -29,26 +60,51 @@ struct {
   __uint(value_size, sizeof(struct varmor_scratch));
 } scratch SEC(".maps");
 
-/* A room of one's own, or null when all are in use. To be given back. */
-static __always_inline struct varmor_scratch *claim_scratch(void) {
-  for (__u32 i = 0; i < VARMOR_ROOMS; i++) {
-    struct varmor_scratch *room = array_entry(&scratch, i);
-    if (!room) return 0;
-    if (use_cmpxchg) {
-      if (__sync_val_compare_and_swap(&room->busy, 0, 1) != 0) continue;
-    } else if (room->busy) {
-      continue;
-    } else {
-      *(volatile __u32 *)&room->busy = 1;
-    }
-    room->index = i;
-    return room;
+/* Which rooms of a CPU are in use. */
+struct varmor_rooms {
+  __u32 busy[VARMOR_ROOMS];
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, 1);
+  __uint(key_size, sizeof(__u32));
+  __uint(value_size, sizeof(struct varmor_rooms));
+} rooms SEC(".maps");
+
+/* The index of a room that is now in use, VARMOR_ROOMS when all are. A function of its own, as are
+ * others that take and return numbers: the verifier checks them once, and goes on with one number
+ * that it does not know instead of with each that it could be. */
+__noinline __u32 claim_room(void) {
+  struct varmor_rooms *all = array_entry(&rooms, 0);
+  if (!all) return VARMOR_ROOMS;
+  if (!use_cmpxchg) {
+    if (all->busy[0]) return VARMOR_ROOMS;
+    *(volatile __u32 *)&all->busy[0] = 1;
+    return 0;
   }
+  for (__u32 index = 0; index < VARMOR_ROOMS; index++) {
+    if (__sync_val_compare_and_swap(&all->busy[index], 0, 1) == 0) return index;
+  }
+  return VARMOR_ROOMS;
+}
+
+__noinline int release_room(__u32 index) {
+  struct varmor_rooms *all = array_entry(&rooms, 0);
+  if (all && index < VARMOR_ROOMS) *(volatile __u32 *)&all->busy[index] = 0;
   return 0;
 }
 
+/* A room of one's own, or null when all are in use. To be given back. */
+static __always_inline struct varmor_scratch *claim_scratch(void) {
+  __u32 index = claim_room();
+  struct varmor_scratch *room = array_entry(&scratch, index);
+  if (room) room->index = index;
+  return room;
+}
+
 static __always_inline void release_scratch(struct varmor_scratch *room) {
-  *(volatile __u32 *)&room->busy = 0;
+  release_room(room->index);
 }
 
 #endif /* LIB_ENFORCERS_BPF_PROGRAMS_SCRATCH_H_ */

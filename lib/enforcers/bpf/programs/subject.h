@@ -56,18 +56,19 @@ static __always_inline int in_host_namespace(struct task_struct *task,
   return BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum) == settings->host_mount_namespace;
 }
 
-/* The subject that the task's cgroup or one above it is; 0 for none. */
-static __always_inline const struct varmor_subject *subject_by_cgroup(struct task_struct *task,
-                                                                      __u64 *id) {
-  struct cgroup *group = BPF_CORE_READ(task, cgroups, dfl_cgrp);
+/* The id of the subject that a cgroup, by its address, or one above it is; 0 for none. */
+__noinline __u64 subject_above(__u64 address) {
+  struct cgroup *group = (struct cgroup *)address;
   for (int i = 0; i < VARMOR_CGROUP_DEPTH && group; i++) {
-    *id = BPF_CORE_READ(group, kn, id);
-    const struct varmor_subject *found = bpf_map_lookup_elem(&subjects, id);
-    if (found) return found;
+    __u64 id = BPF_CORE_READ(group, kn, id);
+    if (bpf_map_lookup_elem(&subjects, &id)) return id;
     group = (struct cgroup *)BPF_CORE_READ(group, self.parent);
   }
-  *id = 0;
   return 0;
+}
+
+static __always_inline __u64 subject_by_cgroup(struct task_struct *task) {
+  return subject_above((__u64)BPF_CORE_READ(task, cgroups, dfl_cgrp));
 }
 
 /* The subject that a task without the flag INSIDE belongs to all the same: it executed its program
@@ -78,7 +79,8 @@ static __noinline int find_subject_again(struct task_struct *task, struct varmor
   if (!settings || !record) return 0;
   record->generation = settings->generation;
   if (cgroup_of(task) != record->cgroup) return 0;
-  if (!subject_by_cgroup(task, &id)) return 0;
+  id = subject_by_cgroup(task);
+  if (id == 0) return 0;
   record->cgroup = id;
   record->flags |= VARMOR_TASK_INSIDE;
   return 1;
@@ -115,13 +117,12 @@ static __always_inline __u64 subject_of(struct task_struct *task) {
   const struct varmor_control *settings;
   struct varmor_task *record = task_record(task);
   if (!record) {
-    __u64 id;
     record = adopt_task(task);
     if (!record) {
       /* Neither found nor made: the cgroup has to do, and who is in it counts as inside. */
       settings = the_control();
       if (!settings || in_host_namespace(task, settings)) return 0;
-      return subject_by_cgroup(task, &id) ? id : 0;
+      return subject_by_cgroup(task);
     }
   }
   if (record->flags & VARMOR_TASK_INSIDE) return record->cgroup;
@@ -153,7 +154,8 @@ static __always_inline int confined_after_exec(struct varmor_self *self) {
     if (subject) return take_profile(self, subject);
   }
   if (!settings) return 0;
-  subject = subject_by_cgroup(task, &self->subject);
+  self->subject = subject_by_cgroup(task);
+  subject = bpf_map_lookup_elem(&subjects, &self->subject);
   if (!subject) return 0;
   if (!(subject->flags & VARMOR_SUBJECT_ANY_NAMESPACE) && in_host_namespace(task, settings)) {
     return 0;
@@ -176,7 +178,8 @@ static __always_inline void enter_subject(void) {
     return;
   }
   on_host = in_host_namespace(task, settings);
-  subject = subject_by_cgroup(task, &id);
+  id = subject_by_cgroup(task);
+  subject = bpf_map_lookup_elem(&subjects, &id);
   if (subject && (!on_host || (subject->flags & VARMOR_SUBJECT_ANY_NAMESPACE))) {
     value.cgroup = id;
     value.flags = VARMOR_TASK_INSIDE;

@@ -36,7 +36,8 @@ struct varmor_walk {
 };
 
 /* Puts "/NAME" before the path; 0 when it does not fit or cannot be read. */
-static __always_inline int put_name(struct varmor_scratch *scratch, const void *name, __u32 length) {
+static __always_inline int put_name(struct varmor_scratch *scratch, const void *name,
+                                    __u32 length) {
   __u32 begin = *(volatile __u32 *)&scratch->begin;
   if (length > 255 || begin < length + 1) return 0;
   begin -= length;
@@ -88,7 +89,8 @@ static long walk_above(__u32 round, void *context) {
   }
   parent = (__u64)BPF_CORE_READ(dentry, d_parent);
   if (parent == walk->at || parent == 0) return 1;
-  if (!put_name(walk->scratch, BPF_CORE_READ(dentry, d_name.name), BPF_CORE_READ(dentry, d_name.len)))
+  if (!put_name(walk->scratch, BPF_CORE_READ(dentry, d_name.name),
+                BPF_CORE_READ(dentry, d_name.len)))
     return 1;
   walk->at = parent;
   return 0;
@@ -97,7 +99,7 @@ static long walk_above(__u32 round, void *context) {
 #ifdef VARMOR_PATH_LOOP
 #define VARMOR_WALK(body, walk) VARMOR_PATH_LOOP(VARMOR_WALK_STEPS, body, walk)
 #else
-#define VARMOR_WALK(body, walk)                       \
+#define VARMOR_WALK(body, walk)                             \
   for (__u32 step_ = 0; step_ < VARMOR_WALK_STEPS; step_++) \
     if (body(step_, walk)) break
 #endif
@@ -170,25 +172,15 @@ static __always_inline int walk_addresses(struct varmor_scratch *scratch, __u64 
   return classify_mount(walk.mount);
 }
 
-/* Replaces the path by the one that the object has in its file system, after `prefix`, the usual
- * place of such file systems. 0 when it does not fit. */
-static __always_inline int walk_file_system(struct varmor_scratch *scratch, struct dentry *dentry,
-                                            const char *prefix, __u32 prefix_length) {
+/* Replaces the path by the one that the object has in its file system. 0 when it does not fit. */
+static __always_inline int walk_file_system(struct varmor_scratch *scratch, struct dentry *dentry) {
   struct varmor_walk walk = {};
-  __u32 begin;
   walk.scratch = scratch;
   walk.dentry = dentry;
   walk.root = dentry->d_sb->s_root;
   *(volatile __u32 *)&scratch->begin = VARMOR_PATH_BUFFER;
   VARMOR_WALK(walk_in_mount, &walk);
-  if (walk.arrived != 1) return 0;
-  begin = *(volatile __u32 *)&scratch->begin;
-  if (begin < prefix_length) return 0;
-  begin -= prefix_length;
-  asm volatile("%0 &= 4095" : "+r"(begin));
-  for (__u32 i = 0; i < prefix_length; i++) scratch->buffer[begin + i] = prefix[i];
-  *(volatile __u32 *)&scratch->begin = begin;
-  return 1;
+  return walk.arrived == 1;
 }
 
 #endif /* LIB_ENFORCERS_BPF_PROGRAMS_WALK_H_ */

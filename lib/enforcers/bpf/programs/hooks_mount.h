@@ -1,0 +1,230 @@
+/* Hooks about mounts. */
+#ifndef LIB_ENFORCERS_BPF_PROGRAMS_HOOKS_MOUNT_H_
+#define LIB_ENFORCERS_BPF_PROGRAMS_HOOKS_MOUNT_H_
+
+#include "lib/enforcers/bpf/programs/hooks_file.h"
+#include "lib/enforcers/bpf/programs/mount.h"
+
+/* varmor_task.mounting of a remount. */
+#define VARMOR_MOUNTING_REMOUNT 1ull
+
+/* What mount(2) does with these flags, in the order in which the kernel asks. */
+static __always_inline __u64 mount_operation(__u64 flags) {
+  __u64 recursive = flags & MS_REC;
+  if (flags & VARMOR_MOUNT_REMOUNT) {
+    return VARMOR_MOUNT_REMOUNT | (flags & VARMOR_MOUNT_BIND);
+  }
+  if (flags & VARMOR_MOUNT_BIND) {
+    return VARMOR_MOUNT_BIND | (recursive ? VARMOR_MOUNT_REC_BIND : 0);
+  }
+  if (flags & VARMOR_MOUNT_SHARED)
+    return VARMOR_MOUNT_SHARED | (recursive ? VARMOR_MOUNT_REC_SHARED : 0);
+  if (flags & VARMOR_MOUNT_PRIVATE)
+    return VARMOR_MOUNT_PRIVATE | (recursive ? VARMOR_MOUNT_REC_PRIVATE : 0);
+  if (flags & VARMOR_MOUNT_SLAVE)
+    return VARMOR_MOUNT_SLAVE | (recursive ? VARMOR_MOUNT_REC_SLAVE : 0);
+  if (flags & VARMOR_MOUNT_UNBINDABLE)
+    return VARMOR_MOUNT_UNBINDABLE | (recursive ? VARMOR_MOUNT_REC_UNBINDABLE : 0);
+  if (flags & VARMOR_MOUNT_MOVE) return VARMOR_MOUNT_MOVE;
+  return VARMOR_MOUNT_NEW;
+}
+
+/* Puts the path of `source` into the room, as the caller sees the tree: from its working directory
+ * or its root up to the root of the namespace. One of varmor_walk_result. */
+static __always_inline int walk_source(struct varmor_scratch *room, __u32 length) {
+  struct fs_struct *fs = BPF_CORE_READ(current_task(), fs);
+  struct varmor_walk walk = {};
+  struct vfsmount *vfs;
+  if (!put_source(room->index, length)) return VARMOR_WALK_UNRESOLVED;
+  if (room->after[0] == '/') {
+    vfs = BPF_CORE_READ(fs, root.mnt);
+    walk.at = (__u64)BPF_CORE_READ(fs, root.dentry);
+  } else {
+    vfs = BPF_CORE_READ(fs, pwd.mnt);
+    walk.at = (__u64)BPF_CORE_READ(fs, pwd.dentry);
+  }
+  walk.scratch = room;
+  walk.mount = mount_of(vfs);
+  walk.at_root = (__u64)BPF_CORE_READ(vfs, mnt_root);
+  VARMOR_WALK(walk_above, &walk);
+  if (walk.arrived != 2) return VARMOR_WALK_UNRESOLVED;
+  if (*(volatile __u32 *)&room->begin == VARMOR_PATH_BUFFER) {
+    room->buffer[VARMOR_PATH_BUFFER - 1] = '/';
+    *(volatile __u32 *)&room->begin = VARMOR_PATH_BUFFER - 1;
+  }
+  return VARMOR_WALK_RESOLVED;
+}
+
+SEC("lsm/sb_mount")
+int BPF_PROG(sb_mount, const char *source, const struct path *target, const char *type,
+             unsigned long flags) {
+  struct varmor_self self;
+  struct varmor_scratch *room;
+  __u64 operation, marked = 0;
+  long length;
+  int result;
+  if (!confined(&self)) return 0;
+  if (!has_mount_rules(&self)) return 0;
+  if ((flags & MS_MGC_MSK) == MS_MGC_VAL) flags &= ~MS_MGC_MSK;
+  operation = mount_operation(flags);
+  room = start_mount(&self, VARMOR_OP_MOUNT, operation | (flags & VARMOR_MOUNT_OPTIONS),
+                     operation == VARMOR_MOUNT_NEW ? type : 0);
+  if (!room) return no_room(&self, VARMOR_EVENT_MOUNT, VARMOR_OP_MOUNT, 1);
+  length = source ? bpf_probe_read_kernel_str(room->after, VARMOR_PATH_BUFFER, source) : 1;
+  if (length < 1) length = 1;
+  if (operation == VARMOR_MOUNT_NEW) {
+    copy_source(room->index, (__u32)length - 1);
+    marked = *(__u64 *)room->job.extra;
+  } else if (operation & (VARMOR_MOUNT_BIND | VARMOR_MOUNT_MOVE) &&
+             !(operation & VARMOR_MOUNT_REMOUNT)) {
+    if (walk_source(room, (__u32)length - 1) != VARMOR_WALK_RESOLVED)
+      room->job.reason = VARMOR_REASON_UNRESOLVED;
+  } else {
+    if (walk_path(room, target->mnt, target->dentry) != VARMOR_WALK_RESOLVED)
+      room->job.reason = VARMOR_REASON_UNRESOLVED;
+    if (operation & VARMOR_MOUNT_REMOUNT) marked = VARMOR_MOUNTING_REMOUNT;
+  }
+  if (room->job.reason == 0) tally_mount(room->index);
+  result = finish_mount(room);
+  mark_mounting(result ? 0 : marked);
+  return result;
+}
+
+SEC("lsm/sb_umount")
+int BPF_PROG(sb_umount, struct vfsmount *vfs) {
+  struct varmor_self self;
+  struct varmor_scratch *room;
+  int result = check_ancestor(vfs, vfs->mnt_root, VARMOR_OP_UMOUNT);
+  if (result) return result;
+  if (!confined(&self) || !has_mount_rules(&self)) return 0;
+  room = start_mount(&self, VARMOR_OP_UMOUNT, VARMOR_MOUNT_UMOUNT, 0);
+  if (!room) return no_room(&self, VARMOR_EVENT_MOUNT, VARMOR_OP_UMOUNT, 1);
+  if (walk_path(room, vfs, vfs->mnt_root) == VARMOR_WALK_UNRESOLVED)
+    room->job.reason = VARMOR_REASON_UNRESOLVED;
+  else
+    tally_mount(room->index);
+  return finish_mount(room);
+}
+
+SEC("lsm/sb_pivotroot")
+int BPF_PROG(sb_pivotroot, const struct path *old_path, const struct path *new_path) {
+  struct varmor_self self;
+  struct varmor_scratch *room;
+  if (!confined(&self) || !has_mount_rules(&self)) return 0;
+  room = start_mount(&self, VARMOR_OP_PIVOT_ROOT, VARMOR_MOUNT_PIVOT_ROOT, 0);
+  if (!room) return no_room(&self, VARMOR_EVENT_MOUNT, VARMOR_OP_PIVOT_ROOT, 1);
+  if (walk_path(room, new_path->mnt, new_path->dentry) != VARMOR_WALK_RESOLVED)
+    room->job.reason = VARMOR_REASON_UNRESOLVED;
+  else
+    tally_mount(room->index);
+  return finish_mount(room);
+}
+
+/* For file systems with a usual place, that place; for others the word "none", which rules about
+ * any source match. */
+static __always_inline void usual_source(struct varmor_scratch *room, struct super_block *sb) {
+  __u32 anchor = anchor_of((__u32)sb->s_magic);
+  *(volatile __u32 *)&room->begin = VARMOR_PATH_BUFFER;
+  if (anchor != 0 && prepend_anchor(room->index, anchor)) return;
+  __builtin_memcpy(room->after, "none", 4);
+  copy_source(room->index, 4);
+}
+
+/* Mounts by fsopen and fsmount, which sb_mount does not see, and the devices of all. */
+SEC("lsm/sb_kern_mount")
+int BPF_PROG(sb_kern_mount, struct super_block *sb) {
+  struct varmor_self self;
+  struct varmor_scratch *room;
+  __u64 permitted;
+  if (!confined(&self)) return 0;
+  permitted = take_mounting();
+  room = start_mount(&self, VARMOR_OP_NEW_SUPERBLOCK, VARMOR_MOUNT_NEW | (sb->s_flags & SB_RDONLY),
+                     sb->s_type->name);
+  if (!room) return no_room(&self, VARMOR_EVENT_MOUNT, VARMOR_OP_NEW_SUPERBLOCK, 1);
+  __builtin_memcpy(room->after, "none", 4);
+  copy_source(room->index, 4);
+  if (permitted == *(__u64 *)room->job.extra) {
+    /* sb_mount or the parameter "source" was judged. */
+    room->job.default_class = 0;
+  } else {
+    tally_mount(room->index);
+  }
+  if (sb->s_bdev && is_disk(&self, sb->s_dev)) {
+    tally_verdict(&room->job.tally, &self.profile->disk_mount);
+  }
+  return finish_mount(room);
+}
+
+SEC("lsm/sb_remount")
+int BPF_PROG(sb_remount, struct super_block *sb) {
+  struct varmor_self self;
+  struct varmor_scratch *room;
+  if (!confined(&self) || !has_mount_rules(&self)) return 0;
+  if (take_mounting() == VARMOR_MOUNTING_REMOUNT) return 0;
+  room = start_mount(&self, VARMOR_OP_REMOUNT, VARMOR_MOUNT_REMOUNT, 0);
+  if (!room) return no_room(&self, VARMOR_EVENT_MOUNT, VARMOR_OP_REMOUNT, 1);
+  usual_source(room, sb);
+  tally_mount(room->index);
+  return finish_mount(room);
+}
+
+/* The parameter "source" of fsconfig. */
+SEC("lsm/fs_context_parse_param")
+int BPF_PROG(fs_context_parse_param, struct fs_context *context, struct fs_parameter *parameter) {
+  struct varmor_self self;
+  struct varmor_scratch *room;
+  char key[8] = {};
+  long length;
+  int result;
+  __u64 type;
+  if (BPF_CORE_READ_BITFIELD_PROBED(context, oldapi)) return 0;
+  if (!confined(&self) || !has_mount_rules(&self)) return 0;
+  bpf_probe_read_kernel_str(key, sizeof(key), parameter->key);
+  if (*(__u64 *)key != 0x656372756f73ull /* "source" */) return 0;
+  room = start_mount(&self, VARMOR_OP_MOUNT, VARMOR_MOUNT_NEW, context->fs_type->name);
+  if (!room) return no_room(&self, VARMOR_EVENT_MOUNT, VARMOR_OP_MOUNT, 1);
+  type = *(__u64 *)room->job.extra;
+  length = bpf_probe_read_kernel_str(room->after, VARMOR_PATH_BUFFER, parameter->string);
+  if (length < 1) length = 1;
+  copy_source(room->index, (__u32)length - 1);
+  tally_mount(room->index);
+  result = finish_mount(room);
+  mark_mounting(result ? 0 : type);
+  return result;
+}
+
+/* Attaching a mount elsewhere. One that is in no namespace was made by fsmount, whose file system
+ * sb_kern_mount has judged, or copied by open_tree, which no hook sees: of a part of a file system,
+ * or of one with a usual place, it is a bind. */
+SEC("lsm/move_mount")
+int BPF_PROG(move_mount, const struct path *from, const struct path *to) {
+  struct varmor_self self;
+  struct varmor_scratch *room;
+  struct super_block *sb = from->dentry->d_sb;
+  int result;
+  if (!confined(&self)) return 0;
+  if (has_mount_rules(&self)) {
+    room = start_mount(&self, VARMOR_OP_MOVE_MOUNT, VARMOR_MOUNT_MOVE, 0);
+    if (!room) return no_room(&self, VARMOR_EVENT_MOUNT, VARMOR_OP_MOVE_MOUNT, 1);
+    result = walk_path(room, from->mnt, from->dentry);
+    if (result == VARMOR_WALK_DETACHED) {
+      __u32 anchor = anchor_of((__u32)sb->s_magic);
+      room->job.detail = VARMOR_MOUNT_BIND;
+      if (anchor != 0 &&
+          (!walk_file_system(room, from->dentry) || !prepend_anchor(room->index, anchor)))
+        room->job.reason = VARMOR_REASON_UNRESOLVED;
+      if (anchor == 0 && from->mnt->mnt_root == sb->s_root) {
+        release_scratch(room);
+        return 0;
+      }
+    } else if (result != VARMOR_WALK_RESOLVED) {
+      room->job.reason = VARMOR_REASON_UNRESOLVED;
+    }
+    if (room->job.reason == 0) tally_mount(room->index);
+    result = finish_mount(room);
+    if (result) return result;
+  }
+  return 0;
+}
+
+#endif /* LIB_ENFORCERS_BPF_PROGRAMS_HOOKS_MOUNT_H_ */
