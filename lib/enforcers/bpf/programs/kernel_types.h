@@ -4,11 +4,14 @@
 #ifndef LIB_ENFORCERS_BPF_PROGRAMS_KERNEL_TYPES_H_
 #define LIB_ENFORCERS_BPF_PROGRAMS_KERNEL_TYPES_H_
 
-#include <bpf/bpf_core_read.h>
-#include <bpf/bpf_helpers.h>
-#include <bpf/bpf_tracing.h>
-#include <linux/bpf.h>
+/* Each needs the ones before it. */
+/* clang-format off */
 #include <linux/types.h>
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+/* clang-format on */
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 

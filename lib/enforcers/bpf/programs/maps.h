@@ -10,9 +10,6 @@
 const volatile __u32 use_task_storage = 1;
 /* path_rename has the argument `flags` and is called once for an exchange (5.19). */
 const volatile __u32 rename_has_flags = 1;
-/* Atomic compare-and-exchange (5.12): without it, on kernels that do not preempt programs, one user
- * of the scratch space per CPU. */
-const volatile __u32 use_cmpxchg = 1;
 
 #define VARMOR_SLOTS 4096
 

@@ -78,20 +78,20 @@ struct {
 __noinline __u32 claim_room(void) {
   struct varmor_rooms *all = array_entry(&rooms, 0);
   if (!all) return VARMOR_ROOMS;
-  if (!use_cmpxchg) {
-    if (all->busy[0]) return VARMOR_ROOMS;
-    *(volatile __u32 *)&all->busy[0] = 1;
-    return 0;
-  }
   for (__u32 index = 0; index < VARMOR_ROOMS; index++) {
-    if (__sync_val_compare_and_swap(&all->busy[index], 0, 1) == 0) return index;
+    volatile __u32 *users = &all->busy[index];
+    /* Whoever finds himself alone after he came in has the room. Compare-and-exchange would need
+     * Linux 5.12; this does without. */
+    __sync_fetch_and_add(users, 1);
+    if (*users == 1) return index;
+    __sync_fetch_and_add(users, -1);
   }
   return VARMOR_ROOMS;
 }
 
 __noinline int release_room(__u32 index) {
   struct varmor_rooms *all = array_entry(&rooms, 0);
-  if (all && index < VARMOR_ROOMS) *(volatile __u32 *)&all->busy[index] = 0;
+  if (all && index < VARMOR_ROOMS) __sync_fetch_and_add(&all->busy[index], -1);
   return 0;
 }
 
