@@ -122,7 +122,7 @@ static __always_inline int check_unix_socket(struct sock *other) {
   struct varmor_scratch *room;
   __u64 mount, dentry;
   int result;
-  if (!confined(&self)) return 0;
+  if (!other || !confined(&self)) return 0;
   if (!has_rules(&self, VARMOR_TABLES_FILE, VARMOR_CLASS_FILE)) return 0;
   mount = (__u64)BPF_CORE_READ(peer, path.mnt);
   dentry = (__u64)BPF_CORE_READ(peer, path.dentry);

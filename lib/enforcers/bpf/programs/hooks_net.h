@@ -102,7 +102,10 @@ static __always_inline int check_address(struct socket *sock, const void *addres
   struct varmor_self self;
   struct varmor_sockaddr read = {};
   __u8 as_ipv6[16] = {};
-  int family = sock->sk->__sk_common.skc_family;
+  struct sock *sk = sock->sk;
+  int family;
+  if (!sk) return 0;
+  family = sk->__sk_common.skc_family;
   if (family != AF_INET && family != AF_INET6) return 0;
   if (!confined(&self)) return 0;
   if (operation == VARMOR_OP_CONNECT) {
