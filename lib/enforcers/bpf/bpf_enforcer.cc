@@ -1,0 +1,230 @@
+#include "lib/enforcers/bpf/bpf_enforcer.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "bpf/bpf.h"
+#include "lib/compiler/artifact/check_bpf_image.h"
+#include "lib/compiler/bind/bind_bpf.h"
+#include "lib/compiler/diagnostic/diagnostic.h"
+#include "lib/compiler/status/status_macros.h"
+#include "lib/enforcers/bpf/bpf_enforcer_parts.h"
+#include "lib/enforcers/bpf/bpf_reads.h"
+#include "lib/enforcers/bpf/cgroups.h"
+#include "lib/enforcers/bpf/kernel_features.h"
+#include "lib/enforcers/bpf/programs/programs_abi.h"
+#include "lib/enforcers/node_facts.h"
+
+namespace varmor {
+namespace {
+
+absl::Status WithName(const absl::Status& status, absl::string_view profile) {
+  if (status.ok()) return status;
+  return absl::Status(status.code(),
+                      absl::StrCat("BPF profile ", Quoted(profile), ": ", status.message()));
+}
+
+// Fills the hole for disks and checks every byte.
+absl::StatusOr<BpfArtifact> BindAndCheck(const BpfArtifact& artifact,
+                                         const std::string& partitions) {
+  VARMOR_RETURN_IF_ERROR(CheckBpfImage(artifact));
+  const bool disks = std::find(artifact.holes().begin(), artifact.holes().end(), DISK_DEVICE_MAP) !=
+                     artifact.holes().end();
+  if (!disks) return artifact;
+  VARMOR_ASSIGN_OR_RETURN(const NodeFacts facts, ReadNodeFacts(partitions));
+  VARMOR_ASSIGN_OR_RETURN(const BpfArtifact bound, BindBpf(artifact, facts));
+  VARMOR_RETURN_IF_ERROR(CheckBpfImage(bound));
+  return bound;
+}
+
+}  // namespace
+
+BpfEnforcer::BpfEnforcer(BpfEnforcerOptions options, BpfCalls* calls)
+    : parts_(std::make_unique<Parts>()) {
+  parts_->options = std::move(options);
+  parts_->calls = calls != nullptr ? calls : &BpfCalls::Real();
+}
+
+BpfEnforcer::~BpfEnforcer() = default;
+
+EnforcerSupport BpfEnforcer::Probe() {
+  const std::string& directory = parts_->options.directory;
+  return SupportOf(ReadKernelFeatures(directory), directory);
+}
+
+absl::StatusOr<PinLock> BpfEnforcer::Parts::Begin() {
+  if (!version.has_value()) {
+    return absl::FailedPreconditionError("the BPF enforcer has not been started");
+  }
+  VARMOR_ASSIGN_OR_RETURN(PinLock lock, PinLock::Take(options.directory));
+  const absl::StatusOr<UniqueFd> control = OpenPin(absl::StrCat(version->path, "/maps/control"));
+  uint32_t id = 0;
+  if (!control.ok() || !MapParametersOf(control->get(), &id).ok() || id != version->control_id ||
+      !IsComplete(version->path)) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "version ", version->name, " is not in force any more; start the enforcer again"));
+  }
+  std::vector<std::string> warnings;
+  VARMOR_RETURN_IF_ERROR(profiles->Refresh(warnings));
+  return lock;
+}
+
+absl::Status BpfEnforcer::Apply(const ArtifactSet& artifacts) {
+  if (artifacts.bpf == nullptr) {
+    return absl::InvalidArgumentError("there is no artifact for the BPF enforcer");
+  }
+  return ApplyAll({artifacts.bpf}).front();
+}
+
+std::vector<absl::Status> BpfEnforcer::ApplyAll(absl::Span<const BpfArtifact* const> artifacts) {
+  Parts& p = *parts_;
+  std::vector<absl::Status> results(artifacts.size());
+  // Addresses of elements are kept.
+  std::vector<BpfArtifact> bound(artifacts.size());
+  std::vector<const BpfArtifact*> good;
+  std::vector<size_t> places;
+  std::set<std::string> names;
+  for (size_t i = 0; i < artifacts.size(); ++i) {
+    absl::StatusOr<BpfArtifact> one = BindAndCheck(*artifacts[i], p.options.partitions);
+    if (one.ok() && !names.insert(one->name()).second) {
+      one = absl::InvalidArgumentError("another profile of the list has this name");
+    }
+    if (!one.ok()) {
+      results[i] = WithName(one.status(), artifacts[i]->name());
+      continue;
+    }
+    bound[i] = *std::move(one);
+    good.push_back(&bound[i]);
+    places.push_back(i);
+  }
+  if (good.empty()) return results;
+  const absl::StatusOr<PinLock> lock = p.Begin();
+  absl::Status begun = lock.status();
+  if (begun.ok()) begun = p.profiles->Sweep();
+  const std::vector<absl::Status> applied =
+      begun.ok() ? p.profiles->Apply(good) : std::vector<absl::Status>(good.size(), begun);
+  for (size_t i = 0; i < good.size(); ++i) {
+    results[places[i]] = WithName(applied[i], good[i]->name());
+  }
+  return results;
+}
+
+absl::Status BpfEnforcer::Remove(absl::string_view profile) {
+  Parts& p = *parts_;
+  VARMOR_ASSIGN_OR_RETURN(const PinLock lock, p.Begin());
+  const ProfileTable::Entry* entry = p.profiles->Find(profile);
+  if (entry == nullptr) {
+    return absl::NotFoundError(absl::StrCat("there is no BPF profile ", Quoted(profile)));
+  }
+  VARMOR_ASSIGN_OR_RETURN(const auto subjects, p.subjects->Read());
+  size_t users = 0;
+  for (const auto& [cgroup, subject] : subjects) users += subject.profile == entry->number;
+  if (users > 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("BPF profile ", Quoted(profile), " confines ", users, " cgroup",
+                     users == 1 ? "" : "s", "; withdraw or give them another profile first"));
+  }
+  return WithName(p.profiles->Remove(profile), profile);
+}
+
+absl::Status BpfEnforcer::Enroll(const BpfSubject& subject) {
+  Parts& p = *parts_;
+  std::set<PodAddress> addresses;
+  for (const std::string& text : subject.addresses) {
+    VARMOR_ASSIGN_OR_RETURN(const PodAddress address, ParsePodAddress(text));
+    addresses.insert(address);
+  }
+  std::string mount = p.options.cgroup_mount;
+  if (mount.empty()) {
+    VARMOR_ASSIGN_OR_RETURN(mount, FindCgroupMount());
+  }
+  VARMOR_ASSIGN_OR_RETURN(const std::vector<uint64_t> own, OwnCgroupIds(mount));
+  if (subject.cgroup == 0 || subject.cgroup == own.back()) {
+    return absl::InvalidArgumentError("the root cgroup is the whole machine; it is not confined");
+  }
+  if (std::find(own.begin(), own.end(), subject.cgroup) != own.end()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "cgroup ", subject.cgroup,
+        " holds this process; move the processes to confine into a cgroup of their own"));
+  }
+  VARMOR_ASSIGN_OR_RETURN(const PinLock lock, p.Begin());
+  const ProfileTable::Entry* entry = p.profiles->Find(subject.profile);
+  if (entry == nullptr) {
+    return absl::NotFoundError(absl::StrCat("there is no BPF profile ", Quoted(subject.profile)));
+  }
+  return p.subjects->Put(subject.cgroup, entry->number,
+                         subject.any_namespace ? VARMOR_SUBJECT_ANY_NAMESPACE : 0, addresses);
+}
+
+absl::Status BpfEnforcer::Withdraw(uint64_t cgroup) {
+  VARMOR_ASSIGN_OR_RETURN(const PinLock lock, parts_->Begin());
+  return parts_->subjects->Delete(cgroup);
+}
+
+absl::StatusOr<std::vector<BpfSubject>> BpfEnforcer::Subjects() {
+  Parts& p = *parts_;
+  VARMOR_ASSIGN_OR_RETURN(const PinLock lock, p.Begin());
+  VARMOR_ASSIGN_OR_RETURN(const auto subjects, p.subjects->Read());
+  VARMOR_ASSIGN_OR_RETURN(const auto pods, p.subjects->ReadPods());
+  std::map<uint32_t, std::string> names;
+  for (const auto& [name, entry] : p.profiles->entries()) names[entry.number] = name;
+  std::vector<BpfSubject> out;
+  for (const auto& [cgroup, value] : subjects) {
+    BpfSubject subject;
+    subject.cgroup = cgroup;
+    subject.profile = names[value.profile];
+    subject.any_namespace = (value.flags & VARMOR_SUBJECT_ANY_NAMESPACE) != 0;
+    const auto pod = pods.find(value.pod);
+    if (pod != pods.end()) {
+      for (const PodAddress& address : pod->second) {
+        subject.addresses.push_back(PodAddressText(address));
+      }
+    }
+    out.push_back(std::move(subject));
+  }
+  return out;
+}
+
+absl::StatusOr<std::vector<BpfProfileState>> BpfEnforcer::Profiles() {
+  Parts& p = *parts_;
+  VARMOR_ASSIGN_OR_RETURN(const PinLock lock, p.Begin());
+  VARMOR_ASSIGN_OR_RETURN(const auto subjects, p.subjects->Read());
+  std::map<uint32_t, size_t> users;
+  for (const auto& [cgroup, subject] : subjects) ++users[subject.profile];
+  std::vector<BpfProfileState> out;
+  for (const auto& [name, entry] : p.profiles->entries()) {
+    BpfProfileState state;
+    state.name = name;
+    state.number = entry.number;
+    state.slot = entry.slot;
+    state.digest = entry.record.digest();
+    state.complain = entry.record.complain();
+    state.rules.assign(entry.record.rules().begin(), entry.record.rules().end());
+    for (const int hole : entry.record.holes()) state.holes.push_back(static_cast<HoleKind>(hole));
+    state.subjects = users[entry.number];
+    state.memory_bytes = p.profiles->maps().Memory(entry.slot);
+    const absl::StatusOr<UniqueFd> record = OpenPin(p.profiles->RecordPath(entry.slot));
+    if (record.ok()) state.memory_bytes += MapMemory(record->get());
+    out.push_back(std::move(state));
+  }
+  return out;
+}
+
+absl::StatusOr<std::vector<uint64_t>> BpfEnforcer::Hits(absl::string_view profile) {
+  Parts& p = *parts_;
+  VARMOR_ASSIGN_OR_RETURN(const PinLock lock, p.Begin());
+  const ProfileTable::Entry* entry = p.profiles->Find(profile);
+  if (entry == nullptr) {
+    return absl::NotFoundError(absl::StrCat("there is no BPF profile ", Quoted(profile)));
+  }
+  VARMOR_ASSIGN_OR_RETURN(const UniqueFd map, p.profiles->maps().Find("slot_hits", entry->slot));
+  std::vector<uint64_t> hits(static_cast<size_t>(entry->record.rules_size()));
+  for (uint32_t i = 0; i < hits.size(); ++i) {
+    if (bpf_map_lookup_elem(map.get(), &i, &hits[i]) != 0) return ReadFailed("the hits", errno);
+  }
+  return hits;
+}
+
+}  // namespace varmor

@@ -1,0 +1,44 @@
+// What a BpfEnforcer holds; for its own sources.
+#ifndef LIB_ENFORCERS_BPF_BPF_ENFORCER_PARTS_H_
+#define LIB_ENFORCERS_BPF_BPF_ENFORCER_PARTS_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "lib/enforcers/bpf/bpf_enforcer.h"
+#include "lib/enforcers/bpf/pins.h"
+#include "lib/enforcers/bpf/profile_table.h"
+#include "lib/enforcers/bpf/program_object.h"
+#include "lib/enforcers/bpf/subjects.h"
+#include "lib/enforcers/bpf/version_loader.h"
+
+namespace varmor {
+
+struct BpfEnforcer::Parts {
+  BpfEnforcerOptions options;
+  BpfCalls* calls = nullptr;
+
+  // From Start or Adopt on.
+  std::optional<ActiveVersion> version;
+  std::unique_ptr<ProfileTable> profiles;
+  std::unique_ptr<SubjectTable> subjects;
+
+  // Takes the lock and looks at what is there now. FAILED_PRECONDITION before Start, and when the
+  // version that was started is not the one that is pinned any more.
+  absl::StatusOr<PinLock> Begin();
+  // Sets version, profiles and subjects.
+  absl::Status Use(ActiveVersion found);
+  // Empties what an interrupted run left, and writes what this process knows better.
+  absl::Status Settle(BpfStartReport& report);
+};
+
+// The inode number of the file of a mount namespace.
+absl::StatusOr<uint32_t> MountNamespaceOf(const std::string& path);
+
+}  // namespace varmor
+
+#endif  // LIB_ENFORCERS_BPF_BPF_ENFORCER_PARTS_H_

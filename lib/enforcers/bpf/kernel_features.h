@@ -1,0 +1,67 @@
+// What the running kernel offers to the BPF enforcer. Reads files only; loads nothing.
+#ifndef LIB_ENFORCERS_BPF_KERNEL_FEATURES_H_
+#define LIB_ENFORCERS_BPF_KERNEL_FEATURES_H_
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "lib/enforcers/enforcer.h"
+
+namespace varmor {
+
+struct KernelFeatures {
+  // "6.1.0-18-amd64".
+  std::string release;
+  int major = 0;
+  int minor = 0;
+  bool root = false;
+  // CAP_BPF or CAP_SYS_ADMIN; the others too.
+  bool may_load = false;
+  // /sys/kernel/btf/vmlinux can be read.
+  bool btf = false;
+  // "bpf" is among the active LSMs. `lsms` is the list, "" when it cannot be read.
+  bool lsm_active = false;
+  std::string lsms;
+  // securityfs is not mounted, so the list is not known.
+  bool lsms_unknown = false;
+  bool bpffs = false;
+  std::string cgroup_mount;  // "": cgroup v2 is not mounted
+
+  // From the kernel's BTF.
+  std::set<std::string> hooks;    // "file_open"
+  std::set<std::string> helpers;  // "loop", "task_storage_get"
+  int path_rename_arguments = 0;
+
+  bool HasHook(const std::string& hook) const { return hooks.count(hook) > 0; }
+  bool HasHelper(const std::string& helper) const { return helpers.count(helper) > 0; }
+  bool AtLeast(int want_major, int want_minor) const {
+    return major > want_major || (major == want_major && minor >= want_minor);
+  }
+};
+
+struct KernelFiles {
+  std::string btf = "/sys/kernel/btf/vmlinux";
+  std::string lsms = "/sys/kernel/security/lsm";
+  std::string mountinfo = "/proc/self/mountinfo";
+};
+
+// `directory`: where the enforcer pins, which need not exist.
+KernelFeatures ReadKernelFeatures(const std::string& directory, const KernelFiles& files = {});
+
+// "6.1.0-18-amd64": 6 and 1. False for what does not begin so.
+bool ParseRelease(absl::string_view release, int& major, int& minor);
+
+// What stands in the way, the most basic first; and what this kernel does without.
+EnforcerSupport SupportOf(const KernelFeatures& features, const std::string& directory);
+
+// Hooks without which nothing is confined.
+const std::vector<std::string>& EssentialHooks();
+// "user namespaces: hook userns_create is missing, Linux 6.1 has it", for each of `hooks` that the
+// kernel lacks, and for missing task storage.
+std::vector<std::string> LimitsOf(const KernelFeatures& features);
+
+}  // namespace varmor
+
+#endif  // LIB_ENFORCERS_BPF_KERNEL_FEATURES_H_
