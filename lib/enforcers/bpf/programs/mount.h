@@ -114,37 +114,34 @@ __noinline int tally_mount(__u32 room_index) {
  * the room, "." and empty ones are left out, ".." takes the next one away. */
 struct varmor_source {
   struct varmor_scratch *room;
-  /* Of the component under way, in room->after; one past its last byte. */
-  __u32 end;
   __u32 length;
-  __u32 skip;
   __u32 failed;
 };
 
 static long split_source(__u32 round, void *context) {
   struct varmor_source *source = context;
   struct varmor_scratch *room = source->room;
-  __u32 at = source->length - 1 - round, length, start, end = source->end;
+  __u32 at = source->length - 1 - round, length, start = 0, skip;
+  __u32 end = *(volatile __u32 *)&room->source_end;
   int at_start = round == source->length;
   if (round > source->length) return 1;
   if (!at_start) {
     asm volatile("%0 &= 4095" : "+r"(at));
     if (room->after[at] != '/') return 0;
     start = at + 1;
-    source->end = at;
-  } else {
-    start = 0;
+    *(volatile __u32 *)&room->source_end = at;
   }
   length = end - start;
   if (length == 0 || length > VARMOR_PATH_BYTES_MAX) return at_start;
   asm volatile("%0 &= 4095" : "+r"(start));
   if (length == 1 && room->after[start] == '.') return at_start;
+  skip = *(volatile __u32 *)&room->source_skip;
   if (length == 2 && room->after[start] == '.' && room->after[start + 1] == '.') {
-    source->skip++;
+    *(volatile __u32 *)&room->source_skip = skip + 1;
     return at_start;
   }
-  if (source->skip != 0) {
-    source->skip--;
+  if (skip != 0) {
+    *(volatile __u32 *)&room->source_skip = skip - 1;
     return at_start;
   }
   if (!put_name(room, &room->after[start], length)) {
@@ -161,7 +158,8 @@ __noinline int put_source(__u32 room_index, __u32 length) {
   source.room = array_entry(&scratch, room_index);
   if (!source.room || length == 0 || length > VARMOR_PATH_BYTES_MAX) return 0;
   *(volatile __u32 *)&source.room->begin = VARMOR_PATH_BUFFER;
-  source.end = source.length = length;
+  *(volatile __u32 *)&source.room->source_end = source.length = length;
+  *(volatile __u32 *)&source.room->source_skip = 0;
 #ifdef VARMOR_PATH_LOOP
   VARMOR_PATH_LOOP(VARMOR_PATH_BUFFER, split_source, &source);
 #else
@@ -171,7 +169,8 @@ __noinline int put_source(__u32 room_index, __u32 length) {
   }
 #endif
   /* Above the root there is nothing; above the working directory it is not known what. */
-  return !source.failed && (source.skip == 0 || source.room->after[0] == '/');
+  return !source.failed &&
+         (*(volatile __u32 *)&source.room->source_skip == 0 || source.room->after[0] == '/');
 }
 
 /* A source of a mount that has no path: as it is. */

@@ -46,6 +46,10 @@ struct varmor_scratch {
   __u32 mount_begin;
   __u32 index;
   /* The event's header goes right before the path. */
+  /* While a source is taken apart: one past the last byte of the component under way, in `after`,
+   * and how many components ".." takes away. */
+  __u32 source_end;
+  __u32 source_skip;
   struct varmor_job job;
   char header_room[sizeof(struct varmor_event)];
   char buffer[VARMOR_PATH_BUFFER];
