@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2054,SC2154
 # Runs guests: the payload disk, the qemu command line, saved guests. Sourced by vmlab.sh.
 #
 # What a guest is made of is in these variables, set by vmlab.sh:

@@ -45,7 +45,7 @@ add_module() {
 }
 
 build_initramfs() {
-  local kernel=$1 work=$2 module loaded=()
+  local kernel=$1 work=$2 initramfs=$3 module loaded=()
   mkdir -p "$work"/{bin,proc,dev,mnt}
   cp /usr/bin/busybox "$work/bin/"
   for module in $BOOT_MODULES; do
@@ -54,7 +54,7 @@ build_initramfs() {
   done
   sed "s/@MODULES@/${loaded[*]}/" "$VM_DIR/guest/initramfs-init" >"$work/init"
   chmod +x "$work/init"
-  (cd "$work" && find . | LC_ALL=C sort | cpio -o -H newc --quiet) >"$VMLAB_CACHE/images/$kernel/initramfs.cpio"
+  (cd "$work" && find . | LC_ALL=C sort | cpio -o -H newc --quiet) >"$initramfs"
 }
 
 # busybox_links DIR: every applet that DIR does not have as a program of its own.
@@ -68,7 +68,8 @@ busybox_links() {
 
 build_root() {
   local kernel=$1 root=$2 tree=$VMLAB_CACHE/userland/tree program module
-  local modules=/usr/lib/modules/$(cat "$VMLAB_CACHE/kernels/$kernel/version") directory
+  local modules directory
+  modules=/usr/lib/modules/$(cat "$VMLAB_CACHE/kernels/$kernel/version")
   mkdir -p "$root"/{usr/{bin,sbin,lib,lib64,share},boot,etc,proc,sys,dev,run,tmp,var/{lib,log,cache},root,payload,home,opt,mnt}
   for directory in bin sbin lib lib64; do ln -s "usr/$directory" "$root/$directory"; done
   ln -s /run "$root/var/run"
@@ -120,15 +121,17 @@ build_image_locked() {
   key=$(image_key "$kernel")
   [ "$(cat "$dir/key" 2>/dev/null)" != "$key" ] || return 0
   say "building the image for kernel $kernel"
-  rm -rf "$dir"
-  mkdir -p "$dir"
   work=$(mktemp -d "$VMLAB_CACHE/build.XXXXXX")
-  cp "$VMLAB_CACHE/kernels/$kernel/vmlinuz" "$dir/vmlinuz"
-  build_initramfs "$kernel" "$work/initramfs"
+  mkdir -p "$work/image" "$VMLAB_CACHE/images"
+  cp "$VMLAB_CACHE/kernels/$kernel/vmlinuz" "$work/image/vmlinuz"
+  build_initramfs "$kernel" "$work/initramfs" "$work/image/initramfs.cpio"
   build_root "$kernel" "$work/root"
-  mke2fs -q -t ext4 -O ^has_journal -m 0 -E root_owner=0:0 -d "$work/root" "$dir/base.ext4" 512M >/dev/null
+  mke2fs -q -t ext4 -O ^has_journal -m 0 -E root_owner=0:0 -d "$work/root" "$work/image/base.ext4" 512M >/dev/null
+  echo "$key" >"$work/image/key"
+  # A guest that runs keeps the files that it has open.
+  rm -rf "$dir"
+  mv "$work/image" "$dir"
   rm -rf "$work"
-  echo "$key" >"$dir/key"
 }
 
 build_image() {
