@@ -54,25 +54,30 @@ constexpr Hook kHooks[] = {
     {"path_link", false, "making links", "5.7 with CONFIG_SECURITY_PATH"},
     {"path_rename", false, "renaming", "5.7 with CONFIG_SECURITY_PATH"},
     {"path_chmod", false, "changing modes", "5.7 with CONFIG_SECURITY_PATH"},
-    {"path_chown", false, "changing owners", "5.7 with CONFIG_SECURITY_PATH"},
+    {"path_chown", false, "changing owners", "6.1"},
     {"file_truncate", false, "truncating open files", "6.2"},
     {"mmap_file", false, "mapping files for execution", "5.7"},
+    {"file_mprotect", false, "making mapped files executable", "5.7"},
     {"socket_create", false, "creating sockets", "5.7 with CONFIG_SECURITY_NETWORK"},
     {"socket_connect", false, "connecting", "5.7 with CONFIG_SECURITY_NETWORK"},
     {"socket_sendmsg", false, "sending without connecting", "5.7 with CONFIG_SECURITY_NETWORK"},
     {"unix_stream_connect", false, "connecting to sockets with a path",
      "5.7 with CONFIG_SECURITY_NETWORK"},
+    {"unix_may_send", false, "sending to sockets with a path", "5.7 with CONFIG_SECURITY_NETWORK"},
+    {"sctp_bind_connect", false, "connecting by SCTP", "5.7 with CONFIG_SECURITY_NETWORK"},
     {"ptrace_access_check", false, "tracing", "5.7"},
     {"ptrace_traceme", false, "being traced", "5.7"},
     {"sb_mount", false, "mounting", "5.7"},
     {"sb_umount", false, "unmounting", "5.7"},
     {"sb_remount", false, "remounting by the new mount calls", "5.7"},
     {"sb_kern_mount", false, "new file systems by the new mount calls", "5.7"},
+    {"fs_context_parse_param", false, "sources given to the new mount calls", "5.7"},
     {"move_mount", false, "attaching mounts by the new mount calls", "5.7"},
     {"sb_pivotroot", false, "changing the root", "5.7"},
     {"userns_create", false, "creating user namespaces", "6.1"},
     {"bpf", false, "loading BPF programs", "5.7"},
     {"socket_setsockopt", false, "attaching socket filters", "5.7 with CONFIG_SECURITY_NETWORK"},
+    {"uring_override_creds", false, "other credentials in io_uring", "5.16"},
     {"task_kill", false, "signalling the protected process", "5.7"},
 };
 
@@ -87,6 +92,19 @@ void ReadHelpers(const btf* kernel, KernelFeatures& out) {
   }
 }
 
+// Whether a function takes a struct by value, which programs cannot be attached to before 6.1
+// ("type STRUCT is unsupported"): path_chown has kuid_t.
+bool TakesStruct(const btf* kernel, const btf_type* prototype) {
+  const btf_param* parameters = btf_params(prototype);
+  for (int i = 0; i < btf_vlen(prototype); ++i) {
+    const int type = btf__resolve_type(kernel, parameters[i].type);
+    const btf_type* resolved =
+        type > 0 ? btf__type_by_id(kernel, static_cast<__u32>(type)) : nullptr;
+    if (resolved != nullptr && btf_is_composite(resolved)) return true;
+  }
+  return false;
+}
+
 void ReadHooks(const btf* kernel, KernelFeatures& out) {
   constexpr absl::string_view kPrefix = "bpf_lsm_";
   const __u32 count = btf__type_cnt(kernel);
@@ -96,6 +114,7 @@ void ReadHooks(const btf* kernel, KernelFeatures& out) {
     const char* name = btf__name_by_offset(kernel, type->name_off);
     if (name == nullptr || !absl::StartsWith(name, kPrefix)) continue;
     const std::string hook = name + kPrefix.size();
+    if (!out.AtLeast(6, 1) && TakesStruct(kernel, btf__type_by_id(kernel, type->type))) continue;
     out.hooks.insert(hook);
     if (hook == "path_rename") {
       out.path_rename_arguments = btf_vlen(btf__type_by_id(kernel, type->type));
