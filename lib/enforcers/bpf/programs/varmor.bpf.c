@@ -13,6 +13,7 @@ static __always_inline const struct varmor_path_page *find_page(void *map, __u32
 #define VARMOR_PATH_LOOP(rounds, body, context) bpf_loop(rounds, body, context, 0)
 #endif
 #include "lib/compiler/artifact/path_match.h"
+#include "lib/enforcers/bpf/programs/abi_types.h"
 #include "lib/enforcers/bpf/programs/hooks_exec.h"
 #include "lib/enforcers/bpf/programs/hooks_file.h"
 #include "lib/enforcers/bpf/programs/hooks_mount.h"
