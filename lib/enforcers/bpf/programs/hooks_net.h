@@ -5,20 +5,18 @@
 #include "lib/enforcers/bpf/programs/report.h"
 #include "lib/enforcers/bpf/programs/subject.h"
 
-SEC("lsm/socket_create")
-int BPF_PROG(socket_create, int family, int type, int protocol, int kern) {
-  struct varmor_self self;
+static __always_inline int judge_socket(const struct varmor_self *self, int family, int type,
+                                        int protocol) {
   struct varmor_job job;
   const struct varmor_socket_domain *row;
   void *sockets, *verdicts;
   __u32 domain = (__u32)family, class;
-  if (kern || !confined(&self)) return 0;
-  start_job(&job, &self, VARMOR_EVENT_SOCKET, VARMOR_OP_SOCKET, 1, VARMOR_CLASS_SOCKET);
+  start_job(&job, self, VARMOR_EVENT_SOCKET, VARMOR_OP_SOCKET, 1, VARMOR_CLASS_SOCKET);
   job.wanted = (__u32)family;
   job.detail = (__u64)(__u32)protocol << 32 | (__u32)type;
   if (domain >= VARMOR_SOCKET_DOMAINS) domain = VARMOR_SOCKET_DOMAINS - 1;
-  sockets = slot_map(&slot_sockets, self.slot);
-  verdicts = slot_map(&slot_socket_verdicts, self.slot);
+  sockets = slot_map(&slot_sockets, self->slot);
+  verdicts = slot_map(&slot_socket_verdicts, self->slot);
   if (sockets && verdicts && (__u32)type < VARMOR_SOCKET_TYPES) {
     row = array_entry(sockets, domain);
     class = varmor_protocol_class((__u32)family, (__u32)type, (__u32)protocol);
@@ -29,7 +27,14 @@ int BPF_PROG(socket_create, int family, int type, int protocol, int kern) {
       if (verdict) tally_verdict(&job.tally, verdict);
     }
   }
-  return conclude(self.profile, &job, 0);
+  return conclude(self->profile, &job, 0);
+}
+
+SEC("lsm/socket_create")
+int BPF_PROG(socket_create, int family, int type, int protocol, int kern) {
+  struct varmor_self self;
+  if (kern || !confined(&self)) return 0;
+  return judge_socket(&self, family, type, protocol);
 }
 
 /* Joins what set `set` says about a port, in network order. */
@@ -165,18 +170,23 @@ int BPF_PROG(sctp_bind_connect, struct sock *sk, int option, struct sockaddr *ad
 #define SO_ATTACH_REUSEPORT_CBPF 51
 #define SO_ATTACH_REUSEPORT_EBPF 52
 
-static __always_inline int check_operation(__u32 bit, __u16 hook, __u64 detail) {
-  struct varmor_self self;
+static __always_inline int judge_operation(const struct varmor_self *self, __u32 bit, __u16 hook,
+                                           __u64 detail) {
   struct varmor_job job;
-  if (!confined(&self)) return 0;
-  start_job(&job, &self, VARMOR_EVENT_OPERATION, hook, bit, 0);
-  tally_decision(&job.tally, bit, &self.profile->operations);
+  start_job(&job, self, VARMOR_EVENT_OPERATION, hook, bit, 0);
+  tally_decision(&job.tally, bit, &self->profile->operations);
   /* The number of the bit: 1, 2 and 3. */
   job.wanted = bit == VARMOR_OPERATION_CREATE_USER_NAMESPACE ? 1
                : bit == VARMOR_OPERATION_LOAD_BPF_PROGRAM    ? 2
                                                              : 3;
   job.detail = detail;
-  return conclude(self.profile, &job, 0);
+  return conclude(self->profile, &job, 0);
+}
+
+static __always_inline int check_operation(__u32 bit, __u16 hook, __u64 detail) {
+  struct varmor_self self;
+  if (!confined(&self)) return 0;
+  return judge_operation(&self, bit, hook, detail);
 }
 
 SEC("lsm/socket_setsockopt")

@@ -12,17 +12,11 @@ static __always_inline int on_behalf_of_another(void) {
   return (BPF_CORE_READ(task, flags) & PF_IO_WORKER) == 0;
 }
 
-SEC("lsm/capable")
-int BPF_PROG(capable, const struct cred *cred, struct user_namespace *user_ns, int number,
-             unsigned int options) {
-  struct varmor_self self;
+static __always_inline int judge_capability(const struct varmor_self *self, __u32 bit,
+                                            unsigned int options) {
   struct varmor_job job;
-  const struct varmor_profile *profile;
-  __u32 bit = (__u32)number;
-  if (!confined(&self)) return 0;
-  if (on_behalf_of_another()) return 0;
-  profile = self.profile;
-  start_job(&job, &self, VARMOR_EVENT_CAPABILITY, VARMOR_OP_CAPABLE, 1, VARMOR_CLASS_CAPABILITY);
+  const struct varmor_profile *profile = self->profile;
+  start_job(&job, self, VARMOR_EVENT_CAPABILITY, VARMOR_OP_CAPABLE, 1, VARMOR_CLASS_CAPABILITY);
   job.wanted = bit;
   /* The kernel only asks what it could do. */
   job.quiet = (options & CAP_OPT_NOAUDIT) != 0;
@@ -35,6 +29,15 @@ int BPF_PROG(capable, const struct cred *cred, struct user_namespace *user_ns, i
     job.tally.audit_rule = profile->capability_audit_rule[bit];
   }
   return conclude(profile, &job, 0);
+}
+
+SEC("lsm/capable")
+int BPF_PROG(capable, const struct cred *cred, struct user_namespace *user_ns, int number,
+             unsigned int options) {
+  struct varmor_self self;
+  if (!confined(&self)) return 0;
+  if (on_behalf_of_another()) return 0;
+  return judge_capability(&self, (__u32)number, options);
 }
 
 /* Credentials of another time, registered with io_uring, would pass for the kernel acting for

@@ -200,23 +200,30 @@ static __always_inline int is_disk(const struct varmor_self *self, __u32 device)
   return disks && bpf_map_lookup_elem(disks, &key) != 0;
 }
 
+static __always_inline int has_disk_rules(const struct varmor_profile *profile) {
+  return (profile->disk_file.deny | profile->disk_file.audit | profile->disk_file.allow) != 0;
+}
+
+static __always_inline void tally_device(const struct varmor_self *self, __u32 device,
+                                         struct varmor_job *job) {
+  if (is_disk(self, device)) tally_decision(&job->tally, job->bits, &self->profile->disk_file);
+}
+
 /* Joins what is said about disks when the file is one. */
 static __always_inline void tally_disk(const struct varmor_self *self, struct dentry *dentry,
                                        struct varmor_job *job) {
-  const struct varmor_decision *about = &self->profile->disk_file;
   struct inode *inode;
-  if ((about->deny | about->audit | about->allow) == 0) return;
+  if (!has_disk_rules(self->profile)) return;
   inode = dentry->d_inode;
   if (!inode || (inode->i_mode & S_IFMT) != S_IFBLK) return;
-  if (is_disk(self, inode->i_rdev)) tally_decision(&job->tally, job->bits, about);
+  tally_device(self, inode->i_rdev, job);
 }
 
 static __always_inline int has_rules(const struct varmor_self *self, int kind, __u32 class_bit) {
   const struct varmor_profile *profile = self->profile;
   if (profile->default_deny & class_bit) return 1;
   if (table_count(profile, kind) != 0) return 1;
-  return kind == VARMOR_TABLES_FILE &&
-         (profile->disk_file.deny | profile->disk_file.audit | profile->disk_file.allow) != 0;
+  return kind == VARMOR_TABLES_FILE && has_disk_rules(profile);
 }
 
 /* Where the loader pins, in the BPF file system's usual place. */
@@ -235,6 +242,16 @@ __noinline int is_protected(__u32 room_index) {
     if (room->buffer[at] != protected_path[i]) return 0;
   }
   return 1;
+}
+
+/* The answer to a job about a path; nothing to conclude where nobody speaks up. */
+static __always_inline int finish_file(const struct varmor_self *self, struct varmor_scratch *room,
+                                       __u32 default_class) {
+  const struct varmor_job *job = &room->job;
+  if (job->reason == 0 && (job->tally.deny | job->tally.audit) == 0 &&
+      (self->profile->default_deny & default_class) == 0)
+    return 0;
+  return conclude_room(room->index);
 }
 
 /* Judges one file for a confined task: 0 or -EPERM. */
@@ -273,11 +290,7 @@ static __always_inline int judge_file(const struct varmor_self *self, struct vfs
       }
     }
   }
-  result = 0;
-  if (job->reason != 0 || (job->tally.deny | job->tally.audit) != 0 ||
-      (self->profile->default_deny & default_class) != 0) {
-    result = conclude_room(room->index);
-  }
+  result = finish_file(self, room, default_class);
   if (anchor == 8 && is_protected(room->index)) result = -EPERM;
   release_scratch(room);
   return result;
