@@ -99,6 +99,15 @@ bool FitsSomeOperation(const MountRule& rule, Kind kind) {
   return (remount || propagation) && !has_fstype && !has_device;
 }
 
+// Where apparmor_parser ends an unquoted word that is no path: at ")" or "="; directly behind a
+// variable at "=" only.
+size_t EndOfUnquoted(absl::string_view word) {
+  if (absl::StartsWith(word, "/")) return std::string::npos;
+  if (!absl::StartsWith(word, "@{")) return word.find_first_of(")=");
+  const size_t behind = word.find('}') + 1;
+  return behind < word.size() && word[behind] == '=' ? behind : std::string::npos;
+}
+
 // A mount point: a path, or a pattern that may begin with a wildcard.
 bool ReadMountPath(RuleParser& parser, bool mount_point, RuleWord& word) {
   if (!parser.ReadPattern("a path", word)) return false;
@@ -110,6 +119,13 @@ bool ReadMountPath(RuleParser& parser, bool mount_point, RuleWord& word) {
   if (!word.quoted && absl::StartsWith(word.text, "=")) {
     return parser.Error("apparmor-syntax", word.begin, "unexpected \"=\"",
                         "expected a path; quote one that begins with \"=\"");
+  }
+  const size_t ended = word.quoted ? std::string::npos : EndOfUnquoted(word.text);
+  if (ended != std::string::npos) {
+    return parser.Error("apparmor-syntax", word.begin,
+                        absl::StrCat("unexpected ", Quoted(word.text.substr(ended, 1)), " in ",
+                                     Quoted(word.text)),
+                        "quote the word");
   }
   if (!mount_point || word.text.empty() || absl::StrContains("/@*?{[", word.text[0])) return true;
   return parser.Error("apparmor-relative-path", word.begin,

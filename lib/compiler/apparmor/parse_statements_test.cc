@@ -164,6 +164,17 @@ TEST(ParseAppArmorStatementsTest, RefusesToLeaveTheProfile) {
                           "it is used: rules cannot define variables"));
 }
 
+TEST(ParseAppArmorStatementsTest, WordsOfMountRulesEndWhereTheParserEndsThem) {
+  for (const char* rule : {"mount foo) -> /,", "mount -> *),", "mount {a,b)} -> /,", "umount *=,",
+                           "mount fstype)=(ext4),", "umount @{HOME}=,"}) {
+    EXPECT_THAT(Mistakes(rule), ElementsAre(testing::HasSubstr("quote the word"))) << rule;
+  }
+  for (const char* rule : {"mount foo(x -> /,", "mount /a)b -> /a=b,", "mount \"foo)\" -> /,",
+                           "mount @{HOME}a)b=c -> /,", "umount @{HOME}),"}) {
+    EXPECT_THAT(Mistakes(rule), IsEmpty()) << rule;
+  }
+}
+
 TEST(ParseAppArmorStatementsTest, KeepsRulesThatOnlyLackTheirComma) {
   Diagnostics diagnostics;
   const auto statements = ParseAppArmorStatements("/a r\n/b w\n", "f", {}, diagnostics);
