@@ -85,7 +85,15 @@ int BPF_PROG(sb_mount, const char *source, const struct path *target, const char
     if (operation & VARMOR_MOUNT_REMOUNT) marked = VARMOR_MOUNTING_REMOUNT;
   }
   if (room->job.reason == 0) tally_mount(room->index);
-  result = finish_mount(room);
+  result = conclude_room(room->index);
+  if (result == 0 && operation == VARMOR_MOUNT_MOVE && room->job.reason == 0) {
+    /* Away from where rules are about what is below it. */
+    start_job(&room->job, &self, VARMOR_EVENT_FILE, VARMOR_OP_MOVE_MOUNT, VARMOR_ACCESS_ANCESTOR,
+              0);
+    tally_path(room->index, VARMOR_TABLES_FILE, 0);
+    result = conclude_room(room->index);
+  }
+  release_scratch(room);
   mark_mounting(result ? 0 : marked);
   return result;
 }
@@ -224,7 +232,9 @@ int BPF_PROG(move_mount, const struct path *from, const struct path *to) {
     result = finish_mount(room);
     if (result) return result;
   }
-  return 0;
+  /* A detached mount hides nothing that was there. */
+  if (classify_mount(mount_of(from->mnt)) != VARMOR_WALK_RESOLVED) return 0;
+  return check_ancestor(from->mnt, from->dentry, VARMOR_OP_MOVE_MOUNT);
 }
 
 #endif /* LIB_ENFORCERS_BPF_PROGRAMS_HOOKS_MOUNT_H_ */
