@@ -1,14 +1,15 @@
 #!/bin/bash
 # Everything that must hold, from nothing: installs what tests need, builds, and runs unit, golden,
-# decision and host tests, short fuzz runs, and the checks of a reviewer that are quick.
+# decision and host tests, the enforcers in a real kernel (qemu), short fuzz runs, and the checks of a
+# reviewer that are quick.
 #
 # usage: tools/test.sh
-#   FUZZ_SECONDS=N   seconds for each fuzz target (default 60; two run at a time)
+#   FUZZ_SECONDS=N   seconds for each fuzz target (default 30; two run at a time)
 # Prints "N passed, N failed, N skipped" last; exits with 1 when anything failed.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 export HOME=${HOME:-/root}
-fuzz_seconds=${FUZZ_SECONDS:-60}
+fuzz_seconds=${FUZZ_SECONDS:-30}
 bazel_flags=()
 [ -z "${CI:-}" ] || bazel_flags+=(--config=ci)
 
@@ -45,6 +46,22 @@ if [ "$status" != 0 ] && [ "${f:-0}" = 0 ]; then failed=$((failed + 1)); fi
 echo "== checks"
 count "format" tools/format.sh --check
 count "layers" tools/check_layers.sh
+
+echo "== the enforcers in a real kernel"
+vm_log=$(mktemp)
+# The flags of the tests above, so that nothing is built twice.
+BAZEL_FLAGS="${bazel_flags[*]}" tools/vm/run --tested 2>&1 | tee "$vm_log"
+status=${PIPESTATUS[0]}
+summary=$(tail -n 1 "$vm_log")
+if [[ $summary =~ ^vm:\ ([0-9]+)\ passed,\ ([0-9]+)\ failed(,\ ([0-9]+)\ skipped)?$ ]]; then
+  passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))
+  skipped=$((skipped + ${BASH_REMATCH[4]:-0}))
+  if [ "$status" != 0 ] && [ "${BASH_REMATCH[2]}" = 0 ]; then failed=$((failed + 1)); fi
+else
+  failed=$((failed + 1))
+  echo "FAILED the suites in the guest did not finish (exit status $status)"
+fi
+rm -f "$vm_log"
 
 echo "== the suite under AddressSanitizer and UndefinedBehaviorSanitizer, and its coverage"
 coverage_log=$(mktemp)
