@@ -34,7 +34,7 @@ add_program() {
 # add_module KERNEL NAME TARGET: unpacked, if the kernel has it as a module.
 add_module() {
   local file
-  file=$(find "$VMLAB_CACHE/kernels/$1/modules/" -name "$2.ko*" | head -n 1)
+  file=$(find "$VMLAB_CACHE/kernels/$1/modules/" -name "$2.ko*" -print -quit)
   case $file in
     '') return 0 ;;
     *.ko) install -D -m644 "$file" "$3" ;;
@@ -92,8 +92,7 @@ build_root() {
   echo vmlab >"$root/etc/hostname"
   : >"$root/etc/resolv.conf"
   cp -L /etc/os-release "$root/etc/"
-  find "$VMLAB_CACHE/kernels/$kernel/tree" -name 'config-*' -path '*/boot/*' -o -path '*/modules/*/config' | head -n 1 |
-    xargs -r -I{} cp {} "$root/boot/config"
+  find "$VMLAB_CACHE/kernels/$kernel/tree" -path '*/boot/config-*' -exec cp {} "$root/boot/config" \;
   for module in $GUEST_MODULES; do add_module "$kernel" "$module" "$root$modules/kernel/$module.ko"; done
   mkdir -p "$root$modules"
   find "$VMLAB_CACHE/kernels/$kernel/modules/" -maxdepth 1 \( -name 'modules.builtin*' -o -name modules.order \) \

@@ -74,16 +74,15 @@ fetch_kernel_locked() {
   [ ! -s "$dir/version" ] || return 0
   say "fetching kernel $kernel (once; kept in $dir)"
   update_lists "$kernel"
-  image=$(dependencies "$kernel" linux-image-cloud-amd64 '^linux-image-[0-9]' | head -n 1)
+  image=$(dependencies "$kernel" linux-image-cloud-amd64 '^linux-image-[0-9]' | sed -n 1p)
   [ -n "$image" ] || die "Debian's suite for $kernel has no linux-image-cloud-amd64"
   parts=$(dependencies "$kernel" "$image" '^linux-(binary|modules)-')
   # shellcheck disable=SC2086
   download "$kernel" "$dir" "$image" $parts
-  modules=$(find "$dir/tree/lib/modules" "$dir/tree/usr/lib/modules" -mindepth 1 -maxdepth 1 -type d \
-    2>/dev/null | head -n 1)
+  modules=$(find "$dir/tree" -path '*lib/modules/*' -prune -print -quit)
   [ -n "$modules" ] || die "$image has no modules directory"
   ln -sfn "$modules" "$dir/modules"
-  find "$dir/tree" -name 'vmlinuz*' -type f | head -n 1 | xargs -I{} cp {} "$dir/vmlinuz"
+  find "$dir/tree" -name 'vmlinuz*' -type f -exec cp {} "$dir/vmlinuz" \; -quit
   [ -s "$dir/vmlinuz" ] || die "$image has no vmlinuz"
   basename "$modules" >"$dir/version"
 }
