@@ -15,15 +15,15 @@
 #include <system_error>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "lib/compiler/diagnostic/diagnostic.h"
 
 namespace varmor {
 namespace {
 
 absl::Status Cannot(absl::string_view what, const std::string& path, int error) {
   const std::string message =
-      absl::StrCat("cannot ", what, " ", Quoted(path), ": ", std::strerror(error));
+      absl::StrCat("cannot ", what, " ", QuotedPath(path), ": ", std::strerror(error));
   return error == ENOENT ? absl::NotFoundError(message) : absl::FailedPreconditionError(message);
 }
 
@@ -85,6 +85,10 @@ int FileCalls::Close(int fd) { return close(fd); }
 int FileCalls::Rename(const char* from, const char* to) { return rename(from, to); }
 int FileCalls::Unlink(const char* path) { return unlink(path); }
 
+std::string QuotedPath(absl::string_view path) {
+  return absl::StrCat("\"", absl::Utf8SafeCEscape(path), "\"");
+}
+
 absl::Status WriteFileWhole(FileCalls& calls, const std::string& path, absl::string_view content,
                             mode_t mode) {
   const std::string beside = TemporaryBeside(path);
@@ -122,7 +126,7 @@ absl::StatusOr<std::string> ReadFileWhole(const std::string& path, size_t limit)
     if (text.size() > limit) {
       close(fd);
       return absl::ResourceExhaustedError(
-          absl::StrCat("cannot read ", Quoted(path), ": it has more than ", limit, " bytes"));
+          absl::StrCat("cannot read ", QuotedPath(path), ": it has more than ", limit, " bytes"));
     }
   }
 }
@@ -149,7 +153,7 @@ absl::Status EnsureDirectory(const std::string& path) {
   if (!error && std::filesystem::is_directory(path, error)) return absl::OkStatus();
   const int reason = error ? error.value() : ENOTDIR;
   return absl::FailedPreconditionError(
-      absl::StrCat("cannot make ", Quoted(path), ": ", std::strerror(reason)));
+      absl::StrCat("cannot make ", QuotedPath(path), ": ", std::strerror(reason)));
 }
 
 absl::StatusOr<FileLock> FileLock::Take(const std::string& path) {

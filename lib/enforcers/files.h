@@ -30,6 +30,10 @@ class FileCalls {
   virtual int Unlink(const char* path);
 };
 
+// `"path"` for messages, with control characters, quotes and backslashes escaped; whole, however
+// long.
+std::string QuotedPath(absl::string_view path);
+
 // Writes `content` beside `path` (in ".NAME.tmp", so there is one writer at a time), waits until it
 // is on the disk, renames it into place and waits for that. The mode is exactly `mode`. After an
 // error, which names the path and the system's reason, nothing is left beside it, and `path` is what

@@ -152,6 +152,7 @@ struct AppArmorEnforcer::Parts {
                                           const ApplyContext& context);
   absl::StatusOr<bool> IsInForce(const std::optional<AppArmorRecord>& record);
   absl::Status Refresh(const AppArmorRecord& record, const std::string& key);
+  bool IsOnDisk(const AppArmorRecord& record);
   void WriteBack(const std::string& profile, const std::optional<AppArmorRecord>& former);
   absl::Status Load(const BoundProfile& profile, const CompiledProfile& compiled,
                     const ApplyContext& context, const std::optional<AppArmorRecord>& former);
@@ -204,6 +205,8 @@ absl::StatusOr<ApplyContext> AppArmorEnforcer::Parts::Context() {
     return absl::FailedPreconditionError(
         "apparmor_parser is not installed; install the package apparmor");
   }
+  // The parser would pass over it and look elsewhere.
+  VARMOR_RETURN_IF_ERROR(ListDirectory(options.include_directory).status());
   VARMOR_ASSIGN_OR_RETURN(context.environment, CompileEnvironmentDigest(context.parser));
   VARMOR_ASSIGN_OR_RETURN(context.boot_id, BootId());
   VARMOR_ASSIGN_OR_RETURN(context.facts, ReadNodeFacts(host.paths().proc + "/partitions"));
@@ -275,6 +278,12 @@ absl::Status AppArmorEnforcer::Parts::Refresh(const AppArmorRecord& record,
   return records.Write(record.profile(), now);
 }
 
+bool AppArmorEnforcer::Parts::IsOnDisk(const AppArmorRecord& record) {
+  AppArmorRecord written;
+  return records.Read(record.profile(), written).ok() &&
+         written.SerializeAsString() == record.SerializeAsString();
+}
+
 // After a load that failed: the record as it was. Should that fail as well, the record still has
 // what was loaded before, and that something else was being loaded.
 void AppArmorEnforcer::Parts::WriteBack(const std::string& profile,
@@ -333,10 +342,10 @@ absl::Status AppArmorEnforcer::Parts::Load(const BoundProfile& profile,
     record.add_kept_children(child);
   }
   absl::Status written = records.Write(profile.name, record);
-  if (!written.ok()) {
-    written = PutBack(host, former, written);
-    WriteBack(profile.name, former_record);
-  }
+  // Perhaps a power cut would undo it; but that would take the profile out of the kernel as well.
+  if (written.ok() || IsOnDisk(record)) return absl::OkStatus();
+  written = PutBack(host, former, written);
+  WriteBack(profile.name, former_record);
   return written;
 }
 

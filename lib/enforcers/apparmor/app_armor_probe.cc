@@ -8,7 +8,6 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "lib/compiler/diagnostic/diagnostic.h"
 #include "lib/enforcers/files.h"
 
 namespace varmor {
@@ -118,6 +117,10 @@ EnforcerSupport ProbeAppArmor(AppArmorHost& host, const AppArmorParser& parser,
   if (parser.program.empty()) {
     return Unavailable("apparmor_parser is not installed", "install the package apparmor");
   }
+  if (!Exists(parser.include_directory)) {
+    return Unavailable(absl::StrCat("there is no directory ", QuotedPath(parser.include_directory)),
+                       "install the package apparmor, or name the directory of its abstractions");
+  }
   // In a form that all our profiles have.
   constexpr char kSmallProfile[] =
       "abi <abi/3.0>,\ninclude <tunables/global>\n"
@@ -131,7 +134,7 @@ EnforcerSupport ProbeAppArmor(AppArmorHost& host, const AppArmorParser& parser,
   }
   if (!MayWrite(state_directory)) {
     return Unavailable(
-        absl::StrCat("cannot write into ", Quoted(state_directory), ": ", std::strerror(errno)),
+        absl::StrCat("cannot write into ", QuotedPath(state_directory), ": ", std::strerror(errno)),
         "run as root, with that directory on a writable file system");
   }
   return support;

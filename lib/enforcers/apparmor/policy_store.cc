@@ -9,7 +9,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "lib/compiler/artifact/artifact_digest.h"
-#include "lib/compiler/diagnostic/diagnostic.h"
 #include "lib/compiler/status/status_macros.h"
 
 namespace varmor {
@@ -35,7 +34,7 @@ absl::StatusOr<std::string> PolicyStore::Policy(absl::string_view key) const {
   const absl::string_view policy = absl::string_view(content).substr(
       std::min(kDigestBytes, content.size()));
   if (policy.empty() || Sha256Hex(policy) != absl::string_view(content).substr(0, kDigestBytes)) {
-    return absl::DataLossError(absl::StrCat(Quoted(path), " is damaged"));
+    return absl::DataLossError(absl::StrCat(QuotedPath(path), " is damaged"));
   }
   content.erase(0, kDigestBytes);
   return content;

@@ -36,7 +36,7 @@ absl::StatusOr<FileLock> Lock(const SeccompOptions& options) {
 absl::Status MakeDirectory(const std::string& directory) {
   if (mkdir(directory.c_str(), 0755) == 0 || errno == EEXIST) return absl::OkStatus();
   return absl::FailedPreconditionError(
-      absl::StrCat("cannot make ", Quoted(directory), ": ", std::strerror(errno)));
+      absl::StrCat("cannot make ", QuotedPath(directory), ": ", std::strerror(errno)));
 }
 
 // As a runtime would read it. A listener is the runtime's business.
@@ -73,11 +73,11 @@ EnforcerSupport SeccompEnforcer::Probe() {
     if (stat(directory.c_str(), &status) != 0) status.st_mode = 0;
   }
   if (!S_ISDIR(status.st_mode)) {
-    support.problem = absl::StrCat("there is no directory ", Quoted(options_.directory));
+    support.problem = absl::StrCat("there is no directory ", QuotedPath(options_.directory));
     support.fix = "run where the kubelet keeps its files, or name the directory of its profiles";
   } else if (access(directory.c_str(), W_OK) != 0) {
     support.problem =
-        absl::StrCat("cannot write into ", Quoted(directory), ": ", std::strerror(errno));
+        absl::StrCat("cannot write into ", QuotedPath(directory), ": ", std::strerror(errno));
     support.fix = "run as root, with that directory mounted writable";
   }
   support.available = support.problem.empty();
@@ -121,11 +121,11 @@ absl::Status SeccompEnforcer::Remove(absl::string_view profile) {
         return absl::NotFoundError(absl::StrCat("there is no seccomp profile ", Quoted(profile)));
       }
       return absl::FailedPreconditionError(
-          absl::StrCat(Quoted(file), " is not ours: it stays; apply the profile to take it over"));
+          absl::StrCat(QuotedPath(file), " is not ours: it stays; apply the profile to take it over"));
     case SeccompFileState::Origin::kTampered:
       if (state.present) {
         return absl::FailedPreconditionError(absl::StrCat(
-            Quoted(file), " was changed by somebody else: it stays; apply the profile first"));
+            QuotedPath(file), " was changed by somebody else: it stays; apply the profile first"));
       }
       break;
     case SeccompFileState::Origin::kAsWritten:

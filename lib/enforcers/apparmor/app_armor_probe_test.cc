@@ -1,0 +1,129 @@
+#include "lib/enforcers/apparmor/app_armor_probe.h"
+
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "gtest/gtest.h"
+#include "lib/enforcers/apparmor/testing/fake_app_armor_kernel.h"
+#include "lib/enforcers/testing/temporary_directory.h"
+
+namespace varmor {
+namespace {
+
+class AppArmorProbeTest : public ::testing::Test {
+ protected:
+  EnforcerSupport Probe() {
+    AppArmorParser parser;
+    parser.program = program_;
+    parser.include_directory = includes_;
+    parser.kernel_features = kernel_.directory() + "/features";
+    EnforcerSupport support = ProbeAppArmor(kernel_, parser, state_);
+    for (std::string* text : {&support.problem, &support.fix}) {
+      *text = absl::StrReplaceAll(*text, {{directory_.path(), "ROOT"}});
+    }
+    return support;
+  }
+
+  void ExpectUnavailable(const std::string& problem, const std::string& fix) {
+    const EnforcerSupport support = Probe();
+    EXPECT_FALSE(support.available);
+    EXPECT_EQ(support.problem, problem);
+    EXPECT_EQ(support.fix, fix);
+    EXPECT_EQ(support.limits, std::vector<std::string>());
+  }
+
+  const TemporaryDirectory directory_;
+  FakeAppArmorKernel kernel_{directory_ / "kernel"};
+  std::string program_ = FindAppArmorParser();
+  std::string includes_ = "/etc/apparmor.d";
+  std::string state_ = directory_ / "a/b/state";
+};
+
+TEST_F(AppArmorProbeTest, AFullMachineHasNoProblem) {
+  const EnforcerSupport support = Probe();
+  EXPECT_TRUE(support.available) << support.problem;
+  EXPECT_EQ(support.problem, "");
+  EXPECT_EQ(support.fix, "");
+  EXPECT_EQ(support.limits,
+            std::vector<std::string>{"names of Unix sockets: needs Linux 6.17"});
+  EXPECT_EQ(FileContent(directory_ / "a"), "(no such file)");
+}
+
+TEST_F(AppArmorProbeTest, AKernelWithoutAppArmor) {
+  std::filesystem::remove_all(directory_ / "kernel/module");
+  ExpectUnavailable("this kernel has no AppArmor",
+                    "run a kernel built with CONFIG_SECURITY_APPARMOR");
+}
+
+TEST_F(AppArmorProbeTest, AKernelBootedWithoutIt) {
+  PutFile(directory_ / "kernel/module/parameters/enabled", "N\n");
+  ExpectUnavailable("AppArmor is switched off", "boot with apparmor=1, and with apparmor in lsm=");
+}
+
+TEST_F(AppArmorProbeTest, SecurityfsIsNotMounted) {
+  std::filesystem::remove_all(directory_ / "kernel/security/apparmor");
+  ExpectUnavailable("securityfs is not mounted on ROOT/kernel/security",
+                    "mount -t securityfs securityfs ROOT/kernel/security");
+}
+
+TEST_F(AppArmorProbeTest, ProfilesCannotBeListed) {
+  std::filesystem::remove_all(directory_ / "kernel/security/apparmor/policy/profiles");
+  ExpectUnavailable("cannot read \"ROOT/kernel/security/apparmor/policy/profiles\": No such file "
+                    "or directory",
+                    "run as root in the machine's own user namespace, on Linux 4.13 or newer");
+}
+
+TEST_F(AppArmorProbeTest, NoPrivileges) {
+  kernel_.may_administer = false;
+  ExpectUnavailable("this process may not load profiles",
+                    "run as root with CAP_MAC_ADMIN, unconfined");
+}
+
+TEST_F(AppArmorProbeTest, NoParser) {
+  program_ = "";
+  ExpectUnavailable("apparmor_parser is not installed", "install the package apparmor");
+}
+
+TEST_F(AppArmorProbeTest, AParserThatDoesNotWork) {
+  PutFile(directory_ / "parser", "#!/bin/sh\necho 'it is broken' >&2\nexit 1\n");
+  chmod((directory_ / "parser").c_str(), 0755);
+  program_ = directory_ / "parser";
+  ExpectUnavailable(
+      "apparmor_parser cannot compile a small profile: apparmor_parser refuses the profile: it is "
+      "broken",
+      "install AppArmor 3.0 or newer with its abstractions in /etc/apparmor.d");
+}
+
+TEST_F(AppArmorProbeTest, NoAbstractions) {
+  includes_ = directory_ / "nothing";
+  ExpectUnavailable("there is no directory \"ROOT/nothing\"",
+                    "install the package apparmor, or name the directory of its abstractions");
+  std::filesystem::create_directory(includes_);
+  EXPECT_EQ(Probe().fix, "install AppArmor 3.0 or newer with its abstractions in ROOT/nothing");
+}
+
+TEST_F(AppArmorProbeTest, WhatTheKernelCannotDoIsTold) {
+  for (const char* feature : {"mount/move_mount", "ptrace", "io_uring"}) {
+    std::filesystem::remove_all(absl::StrCat(kernel_.directory(), "/features/", feature));
+  }
+  PutFile(directory_ / "kernel/module/parameters/mode", "complain\n");
+  PutFile(directory_ / "kernel/module/parameters/hash_policy", "N\n");
+  EXPECT_EQ(Probe().limits,
+            (std::vector<std::string>{
+                "mounts by fsmount(2) and move_mount(2): need Linux 6.7",
+                "ptrace: needs Linux 4.14", "io_uring: needs Linux 6.7",
+                "names of Unix sockets: needs Linux 6.17",
+                absl::StrCat("everything: all profiles of this machine complain only; write "
+                             "enforce to ",
+                             directory_ / "kernel/module/parameters/mode"),
+                "profiles that somebody else replaced: the kernel keeps no hashes; boot with "
+                "apparmor.hash_policy=1"}));
+}
+
+}  // namespace
+}  // namespace varmor
