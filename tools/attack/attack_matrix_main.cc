@@ -1,7 +1,7 @@
 // attack_matrix [OPTION...] [RULE...]
 //
-// Attacks a container under every built-in rule (or those named), for every enforcer that works on
-// this machine. Needs root and an OCI runtime. Options:
+// Attacks a container under every built-in rule and in every scenario (or those named), for every
+// enforcer that works on this machine. Needs root and an OCI runtime. Options:
 //
 //     --runtime=runc       or crun
 //     --enforcers=A,B      AppArmor, BPF, Seccomp; all
@@ -27,6 +27,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "lib/compiler/simulate/event_text.h"
@@ -36,6 +37,7 @@
 #include "tools/attack/enforcement.h"
 #include "tools/attack/matrix.h"
 #include "tools/attack/report.h"
+#include "tools/attack/scenarios.h"
 
 namespace varmor {
 namespace {
@@ -100,9 +102,12 @@ AppArmorIncludes ReadIncludes() {
   std::error_code error;
   for (const char* part : {"abstractions", "tunables"}) {
     for (const auto& entry : fs::recursive_directory_iterator(root / part, error)) {
+      const std::string name = entry.path().lexically_relative(root).string();
+      // So that a directory that is included is known, if there is nothing in it.
+      if (entry.is_directory()) includes[name + "/nothing"] = "";
       if (!entry.is_regular_file()) continue;
       const absl::StatusOr<std::string> text = ReadFileWhole(entry.path().string());
-      if (text.ok()) includes[entry.path().lexically_relative(root).string()] = *text;
+      if (text.ok()) includes[name] = *text;
     }
   }
   return includes;
@@ -149,10 +154,11 @@ std::string Machine(const std::string& runtime) {
 using Enforcements = std::map<std::string, std::unique_ptr<Enforcement>>;
 
 // Those of the arguments that work here; what is wrong with the others goes to the report.
-Enforcements FindEnforcements(const Arguments& arguments, MatrixReport& report) {
+Enforcements FindEnforcements(const Arguments& arguments, const EnforcementOptions& options,
+                              MatrixReport& report) {
   Enforcements found;
   for (const std::string& name : arguments.enforcers) {
-    std::unique_ptr<Enforcement> enforcement = MakeEnforcement(name);
+    std::unique_ptr<Enforcement> enforcement = MakeEnforcement(name, options);
     if (enforcement == nullptr) {
       report.missing.push_back(absl::StrCat(name, ": there is no such enforcer"));
       continue;
@@ -213,6 +219,9 @@ absl::StatusOr<std::vector<AttackCase>> WantedCases(const Arguments& arguments,
                                                     const CaseOptions& options) {
   absl::StatusOr<std::vector<AttackCase>> cases = CatalogueCases(options);
   if (!cases.ok()) return cases;
+  absl::StatusOr<std::vector<AttackCase>> scenarios = ScenarioCases(options);
+  if (!scenarios.ok()) return scenarios;
+  cases->insert(cases->end(), scenarios->begin(), scenarios->end());
   cases->erase(std::remove_if(cases->begin(), cases->end(),
                               [&arguments](const AttackCase& attack_case) {
                                 return (!arguments.rules.empty() &&
@@ -228,16 +237,15 @@ int Run(const Arguments& arguments) {
   CaseOptions case_options;
   case_options.node = ExampleNode();
   case_options.includes = &includes;
-  MatrixReport report;
-  report.machine = Machine(arguments.runtime);
-  Enforcements enforcements = FindEnforcements(arguments, report);
-  for (const std::string& missing : report.missing) std::cout << missing << "\n";
-
   std::string scratch = fs::temp_directory_path() / "attack.XXXXXX";
   if (mkdtemp(scratch.data()) == nullptr) {
     std::cerr << "attack_matrix: cannot make " << scratch << "\n";
     return 3;
   }
+  MatrixReport report;
+  report.machine = Machine(arguments.runtime);
+  Enforcements enforcements = FindEnforcements(arguments, {scratch, &includes}, report);
+  for (const std::string& missing : report.missing) std::cout << missing << "\n";
   MatrixOptions options = {arguments.runtime, arguments.attacker, scratch, case_options.node,
                            false};
   for (const std::string& mode : arguments.modes) {
@@ -261,6 +269,10 @@ int Run(const Arguments& arguments) {
   if (arguments.list) return 0;
   const int written = WritePage(arguments, report);
   if (written != 0) return written;
+  std::vector<MatrixRow> all = report.enforced;
+  all.insert(all.end(), report.observed.begin(), report.observed.end());
+  std::cout << "matrix: " << absl::StrReplaceAll(MatrixTotals(all), {{"not proven", "skipped"}})
+            << "\n";
   const bool failed = AnyFailed(report.enforced) || AnyFailed(report.observed) ||
                       (arguments.require && !report.missing.empty());
   return failed ? 1 : 0;

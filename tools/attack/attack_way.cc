@@ -56,8 +56,13 @@ Ways FileWays(const FileEvent& file) {
     names = {"proc_root", "relative", "symlink", "chroot"};
   }
   if (file.access() == FileEvent::READ || file.access() == FileEvent::WRITE) {
-    names.push_back("io_uring");
+    names.insert(names.end(), {"io_uring", "unshare", "daemon"});
   }
+  if (file.access() == FileEvent::READ && !absl::StartsWith(file.path(), "/proc/")) {
+    names.push_back("open_tree");
+  }
+  if (file.access() == FileEvent::CREATE) names = {"reading", "tmpfile"};
+  if (file.access() == FileEvent::RENAME) names = {"exchange"};
   return WithWays("file", {access, file.path(), file.old_path()}, names);
 }
 

@@ -103,39 +103,60 @@ absl::Status AddEvent(const Event& event, bool denied, bool observe, const Simul
   return absl::OkStatus();
 }
 
-absl::StatusOr<AttackCase> MakeCase(const BuiltinRule& rule, const EnforcerNames& enforcer,
-                                    const CaseOptions& options) {
+CaseDraft DraftOf(const BuiltinRule& rule, const EnforcerNames& enforcer, bool observe) {
+  CaseDraft draft;
+  draft.rule = draft.reported_as = rule.id();
+  draft.enforcer = enforcer.in_policies;
+  draft.policy = PolicyOf(rule, enforcer.in_policies, observe);
+  const auto take = [&enforcer](const auto& examples, std::vector<Event>& into) {
+    for (const Event& event : examples) {
+      if (IsExampleFor(event, enforcer.in_examples)) into.push_back(event);
+    }
+  };
+  take(rule.denies(), draft.denied);
+  take(rule.still_allows(), draft.allowed);
+  return draft;
+}
+
+absl::Status AddEvents(const CaseDraft& draft, const CaseOptions& options,
+                       const Simulator& simulator, AttackCase& out) {
+  for (const bool denied : {true, false}) {
+    for (const Event& event : denied ? draft.denied : draft.allowed) {
+      VARMOR_RETURN_IF_ERROR(AddEvent(event, denied, options.observe, simulator, out));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<AttackCase> MakeCase(const CaseDraft& draft, const CaseOptions& options) {
   AttackCase out;
-  out.rule = rule.id();
-  out.enforcer = enforcer.in_policies;
-  out.policy = PolicyOf(rule, enforcer.in_policies, options.observe);
-  VARMOR_ASSIGN_OR_RETURN(CompileResult compiled, CompileFor(out.policy, options.node));
-  out.compiled = std::make_shared<const CompileResult>(std::move(compiled));
+  out.rule = draft.rule;
+  out.reported_as = draft.reported_as;
+  out.enforcer = draft.enforcer;
+  out.policy = draft.policy;
+  absl::StatusOr<CompileResult> compiled = CompileFor(out.policy, options.node);
+  if (!compiled.ok()) {
+    return absl::InternalError(absl::StrCat(draft.rule, ": ", compiled.status().message()));
+  }
+  out.compiled = std::make_shared<const CompileResult>(*std::move(compiled));
   SimulateOptions simulate;
   simulate.includes = options.includes;
   VARMOR_ASSIGN_OR_RETURN(const Simulator simulator,
                           Simulator::Load(ArtifactsOf(*out.compiled), simulate));
-  for (const bool denied : {true, false}) {
-    for (const Event& event : denied ? rule.denies() : rule.still_allows()) {
-      if (!IsExampleFor(event, enforcer.in_examples)) continue;
-      VARMOR_RETURN_IF_ERROR(AddEvent(event, denied, options.observe, simulator, out));
-    }
-  }
+  VARMOR_RETURN_IF_ERROR(AddEvents(draft, options, simulator, out));
   return out;
 }
-
-}  // namespace
 
 absl::StatusOr<std::vector<AttackCase>> CatalogueCases(const CaseOptions& options) {
   std::vector<AttackCase> cases;
   for (const BuiltinRule& rule : BuiltinCatalogue().rules()) {
     for (const EnforcerNames& enforcer : kEnforcers) {
       if (!Claims(rule, enforcer.in_examples)) continue;
-      absl::StatusOr<AttackCase> made = MakeCase(rule, enforcer, options);
-      if (!made.ok()) {
-        return absl::InternalError(absl::StrCat(rule.id(), ": ", made.status().message()));
-      }
-      cases.push_back(*std::move(made));
+      VARMOR_ASSIGN_OR_RETURN(AttackCase made,
+                              MakeCase(DraftOf(rule, enforcer, options.observe), options));
+      cases.push_back(std::move(made));
     }
   }
   return cases;

@@ -30,7 +30,10 @@ struct LeftOutEvent {
 };
 
 struct AttackCase {
+  // Id of the rule, or of the scenario.
   std::string rule;
+  // As reports name the rule: raw rules are "raw".
+  std::string reported_as;
   // "AppArmor", "BPF", "Seccomp".
   std::string enforcer;
   // What a person would write.
@@ -39,6 +42,8 @@ struct AttackCase {
   std::shared_ptr<const CompileResult> compiled;
   std::vector<AttackEvent> events;
   std::vector<LeftOutEvent> left_out;
+  // Where the container has a tmpfs, one upon the other when a path is named twice.
+  std::vector<std::string> mounts;
 };
 
 struct CaseOptions {
@@ -49,8 +54,20 @@ struct CaseOptions {
   const AppArmorIncludes* includes = nullptr;
 };
 
-// In the order of the catalogue, and of the enforcers above. INTERNAL when a policy does not
-// compile or an example contradicts the simulator.
+// A case before it is compiled.
+struct CaseDraft {
+  std::string rule;
+  std::string reported_as;
+  std::string enforcer;
+  std::string policy;
+  std::vector<Event> denied;
+  std::vector<Event> allowed;
+};
+
+// INTERNAL when the policy does not compile or the simulator contradicts an event.
+absl::StatusOr<AttackCase> MakeCase(const CaseDraft& draft, const CaseOptions& options);
+
+// In the order of the catalogue, and of the enforcers above. INTERNAL as MakeCase.
 absl::StatusOr<std::vector<AttackCase>> CatalogueCases(const CaseOptions& options);
 
 }  // namespace varmor

@@ -2,9 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,10 +16,8 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "lib/compiler/policy/capability.h"
 #include "lib/compiler/status/status_macros.h"
 #include "lib/enforcers/files.h"
@@ -178,15 +174,6 @@ int Execute(const std::vector<std::string>& words) {
 
 std::string Container::root() const { return absl::StrCat("/proc/", pid_, "/root"); }
 
-std::string Container::cgroup() const {
-  const auto text = ReadFileWhole(absl::StrCat("/proc/", pid_, "/cgroup"));
-  if (!text.ok()) return "";
-  for (absl::string_view line : absl::StrSplit(*text, '\n')) {
-    if (absl::StartsWith(line, "0::")) return std::string(line.substr(3));
-  }
-  return "";
-}
-
 absl::Status Container::WriteBundle(const ContainerOptions& options) {
   for (const char* part : {"/rootfs/proc", "/rootfs/dev", "/rootfs/attack", "/rootfs/securityfs"}) {
     VARMOR_RETURN_IF_ERROR(EnsureDirectory(bundle_ + part));
@@ -257,10 +244,15 @@ absl::Status Container::AwaitReady() {
   return ReadPid();
 }
 
+// The runtime may write it after the attacker has begun.
 absl::Status Container::ReadPid() {
-  VARMOR_ASSIGN_OR_RETURN(const std::string pid, ReadFileWhole(bundle_ + "/pid"));
-  if (!absl::SimpleAtoi(pid, &pid_)) return absl::InternalError("the runtime wrote no process id");
-  return absl::OkStatus();
+  constexpr int kTries = 1000;
+  for (int i = 0; i < kTries; ++i) {
+    const absl::StatusOr<std::string> pid = ReadFileWhole(bundle_ + "/pid");
+    if (pid.ok() && absl::SimpleAtoi(*pid, &pid_)) return absl::OkStatus();
+    usleep(10 * 1000);
+  }
+  return absl::InternalError("the runtime wrote no process id");
 }
 
 absl::Status Container::Command(const std::vector<std::string>& words) {

@@ -55,9 +55,6 @@ class Container {
   pid_t pid() const { return pid_; }
   // The container's root directory, from outside: "/proc/17/root".
   std::string root() const;
-  // Its cgroup, below the mount point of the unified hierarchy: "/varmor-attack-12-0"; "" when it
-  // cannot be told.
-  std::string cgroup() const;
 
  private:
   Container() = default;

@@ -9,7 +9,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "lib/compiler/simulate/decide.h"
+#include "lib/compiler/simulate/simulate_options.h"
 #include "lib/enforcers/enforcer.h"
+#include "proto/event.pb.h"
 #include "tools/attack/container.h"
 
 namespace varmor {
@@ -36,9 +38,9 @@ class Enforcement {
   virtual bool Enrols() const { return false; }
   virtual absl::Status Enrol(const Container& /*container*/) { return absl::OkStatus(); }
 
-  // Whether it reports an event that its policy denies; and one that it observes only.
-  virtual bool ReportsDenials() const = 0;
-  virtual bool ReportsObserved() const = 0;
+  // Whether it reports an event, brought about in some way, that the policy denies or, when it
+  // observes only, would deny.
+  virtual bool Reports(const Event& event, const std::string& way, bool observe) const = 0;
 
   // What was reported since the last call.
   virtual absl::StatusOr<std::vector<Violation>> Violations() = 0;
@@ -47,10 +49,20 @@ class Enforcement {
   virtual absl::Status Unload() = 0;
 };
 
+struct EnforcementOptions {
+  // An existing directory.
+  std::string scratch;
+  // For the simulator; must outlive the enforcement.
+  const AppArmorIncludes* includes = nullptr;
+};
+
+std::unique_ptr<Enforcement> AppArmorEnforcement(const EnforcementOptions& options);
+std::unique_ptr<Enforcement> BpfEnforcement();
 std::unique_ptr<Enforcement> SeccompEnforcement();
 
 // By the name that policies use; null for other names.
-std::unique_ptr<Enforcement> MakeEnforcement(const std::string& name);
+std::unique_ptr<Enforcement> MakeEnforcement(const std::string& name,
+                                             const EnforcementOptions& options);
 
 }  // namespace varmor
 

@@ -6,6 +6,7 @@ namespace {
 struct Hole {
   const char* enforcer;
   Event::KindCase kind;
+  // Of files: the kind of access, in every way.
   const char* way;
   const char* reason;
 };
@@ -15,6 +16,9 @@ constexpr Hole kHoles[] = {
      "AppArmor has no hooks for the newer mount calls on most kernels; add Seccomp"},
     {"AppArmor", Event::kExec, "script",
      "AppArmor judges the script; the interpreter that its first line names is not asked about"},
+    {"AppArmor", Event::kFile, "connect",
+     "AppArmor asks about connecting to a socket's file only where it mediates UNIX sockets (Linux "
+     "6.17, or a distribution's patches)"},
     {"BPF", Event::kMount, "new_api",
      "no hook sees copies of mounts that open_tree makes; add Seccomp"},
 };
@@ -29,8 +33,10 @@ bool IsBind(const MountEvent& mount) {
 }  // namespace
 
 std::string KnownHole(const std::string& enforcer, const Event& event, const std::string& way) {
+  const bool connects = event.has_file() && event.file().access() == FileEvent::CONNECT;
+  const std::string what = connects ? "connect" : way;
   for (const Hole& hole : kHoles) {
-    if (enforcer != hole.enforcer || event.kind_case() != hole.kind || way != hole.way) continue;
+    if (enforcer != hole.enforcer || event.kind_case() != hole.kind || what != hole.way) continue;
     // Of the newer calls, BPF misses open_tree only.
     if (enforcer == "BPF" && event.has_mount() && !IsBind(event.mount())) continue;
     return hole.reason;

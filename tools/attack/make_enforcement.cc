@@ -2,7 +2,10 @@
 
 namespace varmor {
 
-std::unique_ptr<Enforcement> MakeEnforcement(const std::string& name) {
+std::unique_ptr<Enforcement> MakeEnforcement(const std::string& name,
+                                             const EnforcementOptions& options) {
+  if (name == "AppArmor") return AppArmorEnforcement(options);
+  if (name == "BPF") return BpfEnforcement();
   if (name == "Seccomp") return SeccompEnforcement();
   return nullptr;
 }

@@ -78,7 +78,7 @@ void Conclude(MatrixRow& row, MatrixRow::Result result, std::string reason) {
 // null when it does not report such events.
 void Judge(const AttackEvent& event, const AttackWay& way, bool observe,
            const std::string& without_capability, const std::vector<Violation>* violations,
-           const std::string& profile, MatrixRow& row) {
+           const AttackCase& attack_case, MatrixRow& row) {
   using Result = MatrixRow::Result;
   if (!Reached(event.event, row.without)) {
     return Conclude(row, Result::kHole, absl::StrCat("without the policy: ", row.without));
@@ -92,7 +92,8 @@ void Judge(const AttackEvent& event, const AttackWay& way, bool observe,
   }
   if (event.denied && violations != nullptr) {
     const auto names = [&](const Violation& violation) {
-      return violation.profile == profile && (violation.rule.empty() || violation.rule == row.rule);
+      return violation.profile == attack_case.compiled->profile_name &&
+             (violation.rule.empty() || violation.rule == attack_case.reported_as);
     };
     if (std::none_of(violations->begin(), violations->end(), names)) {
       return Conclude(row, Result::kFailed,
@@ -119,6 +120,7 @@ absl::Status Matrix::Attack(const AttackCase& attack_case, Container& container,
   std::unique_ptr<Stranger> stranger;
   if (AnyNeedsStranger(attack_case)) stranger = std::make_unique<Stranger>(options_.attacker);
   Preparation preparation(container, options_.attacker, options_.node);
+  VARMOR_RETURN_IF_ERROR(preparation.Stack(attack_case.mounts));
   for (const AttackEvent& event : attack_case.events) {
     absl::StatusOr<std::vector<AttackWay>> ways =
         AttackWays(event.event, stranger == nullptr ? 0 : stranger->pid());
@@ -132,7 +134,7 @@ absl::Status Matrix::Attack(const AttackCase& attack_case, Container& container,
       ways->push_back({kWithout, absl::StrCat("capability/without\t", event.event.capability())});
     }
     for (const AttackWay& way : *ways) {
-      const absl::Status prepared = preparation.For(event.event);
+      const absl::Status prepared = preparation.For(event.event, way.name);
       if (!prepared.ok()) {
         done(event, way, absl::StrCat("unprepared ", prepared.message()));
         continue;
@@ -160,52 +162,67 @@ absl::Status Matrix::AttackFreely(const AttackCase& attack_case) {
                 });
 }
 
+absl::StatusOr<MatrixRow> Matrix::RowOf(const AttackCase& attack_case, const AttackEvent& event,
+                                        const AttackWay& way, const std::string& outcome,
+                                        Enforcement& enforcement) const {
+  const auto without = [this, &event](const std::string& name) {
+    const auto found = free_.find(KeyOf(event.event, name));
+    return found == free_.end() ? std::string() : found->second;
+  };
+  MatrixRow row;
+  row.rule = attack_case.rule;
+  row.enforcer = attack_case.enforcer;
+  row.event = EventText(event.event);
+  row.way = way.name;
+  row.denied = event.denied;
+  row.without = without(way.name);
+  row.with = outcome;
+  std::vector<Violation> violations;
+  if (event.denied) {
+    VARMOR_ASSIGN_OR_RETURN(violations, enforcement.Violations());
+  }
+  const bool reports = event.denied && enforcement.Reports(event.event, way.name, options_.observe);
+  Judge(event, way, options_.observe, without(kWithout), reports ? &violations : nullptr,
+        attack_case, row);
+  const std::string known = KnownHole(attack_case.enforcer, event.event, way.name);
+  if (row.result == MatrixRow::Result::kFailed && !known.empty()) {
+    Conclude(row, MatrixRow::Result::kHole, known);
+  }
+  return row;
+}
+
+absl::Status Matrix::AttackConfined(const AttackCase& attack_case, Enforcement& enforcement,
+                                    const ContainerOptions& options, std::vector<MatrixRow>& rows) {
+  Container::BeforeStart enrol;
+  if (enforcement.Enrols()) {
+    enrol = [&](const Container& created) { return enforcement.Enrol(created); };
+  }
+  VARMOR_ASSIGN_OR_RETURN(std::unique_ptr<Container> container, Container::Start(options, enrol));
+  // What its start has caused.
+  VARMOR_RETURN_IF_ERROR(enforcement.Violations().status());
+  absl::Status judging;
+  VARMOR_RETURN_IF_ERROR(
+      Attack(attack_case, *container,
+             [&](const AttackEvent& event, const AttackWay& way, const std::string& outcome) {
+               if (way.name == kWithout) return;
+               absl::StatusOr<MatrixRow> row = RowOf(attack_case, event, way, outcome, enforcement);
+               if (row.ok()) rows.push_back(*std::move(row));
+               if (!row.ok()) judging = row.status();
+             }));
+  return judging;
+}
+
 absl::StatusOr<std::vector<MatrixRow>> Matrix::Run(const AttackCase& attack_case,
                                                    Enforcement& enforcement) {
   VARMOR_RETURN_IF_ERROR(AttackFreely(attack_case));
   ContainerOptions options = OptionsFor(attack_case);
   VARMOR_RETURN_IF_ERROR(enforcement.Load(ArtifactsOf(*attack_case.compiled), options));
   std::vector<MatrixRow> rows;
-  {
-    Container::BeforeStart enrol;
-    if (enforcement.Enrols()) {
-      enrol = [&](const Container& created) { return enforcement.Enrol(created); };
-    }
-    VARMOR_ASSIGN_OR_RETURN(std::unique_ptr<Container> container, Container::Start(options, enrol));
-    const bool reports =
-        options_.observe ? enforcement.ReportsObserved() : enforcement.ReportsDenials();
-    absl::Status reading;
-    if (reports) reading = enforcement.Violations().status();  // what its start has caused
-    VARMOR_RETURN_IF_ERROR(reading);
-    VARMOR_RETURN_IF_ERROR(
-        Attack(attack_case, *container,
-               [&](const AttackEvent& event, const AttackWay& way, const std::string& outcome) {
-                 if (way.name == kWithout) return;
-                 MatrixRow row;
-                 row.rule = attack_case.rule;
-                 row.enforcer = attack_case.enforcer;
-                 row.event = EventText(event.event);
-                 row.way = way.name;
-                 row.denied = event.denied;
-                 row.without = free_[KeyOf(event.event, way.name)];
-                 row.with = outcome;
-                 std::vector<Violation> violations;
-                 if (reports && event.denied) {
-                   absl::StatusOr<std::vector<Violation>> read = enforcement.Violations();
-                   if (!read.ok()) reading = read.status();
-                   if (read.ok()) violations = *std::move(read);
-                 }
-                 Judge(event, way, options_.observe, free_[KeyOf(event.event, kWithout)],
-                       reports ? &violations : nullptr, attack_case.compiled->profile_name, row);
-                 const std::string known = KnownHole(attack_case.enforcer, event.event, way.name);
-                 if (row.result == MatrixRow::Result::kFailed && !known.empty()) {
-                   Conclude(row, MatrixRow::Result::kHole, known);
-                 }
-                 rows.push_back(std::move(row));
-               }));
-    VARMOR_RETURN_IF_ERROR(reading);
-  }
-  VARMOR_RETURN_IF_ERROR(enforcement.Unload());
+  const absl::Status attacked = AttackConfined(attack_case, enforcement, options, rows);
+  // Also after a fault: the next case starts from nothing.
+  const absl::Status unloaded = enforcement.Unload();
+  VARMOR_RETURN_IF_ERROR(attacked);
+  VARMOR_RETURN_IF_ERROR(unloaded);
   return rows;
 }
 

@@ -66,6 +66,11 @@ class Matrix {
   absl::Status Attack(const AttackCase& attack_case, Container& container, const Told& done);
   // In a container without a policy, unless that is known from another case.
   absl::Status AttackFreely(const AttackCase& attack_case);
+  absl::Status AttackConfined(const AttackCase& attack_case, Enforcement& enforcement,
+                              const ContainerOptions& options, std::vector<MatrixRow>& rows);
+  absl::StatusOr<MatrixRow> RowOf(const AttackCase& attack_case, const AttackEvent& event,
+                                  const AttackWay& way, const std::string& outcome,
+                                  Enforcement& enforcement) const;
 
   MatrixOptions options_;
   // Without a policy the answer depends on the event alone.

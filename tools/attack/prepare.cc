@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -142,7 +143,7 @@ absl::Status Preparation::MakeMounts(const std::string& path, int count) {
   return errno == 0 ? absl::OkStatus() : SystemFault("mounting at", path);
 }
 
-absl::Status Preparation::ForFile(const FileEvent& file) {
+absl::Status Preparation::ForFile(const FileEvent& file, bool exchange) {
   const std::string& path = file.path();
   if (file.disk_device()) return MakeDisk(path);
   switch (file.access()) {
@@ -154,8 +155,10 @@ absl::Status Preparation::ForFile(const FileEvent& file) {
     case FileEvent::LINK:
     case FileEvent::RENAME:
       if (file.old_path().empty()) return absl::UnimplementedError("the old name is not given");
-      VARMOR_RETURN_IF_ERROR(Remove(path));
-      return MakeFile(file.old_path());
+      VARMOR_RETURN_IF_ERROR(exchange ? MakeFile(path) : Remove(path));
+      // A directory that is there is what is meant.
+      return fs::is_directory(Outside(file.old_path())) ? absl::OkStatus()
+                                                        : MakeFile(file.old_path());
     case FileEvent::RMDIR:
       VARMOR_RETURN_IF_ERROR(Remove(path));
       return MakeDirectory(path);
@@ -185,10 +188,18 @@ absl::Status Preparation::ForMount(const MountEvent& mount) {
   return MakeMounts(mount.target(), 0);
 }
 
-absl::Status Preparation::For(const Event& event) {
+absl::Status Preparation::Stack(const std::vector<std::string>& mounts) {
+  for (const std::string& path : mounts) {
+    const auto count = std::count(mounts.begin(), mounts.end(), path);
+    VARMOR_RETURN_IF_ERROR(MakeMounts(path, static_cast<int>(count)));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Preparation::For(const Event& event, const std::string& way) {
   switch (event.kind_case()) {
     case Event::kFile:
-      return ForFile(event.file());
+      return ForFile(event.file(), way == "exchange");
     case Event::kExec:
       return ForExec(event.exec().path());
     case Event::kMount:

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "proto/event.pb.h"
@@ -25,12 +26,15 @@ class Preparation {
   Preparation(const Preparation&) = delete;
   Preparation& operator=(const Preparation&) = delete;
 
-  // Also undoes what the event may have done when it was tried before. UNIMPLEMENTED, with the
-  // reason, for what cannot be made here.
-  absl::Status For(const Event& event);
+  // A tmpfs at each of these, one upon the other when a path is named twice.
+  absl::Status Stack(const std::vector<std::string>& mounts);
+
+  // For the event in this way of the attacker's. Also undoes what it may have done when it was
+  // tried before. UNIMPLEMENTED, with the reason, for what cannot be made here.
+  absl::Status For(const Event& event, const std::string& way);
 
  private:
-  absl::Status ForFile(const FileEvent& file);
+  absl::Status ForFile(const FileEvent& file, bool exchange);
   absl::Status ForExec(const std::string& path);
   absl::Status ForMount(const MountEvent& mount);
 
@@ -39,7 +43,7 @@ class Preparation {
   absl::Status MakeDisk(const std::string& path);
   absl::Status MakeSocket(const std::string& path);
   absl::Status Remove(const std::string& path);
-  // Exactly `count` (0 or 1) mounts at `path`.
+  // Exactly `count` mounts at `path`.
   absl::Status MakeMounts(const std::string& path, int count);
   std::string Outside(const std::string& path) const;
 

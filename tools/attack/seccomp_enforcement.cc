@@ -21,18 +21,20 @@ class Seccomp : public Enforcement {
     if (artifacts.seccomp == nullptr) return absl::InternalError("there is no seccomp profile");
     profile_ = artifacts.seccomp->name();
     options.seccomp_json = artifacts.seccomp->json();
-    reports_ = log_.Open().ok();
+    log_ = absl::make_unique<AuditLog>();
+    reports_ = log_->Open().ok();
     return absl::OkStatus();
   }
 
   // A filter cannot refuse and report.
-  bool ReportsDenials() const override { return false; }
-  bool ReportsObserved() const override { return reports_; }
+  bool Reports(const Event&, const std::string&, bool observe) const override {
+    return observe && reports_;
+  }
 
   // The records tell the program, not the profile: only one container runs at a time.
   absl::StatusOr<std::vector<Violation>> Violations() override {
     std::vector<Violation> violations;
-    for (std::string& record : log_.Read()) {
+    for (std::string& record : log_->Read()) {
       if (!absl::StartsWith(record, "type=1326 ")) continue;
       if (!absl::StrContains(record, "comm=\"attacker\"")) continue;
       violations.push_back({profile_, "", std::move(record)});
@@ -44,7 +46,7 @@ class Seccomp : public Enforcement {
 
  private:
   std::string profile_;
-  AuditLog log_;
+  std::unique_ptr<AuditLog> log_;
   bool reports_ = false;
 };
 

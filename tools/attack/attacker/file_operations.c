@@ -4,13 +4,17 @@
 //     exec   PATH                          a program that exits at once, whatever its arguments
 //
 // Ways: proc_root (through /proc/self/root), chroot (as "/NAME" of a root that is its directory),
-// relative ("./NAME"), symlink; file read and write also io_uring; exec also fexecve (by
-// descriptor) and script (as an interpreter).
+// relative ("./NAME"), symlink; file read and write also io_uring,
+// open_tree (in a copy of the directory's mount, attached nowhere), unshare (in a mount namespace
+// of its own) and daemon (by a grandchild in a session of its own); create also reading (O_RDONLY)
+// and tmpfile (linked when it is there); rename also exchange; exec also fexecve (by descriptor)
+// and script (as an interpreter).
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +22,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -35,9 +40,23 @@ static int OpenAndClose(int flags, mode_t mode) {
   return 0;
 }
 
+// A file without a name that gets one.
+static int LinkTemporaryFile(void) {
+  char directory[PATH_MAX];
+  char file[64];
+  snprintf(directory, sizeof directory, "%s", name);
+  const int fd = open(dirname(directory), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0644);
+  if (fd < 0) return errno == EOPNOTSUPP ? Unprepared("no O_TMPFILE here") : errno;
+  snprintf(file, sizeof file, "/proc/self/fd/%d", fd);
+  return ErrnoOf(linkat(AT_FDCWD, file, AT_FDCWD, name, AT_SYMLINK_FOLLOW));
+}
+
 // A denial has to leave nothing behind.
-static int Create(void) {
-  const int error = OpenAndClose(O_WRONLY | O_CREAT | O_EXCL, 0644);
+static int Create(const struct operation* operation) {
+  const int access_mode = IsVariant(operation, "reading") ? O_RDONLY : O_WRONLY;
+  const int error = IsVariant(operation, "tmpfile")
+                        ? LinkTemporaryFile()
+                        : OpenAndClose(access_mode | O_CREAT | O_EXCL, 0644);
   if (error != 0 && access(name, F_OK) == 0) return Unprepared("refused, but the file is there");
   return error;
 }
@@ -63,14 +82,21 @@ static int ConnectUnix(void) {
   return ErrnoOf(connect(fd, (struct sockaddr*)&address, sizeof address));
 }
 
-static int Access(const char* access, const char* old_path) {
+static int Rename(const struct operation* operation, const char* old_path) {
+  const unsigned flags = IsVariant(operation, "exchange") ? RENAME_EXCHANGE : 0;
+  return ErrnoOf(renameat2(AT_FDCWD, old_path, AT_FDCWD, name, flags));
+}
+
+static int Access(const struct operation* operation) {
+  const char* access = operation->words[0];
+  const char* old_path = operation->words[2];
   if (strcmp(access, "read") == 0) return OpenAndClose(O_RDONLY, 0);
   if (strcmp(access, "write") == 0) return OpenAndClose(O_WRONLY, 0);
   if (strcmp(access, "append") == 0) return OpenAndClose(O_WRONLY | O_APPEND, 0);
-  if (strcmp(access, "create") == 0) return Create();
+  if (strcmp(access, "create") == 0) return Create(operation);
   if (strcmp(access, "unlink") == 0) return ErrnoOf(unlink(name));
   if (strcmp(access, "link") == 0) return ErrnoOf(link(old_path, name));
-  if (strcmp(access, "rename") == 0) return ErrnoOf(rename(old_path, name));
+  if (strcmp(access, "rename") == 0) return Rename(operation, old_path);
   if (strcmp(access, "chmod") == 0) return ErrnoOf(chmod(name, 0600));
   if (strcmp(access, "chown") == 0) return ErrnoOf(chown(name, 0, 0));
   if (strcmp(access, "mkdir") == 0) return ErrnoOf(mkdir(name, 0755));
@@ -107,13 +133,47 @@ static int ChooseName(const struct operation* operation, const char* path) {
   return 0;
 }
 
-int FileOperation(const struct operation* operation) {
-  const int error = ChooseName(operation, operation->words[1]);
-  if (IsVariant(operation, "io_uring")) {
-    const int reads = strcmp(operation->words[0], "read") == 0;
-    return OpenByRing(name, reads ? O_RDONLY : O_WRONLY, 0);
+// A copy of the mount of the file's directory: nobody sees where it is.
+static int OpenInCopiedTree(const char* path, int flags) {
+  char directory[PATH_MAX];
+  char last[PATH_MAX];
+  snprintf(directory, sizeof directory, "%s", path);
+  snprintf(last, sizeof last, "%s", path);
+  // OPEN_TREE_CLONE, include/uapi/linux/mount.h.
+  const int tree = (int)syscall(SYS_open_tree, AT_FDCWD, dirname(directory), 1);
+  if (tree < 0) return Unprepared("cannot copy the mount");
+  return ErrnoOf(openat(tree, basename(last), flags | O_CLOEXEC));
+}
+
+// The grandchild's answer, whose parent is gone.
+static int AccessAsDaemon(const struct operation* operation) {
+  int ends[2];
+  int error = 0;
+  if (pipe(ends) != 0) return Unprepared("no pipe");
+  const pid_t child = fork();
+  if (child < 0) return Unprepared("cannot fork");
+  if (child == 0) {
+    setsid();
+    if (fork() != 0) _exit(0);
+    error = Access(operation);
+    _exit(write(ends[1], &error, sizeof error) == sizeof error ? 0 : 1);
   }
-  return error != 0 ? error : Access(operation->words[0], operation->words[2]);
+  close(ends[1]);
+  waitpid(child, NULL, 0);
+  return read(ends[0], &error, sizeof error) == sizeof error ? error : Unprepared("no answer");
+}
+
+int FileOperation(const struct operation* operation) {
+  const int flags = strcmp(operation->words[0], "read") == 0 ? O_RDONLY : O_WRONLY;
+  const int error = ChooseName(operation, operation->words[1]);
+  if (error != 0) return error;
+  if (IsVariant(operation, "io_uring")) return OpenByRing(name, flags, 0);
+  if (IsVariant(operation, "open_tree")) return OpenInCopiedTree(name, flags);
+  if (IsVariant(operation, "daemon")) return AccessAsDaemon(operation);
+  if (IsVariant(operation, "unshare") && unshare(CLONE_NEWNS) != 0) {
+    return Unprepared("cannot make a mount namespace");
+  }
+  return Access(operation);
 }
 
 // A program without output whose exit status tells whether it ran.

@@ -1,0 +1,89 @@
+// BPF: the profile is applied, and the container's cgroup enrolled before its process executes
+// anything. Reports come through the ring of events.
+#include <optional>
+#include <utility>
+
+#include "absl/memory/memory.h"
+#include "lib/compiler/status/status_macros.h"
+#include "lib/enforcers/bpf/bpf_enforcer.h"
+#include "lib/enforcers/bpf/bpf_events.h"
+#include "lib/enforcers/bpf/cgroups.h"
+#include "tools/attack/enforcement.h"
+
+namespace varmor {
+namespace {
+
+// Records are in the ring before the system call comes back.
+constexpr int kWaitMs = 0;
+
+class Bpf : public Enforcement {
+ public:
+  Bpf() : enforcer_(BpfEnforcerOptions()) {}
+
+  EnforcerSupport Probe() override { return enforcer_.Probe(); }
+
+  absl::Status Load(const ArtifactSet& artifacts, ContainerOptions& /*options*/) override {
+    if (artifacts.bpf == nullptr) return absl::InternalError("there is no BPF profile");
+    VARMOR_RETURN_IF_ERROR(StartOnce());
+    profile_ = artifacts.bpf->name();
+    return enforcer_.Apply(artifacts);
+  }
+
+  bool Enrols() const override { return true; }
+  absl::Status Enrol(const Container& container) override {
+    VARMOR_ASSIGN_OR_RETURN(const std::string path, CgroupOfProcess(container.pid()));
+    if (path == "/") {
+      return absl::FailedPreconditionError("the container has no cgroup of its own");
+    }
+    BpfSubject subject;
+    VARMOR_ASSIGN_OR_RETURN(const std::string mount, FindCgroupMount());
+    VARMOR_ASSIGN_OR_RETURN(subject.cgroup, CgroupIdOfPath(mount + path));
+    subject.profile = profile_;
+    cgroup_ = subject.cgroup;
+    return enforcer_.Enroll(subject);
+  }
+
+  bool Reports(const Event&, const std::string&, bool /*observe*/) const override { return true; }
+
+  absl::StatusOr<std::vector<Violation>> Violations() override {
+    read_.clear();
+    VARMOR_RETURN_IF_ERROR(reader_->Poll(kWaitMs).status());
+    return read_;
+  }
+
+  absl::Status Unload() override {
+    // The programs forget a cgroup that is gone by themselves.
+    if (const absl::Status gone = enforcer_.Withdraw(cgroup_); !absl::IsNotFound(gone)) {
+      VARMOR_RETURN_IF_ERROR(gone);
+    }
+    return enforcer_.Remove(profile_);
+  }
+
+ private:
+  absl::Status StartOnce() {
+    if (reader_.has_value()) return absl::OkStatus();
+    VARMOR_RETURN_IF_ERROR(enforcer_.Start().status());
+    VARMOR_RETURN_IF_ERROR(enforcer_.SelfTest());
+    VARMOR_ASSIGN_OR_RETURN(
+        BpfEventReader reader,
+        BpfEventReader::Open(enforcer_, [this](const BpfViolation& violation) {
+          read_.push_back({violation.profile,
+                           violation.origin.has_value() ? violation.origin->rule() : "none",
+                           BpfViolationText(violation)});
+        }));
+    reader_.emplace(std::move(reader));
+    return absl::OkStatus();
+  }
+
+  BpfEnforcer enforcer_;
+  std::optional<BpfEventReader> reader_;
+  std::vector<Violation> read_;
+  std::string profile_;
+  uint64_t cgroup_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Enforcement> BpfEnforcement() { return absl::make_unique<Bpf>(); }
+
+}  // namespace varmor

@@ -1,0 +1,82 @@
+// The matrix covers the catalogue: each claim of each record is attacked.
+#include "tools/attack/cases.h"
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "gtest/gtest.h"
+#include "lib/compiler/catalogue/catalogue.h"
+#include "proto/builtin_rule.pb.h"
+#include "tools/attack/scenarios.h"
+
+namespace varmor {
+namespace {
+
+CaseOptions Options(bool observe) {
+  CaseOptions options;
+  options.observe = observe;
+  DiskDevice& disk = *options.node.add_disk_devices();
+  disk.set_name("sda");
+  disk.set_major(254);
+  return options;
+}
+
+int Denied(const AttackCase& attack_case) {
+  return static_cast<int>(std::count_if(attack_case.events.begin(), attack_case.events.end(),
+                                        [](const AttackEvent& event) { return event.denied; }));
+}
+
+TEST(CasesTest, EveryClaimIsAttacked) {
+  const auto cases = CatalogueCases(Options(false));
+  ASSERT_TRUE(cases.ok()) << cases.status();
+  std::map<std::pair<std::string, std::string>, int> denied;
+  for (const AttackCase& attack_case : *cases) {
+    denied[{attack_case.rule, attack_case.enforcer}] = Denied(attack_case);
+  }
+  size_t claims = 0;
+  for (const BuiltinRule& rule : BuiltinCatalogue().rules()) {
+    const std::pair<const char*, bool> enforcers[] = {
+        {"AppArmor", rule.app_armor().not_enforceable().empty()},
+        {"BPF", rule.bpf().not_enforceable().empty()},
+        {"Seccomp", rule.seccomp().not_enforceable().empty()},
+    };
+    for (const auto& [enforcer, claimed] : enforcers) {
+      if (!claimed) continue;
+      ++claims;
+      EXPECT_GT((denied[{rule.id(), enforcer}]), 0) << rule.id() << ", " << enforcer;
+    }
+  }
+  EXPECT_EQ(cases->size(), claims);
+}
+
+TEST(CasesTest, ScenariosAreWhatTheSimulatorSays) {
+  const auto cases = ScenarioCases(Options(false));
+  ASSERT_TRUE(cases.ok()) << cases.status();
+  for (const AttackCase& attack_case : *cases) {
+    EXPECT_GT(Denied(attack_case), 0) << attack_case.rule;
+    for (const LeftOutEvent& left_out : attack_case.left_out) {
+      ADD_FAILURE() << attack_case.rule << ": " << left_out.event.ShortDebugString() << ": "
+                    << left_out.reason;
+    }
+  }
+}
+
+TEST(CasesTest, ObservedPoliciesDenyNothing) {
+  auto cases = CatalogueCases(Options(true));
+  ASSERT_TRUE(cases.ok()) << cases.status();
+  const auto scenarios = ScenarioCases(Options(true));
+  ASSERT_TRUE(scenarios.ok()) << scenarios.status();
+  cases->insert(cases->end(), scenarios->begin(), scenarios->end());
+  for (const AttackCase& attack_case : *cases) {
+    EXPECT_GT(Denied(attack_case), 0) << attack_case.rule;
+    for (const AttackEvent& event : attack_case.events) {
+      EXPECT_EQ(event.verdict.outcome, Verdict::Outcome::kAllow) << event.event.ShortDebugString();
+      EXPECT_EQ(event.verdict.reported, event.denied) << event.event.ShortDebugString();
+    }
+  }
+}
+
+}  // namespace
+}  // namespace varmor

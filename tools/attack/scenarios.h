@@ -1,0 +1,18 @@
+// Attacks on what policies say beyond built-in rules: raw rules of the BPF enforcer, each with what
+// it has to refuse and near misses.
+#ifndef TOOLS_ATTACK_SCENARIOS_H_
+#define TOOLS_ATTACK_SCENARIOS_H_
+
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "tools/attack/cases.h"
+
+namespace varmor {
+
+// Errors as of CatalogueCases.
+absl::StatusOr<std::vector<AttackCase>> ScenarioCases(const CaseOptions& options);
+
+}  // namespace varmor
+
+#endif  // TOOLS_ATTACK_SCENARIOS_H_
