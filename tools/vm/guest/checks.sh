@@ -46,6 +46,16 @@ expect_fail() {
   fi
 }
 
+# eventually SECONDS COMMAND...: tries until it exits 0.
+eventually() {
+  eventually_until=$(($(cut -d . -f 1 /proc/uptime) + $1))
+  shift
+  until "$@"; do
+    [ "$(cut -d . -f 1 /proc/uptime)" -lt $eventually_until ] || return 1
+    usleep 100000
+  done
+}
+
 # finish: the closing line, and the exit status.
 finish() {
   [ $skipped = 0 ] && echo "$passed passed, $failed failed" || echo "$passed passed, $failed failed, $skipped skipped"

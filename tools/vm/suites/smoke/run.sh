@@ -50,7 +50,7 @@ umount /mnt
 expect_ok "an LSM program loads and attaches" attach deny_mount.bpf.o /sys/fs/bpf/deny
 expect_fail "the LSM program denies" "ermission denied\|ermitted" mount -t tmpfs x /mnt
 rm -rf /sys/fs/bpf/deny
-expect_ok "after: a mount is allowed again" mount -t tmpfs x /mnt
+expect_ok "after: a mount is allowed again" eventually 10 mount -t tmpfs x /mnt
 umount /mnt
 
 finish
