@@ -58,6 +58,8 @@ struct BpfEnforcerOptions {
   bool test_programs = false;
   // For tests where LSM programs are not permitted: all but the programs. Nothing is enforced.
   bool maps_only = false;
+  // For tests: another build of the programs than those in this binary; stays the caller's.
+  absl::string_view programs;
 };
 
 struct BpfStartReport {

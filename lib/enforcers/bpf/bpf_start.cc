@@ -25,6 +25,9 @@ struct Chosen {
 
 absl::StatusOr<Chosen> Choose(const BpfEnforcerOptions& options, const KernelFeatures& features) {
   using Variant = BpfEnforcerOptions::Variant;
+  if (!options.programs.empty()) {
+    return Chosen{options.programs, "given", VersionOf(options.programs)};
+  }
   const bool has_loop = features.HasHelper("loop");
   if (options.variant == Variant::kBpfLoop && !has_loop) {
     return absl::FailedPreconditionError("the kernel has no bpf_loop, which Linux 5.17 has");

@@ -47,8 +47,6 @@ struct StructShape {
   const char* name;
   size_t size;
   std::vector<std::pair<const char*, size_t>> members;
-  // The programs cannot do without it, so their BTF has it.
-  bool required;
 };
 
 #define VARMOR_MEMBER(type, member) \
@@ -63,58 +61,45 @@ std::vector<StructShape> SharedStructs() {
         VARMOR_MEMBER(varmor_profile, mount), VARMOR_MEMBER(varmor_profile, capability_deny),
         VARMOR_MEMBER(varmor_profile, capability_deny_rule),
         VARMOR_MEMBER(varmor_profile, ptrace_other), VARMOR_MEMBER(varmor_profile, operations),
-        VARMOR_MEMBER(varmor_profile, disk_file), VARMOR_MEMBER(varmor_profile, disk_mount)},
-       true},
+        VARMOR_MEMBER(varmor_profile, disk_file), VARMOR_MEMBER(varmor_profile, disk_mount)}},
       {"varmor_decision",
        sizeof(varmor_decision),
-       {VARMOR_MEMBER(varmor_decision, deny_rule), VARMOR_MEMBER(varmor_decision, audit_rule)},
-       true},
+       {VARMOR_MEMBER(varmor_decision, deny_rule), VARMOR_MEMBER(varmor_decision, audit_rule)}},
       {"varmor_path_table",
        sizeof(varmor_path_table),
-       {VARMOR_MEMBER(varmor_path_table, first_page), VARMOR_MEMBER(varmor_path_table, flags)},
-       true},
+       {VARMOR_MEMBER(varmor_path_table, first_page), VARMOR_MEMBER(varmor_path_table, flags)}},
       {"varmor_control",
        sizeof(varmor_control),
        {VARMOR_MEMBER(varmor_control, generation),
         VARMOR_MEMBER(varmor_control, host_mount_namespace),
-        VARMOR_MEMBER(varmor_control, protected_process)},
-       true},
+        VARMOR_MEMBER(varmor_control, protected_process)}},
       {"varmor_subject",
        sizeof(varmor_subject),
-       {VARMOR_MEMBER(varmor_subject, pod), VARMOR_MEMBER(varmor_subject, flags)},
-       true},
+       {VARMOR_MEMBER(varmor_subject, pod), VARMOR_MEMBER(varmor_subject, flags)}},
       {"varmor_event",
        sizeof(varmor_event),
        {VARMOR_MEMBER(varmor_event, rule), VARMOR_MEMBER(varmor_event, subject),
         VARMOR_MEMBER(varmor_event, wanted), VARMOR_MEMBER(varmor_event, detail),
         VARMOR_MEMBER(varmor_event, comm), VARMOR_MEMBER(varmor_event, operation),
-        VARMOR_MEMBER(varmor_event, extra)},
-       true},
-      {"varmor_task", sizeof(varmor_task), {VARMOR_MEMBER(varmor_task, flags)}, false},
+        VARMOR_MEMBER(varmor_event, extra)}},
+      {"varmor_task", sizeof(varmor_task), {VARMOR_MEMBER(varmor_task, flags)}},
       {"varmor_pod_address",
        sizeof(varmor_pod_address),
-       {VARMOR_MEMBER(varmor_pod_address, address)},
-       false},
-      {"varmor_path_page", sizeof(varmor_path_page), {}, false},
-      {"varmor_verdict", sizeof(varmor_verdict), {VARMOR_MEMBER(varmor_verdict, deny_rule)}, false},
+       {VARMOR_MEMBER(varmor_pod_address, address)}},
+      {"varmor_path_page", sizeof(varmor_path_page), {}},
+      {"varmor_verdict", sizeof(varmor_verdict), {VARMOR_MEMBER(varmor_verdict, deny_rule)}},
       {"varmor_mount_accept",
        sizeof(varmor_mount_accept),
-       {VARMOR_MEMBER(varmor_mount_accept, count)},
-       false},
+       {VARMOR_MEMBER(varmor_mount_accept, count)}},
       {"varmor_mount_rule",
        sizeof(varmor_mount_rule),
-       {VARMOR_MEMBER(varmor_mount_rule, fstype), VARMOR_MEMBER(varmor_mount_rule, rule)},
-       false},
-      {"varmor_socket_domain", sizeof(varmor_socket_domain), {}, false},
+       {VARMOR_MEMBER(varmor_mount_rule, fstype), VARMOR_MEMBER(varmor_mount_rule, rule)}},
+      {"varmor_socket_domain", sizeof(varmor_socket_domain), {}},
       {"varmor_address_key",
        sizeof(varmor_address_key),
-       {VARMOR_MEMBER(varmor_address_key, address)},
-       false},
-      {"varmor_port_key", sizeof(varmor_port_key), {VARMOR_MEMBER(varmor_port_key, port)}, false},
-      {"varmor_device_key",
-       sizeof(varmor_device_key),
-       {VARMOR_MEMBER(varmor_device_key, minor)},
-       false},
+       {VARMOR_MEMBER(varmor_address_key, address)}},
+      {"varmor_port_key", sizeof(varmor_port_key), {VARMOR_MEMBER(varmor_port_key, port)}},
+      {"varmor_device_key", sizeof(varmor_device_key), {VARMOR_MEMBER(varmor_device_key, minor)}},
   };
 }
 
@@ -127,8 +112,7 @@ absl::Status Mismatch(absl::string_view what) {
 absl::Status CheckStruct(const btf* types, const StructShape& shape) {
   const int id = btf__find_by_name_kind(types, shape.name, BTF_KIND_STRUCT);
   if (id <= 0) {
-    return shape.required ? Mismatch(absl::StrCat("they have no struct ", shape.name))
-                          : absl::OkStatus();
+    return Mismatch(absl::StrCat("they have no struct ", shape.name));
   }
   const btf_type* type = btf__type_by_id(types, static_cast<__u32>(id));
   if (type->size != shape.size) {

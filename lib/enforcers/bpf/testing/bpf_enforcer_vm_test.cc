@@ -1,0 +1,338 @@
+// The enforcer in a kernel with BPF LSM: programs deny, go on when their loader is killed, and
+// never stop while profiles or programs are replaced. Runs in a guest (tools/vm/run bpf), as root.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "lib/enforcers/bpf/bpf_enforcer.h"
+#include "lib/enforcers/bpf/bpf_events.h"
+#include "lib/enforcers/bpf/cgroups.h"
+#include "lib/enforcers/bpf/embedded_programs.h"
+#include "lib/enforcers/bpf/testing/confined_child.h"
+#include "lib/enforcers/bpf/testing/test_profiles.h"
+
+namespace varmor {
+namespace {
+
+using testing::Contains;
+
+// Issue 4: all programs together, on the kernel of the README's test command.
+constexpr uint64_t kMostVerified = 300000;
+
+// Adds up how long the calls take that change something.
+class TimedCalls : public BpfCalls {
+ public:
+  int CreateMap(const BpfMapParameters& map) override {
+    return Time("create map", [&] { return BpfCalls::CreateMap(map); });
+  }
+  int Update(int map, const void* key, const void* value) override {
+    return Time("update", [&] { return BpfCalls::Update(map, key, value); });
+  }
+  int UpdateBatch(int map, const void* keys, const void* values, uint32_t* count) override {
+    return Time("update batch", [&] { return BpfCalls::UpdateBatch(map, keys, values, count); });
+  }
+  int Delete(int map, const void* key) override {
+    return Time("delete", [&] { return BpfCalls::Delete(map, key); });
+  }
+  int DeleteBatch(int map, const void* keys, uint32_t* count) override {
+    return Time("delete batch", [&] { return BpfCalls::DeleteBatch(map, keys, count); });
+  }
+  int Freeze(int map) override {
+    return Time("freeze", [&] { return BpfCalls::Freeze(map); });
+  }
+  int Pin(int object, const char* path) override {
+    return Time("pin", [&] { return BpfCalls::Pin(object, path); });
+  }
+  int Unlink(const char* path) override {
+    return Time("unlink", [&] { return BpfCalls::Unlink(path); });
+  }
+  int Load(bpf_object* object) override {
+    return Time("load", [&] { return BpfCalls::Load(object); });
+  }
+  int Attach(int program) override {
+    return Time("attach", [&] { return BpfCalls::Attach(program); });
+  }
+
+  void Print(const char* when) {
+    for (const auto& [what, sum] : sums_) {
+      std::cout << "  " << when << ": " << sum.first << " times " << what << ", " << sum.second
+                << " us together\n";
+    }
+    sums_.clear();
+  }
+
+ private:
+  template <typename Call>
+  int Time(const char* what, Call call) {
+    const auto begin = std::chrono::steady_clock::now();
+    const int result = call();
+    const int error = errno;
+    const auto took = std::chrono::steady_clock::now() - begin;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    sums_[what].first++;
+    sums_[what].second += std::chrono::duration_cast<std::chrono::microseconds>(took).count();
+    errno = error;
+    return result;
+  }
+
+  std::mutex mutex_;
+  std::map<std::string, std::pair<int, int64_t>> sums_;
+};
+
+ArtifactSet Only(const BpfArtifact& artifact) {
+  ArtifactSet set;
+  set.bpf = &artifact;
+  return set;
+}
+
+class BpfEnforcerVmTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    enforcer_ = std::make_unique<BpfEnforcer>(BpfEnforcerOptions());
+    cgroup_ = absl::StrCat(FindCgroupMount().value(), "/vmtest");
+    ASSERT_TRUE(MakeCgroup(cgroup_).ok());
+    mkdir("/tmp/vmtest", 0755);
+    std::ofstream("/tmp/vmtest/secret") << "secret\n";
+    std::ofstream("/tmp/vmtest/public") << "public\n";
+    unlink("/tmp/vmtest/stop");
+  }
+
+  void TearDown() override {
+    EXPECT_TRUE(BpfEnforcer(BpfEnforcerOptions()).Uninstall().ok());
+    for (int i = 0; i < 100 && !RemoveCgroup(cgroup_).ok(); ++i) usleep(20000);
+  }
+
+  void Start(BpfEnforcerOptions options = {}) {
+    enforcer_ = std::make_unique<BpfEnforcer>(options, &calls_);
+    const auto begin = std::chrono::steady_clock::now();
+    const absl::StatusOr<BpfStartReport> report = enforcer_->Start();
+    ASSERT_TRUE(report.ok()) << report.status();
+    report_ = *report;
+    calls_.Print("start");
+    std::cout << "start: " << report_.version << ", " << report_.variant
+              << (report_.adopted ? ", adopted" : ", loaded") << " in "
+              << std::chrono::duration_cast<std::chrono::milliseconds>(
+                     std::chrono::steady_clock::now() - begin)
+                     .count()
+              << " ms\n";
+    for (const std::string& limit : report_.limits) std::cout << "limit: " << limit << "\n";
+    for (const std::string& warning : report_.warnings) std::cout << "warning: " << warning << "\n";
+  }
+
+  void Confine(const std::string& profile) {
+    BpfSubject subject;
+    subject.cgroup = CgroupIdOfPath(cgroup_).value();
+    subject.profile = profile;
+    const absl::Status status = enforcer_->Enroll(subject);
+    ASSERT_TRUE(status.ok()) << status;
+  }
+
+  // 0: it could be read.
+  int Read(const std::string& path) { return RunInCgroup(cgroup_, {"/bin/cat", path}); }
+
+  TimedCalls calls_;
+  std::unique_ptr<BpfEnforcer> enforcer_;
+  BpfStartReport report_;
+  std::string cgroup_;
+};
+
+TEST_F(BpfEnforcerVmTest, TheSelfTestPassesAndAllProgramsTogetherStayWithinTheirBudget) {
+  const EnforcerSupport support = enforcer_->Probe();
+  ASSERT_TRUE(support.available) << support.problem;
+  ASSERT_NO_FATAL_FAILURE(Start());
+  const absl::Status status = enforcer_->SelfTest();
+  EXPECT_TRUE(status.ok()) << status;
+  const auto facts = enforcer_->ProgramFacts();
+  ASSERT_TRUE(facts.ok()) << facts.status();
+  uint64_t verified = 0;
+  for (const BpfProgramFacts& one : *facts) {
+    std::cout << "program " << one.name << ": verified " << one.verified_instructions << ", "
+              << one.translated_bytes << " bytes, " << one.machine_bytes << " in machine code\n";
+    EXPECT_TRUE(one.attached) << one.name;
+    verified += one.verified_instructions;
+  }
+  std::cout << "verified instructions of all programs: " << verified << "\n";
+  EXPECT_LE(verified, kMostVerified);
+  EXPECT_GE(facts->size(), 20u);
+}
+
+// Takes the verifier three minutes in a guest without KVM: --gtest_also_run_disabled_tests.
+TEST_F(BpfEnforcerVmTest, DISABLED_BoundedLoopsPassTheSelfTestAsWell) {
+  BpfEnforcerOptions options;
+  options.variant = BpfEnforcerOptions::Variant::kBoundedLoops;
+  ASSERT_NO_FATAL_FAILURE(Start(options));
+  const absl::Status status = enforcer_->SelfTest();
+  EXPECT_TRUE(status.ok()) << status;
+}
+
+TEST_F(BpfEnforcerVmTest, AProfileDeniesAndReportsUntilItsCgroupIsWithdrawn) {
+  ASSERT_NO_FATAL_FAILURE(Start());
+  const BpfArtifact artifact = DenyReading("reads", {"/tmp/vmtest/secret"});
+  ASSERT_TRUE(enforcer_->Apply(Only(artifact)).ok());
+  EXPECT_EQ(Read("/tmp/vmtest/secret"), 0);
+  Confine(artifact.name());
+  std::vector<BpfViolation> seen;
+  auto reader = BpfEventReader::Open(
+      *enforcer_, [&](const BpfViolation& violation) { seen.push_back(violation); });
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  EXPECT_NE(Read("/tmp/vmtest/secret"), 0);
+  EXPECT_EQ(Read("/tmp/vmtest/public"), 0);
+  ASSERT_TRUE(reader->Poll(2000).ok());
+  ASSERT_EQ(seen.size(), 1u);
+  std::cout << BpfViolationText(seen[0]) << "\n" << BpfViolationJson(seen[0]) << "\n";
+  EXPECT_EQ(seen[0].object, "/tmp/vmtest/secret");
+  EXPECT_EQ(seen[0].profile, "varmor-ns-reads");
+  ASSERT_GE(seen[0].rule, 0);
+  ASSERT_TRUE(seen[0].origin.has_value());
+  EXPECT_EQ(seen[0].origin->field(), "spec.policy.enhanceProtect.bpfRawRules.files[0]");
+  EXPECT_EQ(seen[0].action, VARMOR_EVENT_DENIED);
+  EXPECT_EQ(seen[0].subject, CgroupIdOfPath(cgroup_).value());
+  EXPECT_EQ(seen[0].command, "cat");
+  const auto hits = enforcer_->Hits(artifact.name());
+  ASSERT_TRUE(hits.ok());
+  EXPECT_EQ(hits->at(static_cast<size_t>(seen[0].rule)), 1u);
+  EXPECT_EQ(enforcer_->Remove(artifact.name()).code(), absl::StatusCode::kFailedPrecondition);
+  ASSERT_TRUE(enforcer_->Withdraw(CgroupIdOfPath(cgroup_).value()).ok());
+  EXPECT_EQ(Read("/tmp/vmtest/secret"), 0);
+  EXPECT_TRUE(enforcer_->Remove(artifact.name()).ok());
+}
+
+TEST_F(BpfEnforcerVmTest, AKilledLoaderLeavesTheProfileInForceAndTheNextTakesItOver) {
+  const BpfArtifact artifact = DenyReading("killed", {"/tmp/vmtest/secret"});
+  const pid_t loader = fork();
+  if (loader == 0) {
+    Start();
+    if (!report_.version.empty() && !enforcer_->Apply(Only(artifact)).ok()) _exit(1);
+    Confine(artifact.name());
+    kill(getpid(), SIGKILL);
+  }
+  EXPECT_EQ(WaitForExit(loader), -1);
+  EXPECT_NE(Read("/tmp/vmtest/secret"), 0);
+  EXPECT_EQ(Read("/tmp/vmtest/public"), 0);
+  ASSERT_NO_FATAL_FAILURE(Start());
+  EXPECT_TRUE(report_.adopted);
+  const auto profiles = enforcer_->Profiles();
+  ASSERT_TRUE(profiles.ok()) << profiles.status();
+  ASSERT_EQ(profiles->size(), 1u);
+  EXPECT_EQ(profiles->front().name, "varmor-ns-killed");
+  EXPECT_EQ(profiles->front().digest, artifact.digest());
+  EXPECT_EQ(profiles->front().subjects, 1u);
+  EXPECT_NE(Read("/tmp/vmtest/secret"), 0);
+}
+
+// Runs a prober beside `work`; it must not get through once.
+class ProberTest : public BpfEnforcerVmTest {
+ protected:
+  template <typename Work>
+  void WhileProbing(Work work) {
+    const pid_t prober =
+        StartInCgroup(cgroup_, {"prober", "/tmp/vmtest/secret", "/tmp/vmtest/stop"});
+    usleep(200000);
+    work();
+    std::ofstream("/tmp/vmtest/stop") << "";
+    EXPECT_EQ(WaitForExit(prober), 0);
+  }
+};
+
+TEST_F(ProberTest, NothingGetsThroughWhileProfilesAreReplaced) {
+  ASSERT_NO_FATAL_FAILURE(Start());
+  const BpfArtifact one = DenyReading("swap", {"/tmp/vmtest/secret"});
+  const BpfArtifact two = DenyReading("swap", {"/tmp/vmtest/secret", "/tmp/vmtest/*.x"});
+  ASSERT_TRUE(enforcer_->Apply(Only(one)).ok());
+  Confine(one.name());
+  WhileProbing([&] {
+    constexpr int kTimes = 50;
+    const auto begin = std::chrono::steady_clock::now();
+    for (int i = 0; i < kTimes; ++i) {
+      const absl::Status status = enforcer_->Apply(Only(i % 2 == 0 ? two : one));
+      ASSERT_TRUE(status.ok()) << status;
+    }
+    std::cout << "an update takes "
+              << std::chrono::duration_cast<std::chrono::microseconds>(
+                     std::chrono::steady_clock::now() - begin)
+                         .count() /
+                     kTimes
+              << " us\n";
+    calls_.Print("updates");
+  });
+}
+
+TEST_F(ProberTest, NothingGetsThroughWhileAnotherBuildTakesOver) {
+  ASSERT_NO_FATAL_FAILURE(Start());
+  const BpfArtifact artifact = DenyReading("takeover", {"/tmp/vmtest/secret"});
+  ASSERT_TRUE(enforcer_->Apply(Only(artifact)).ok());
+  Confine(artifact.name());
+  // The same programs with another digest: what follows an ELF file is not read.
+  BpfEnforcerOptions other;
+  const absl::string_view programs =
+      report_.variant == "bpf_loop" ? BpfLoopPrograms() : BoundedLoopPrograms();
+  const std::string again = absl::StrCat(programs, "another build");
+  other.programs = again;
+  WhileProbing([&] {
+    const std::string before = report_.version;
+    ASSERT_NO_FATAL_FAILURE(Start(other));
+    EXPECT_FALSE(report_.adopted);
+    EXPECT_THAT(report_.superseded, Contains(before));
+  });
+  EXPECT_NE(Read("/tmp/vmtest/secret"), 0);
+  EXPECT_EQ(enforcer_->Profiles()->size(), 1u);
+}
+
+TEST_F(BpfEnforcerVmTest, AnUpdateTakesTwoGracePeriods) {
+  ASSERT_NO_FATAL_FAILURE(Start());
+  const BpfArtifact one = DenyReading("swap", {"/tmp/vmtest/secret"});
+  const BpfArtifact two = DenyReading("swap", {"/tmp/vmtest/secret", "/tmp/vmtest/*.x"});
+  ASSERT_TRUE(enforcer_->Apply(Only(one)).ok());
+  calls_.Print("first");
+  constexpr int kTimes = 10;
+  const auto begin = std::chrono::steady_clock::now();
+  for (int i = 0; i < kTimes; ++i) {
+    const absl::Status status = enforcer_->Apply(Only(i % 2 == 0 ? two : one));
+    ASSERT_TRUE(status.ok()) << status;
+  }
+  const auto took = std::chrono::steady_clock::now() - begin;
+  std::cout << "an update on an idle machine takes "
+            << std::chrono::duration_cast<std::chrono::microseconds>(took).count() / kTimes
+            << " us\n";
+  calls_.Print("ten updates");
+}
+
+TEST_F(BpfEnforcerVmTest, ManyProfilesAtOnceCostLittleMoreThanOne) {
+  ASSERT_NO_FATAL_FAILURE(Start());
+  std::vector<BpfArtifact> artifacts;
+  for (int i = 0; i < 20; ++i) {
+    artifacts.push_back(DenyReading(absl::StrCat("many", i), {absl::StrCat("/tmp/", i)}));
+  }
+  std::vector<const BpfArtifact*> all;
+  for (const BpfArtifact& artifact : artifacts) all.push_back(&artifact);
+  const auto begin = std::chrono::steady_clock::now();
+  for (const absl::Status& status : enforcer_->ApplyAll(all)) EXPECT_TRUE(status.ok()) << status;
+  std::cout << all.size() << " profiles take "
+            << std::chrono::duration_cast<std::chrono::milliseconds>(
+                   std::chrono::steady_clock::now() - begin)
+                   .count()
+            << " ms\n";
+  calls_.Print("all");
+  const auto profiles = enforcer_->Profiles();
+  ASSERT_EQ(profiles->size(), all.size());
+  for (const BpfProfileState& one : *profiles) EXPECT_GT(one.memory_bytes, 0u);
+}
+
+}  // namespace
+}  // namespace varmor
