@@ -36,8 +36,9 @@ std::string QuotedPath(absl::string_view path);
 
 // Writes `content` beside `path` (in ".NAME.tmp", so there is one writer at a time), waits until it
 // is on the disk, renames it into place and waits for that. The mode is exactly `mode`. After an
-// error, which names the path and the system's reason, nothing is left beside it, and `path` is what
-// it was before; or, when only the last step failed, the new file, which a power cut might undo.
+// error, which names the path and the system's reason, nothing is left beside it, and `path` is
+// what it was before; or, when only the last step failed, the new file, which a power cut might
+// undo.
 absl::Status WriteFileWhole(FileCalls& calls, const std::string& path, absl::string_view content,
                             mode_t mode);
 

@@ -90,11 +90,10 @@ TEST(FilesTest, ReadingHasALimit) {
   PutFile(directory / "a", "12345");
   EXPECT_EQ(ReadFileWhole(directory / "a", 5).value(), "12345");
   EXPECT_EQ(ReadFileWhole(directory / "a", 4).status(),
-            absl::ResourceExhaustedError(absl::StrCat("cannot read \"", directory / "a",
-                                                      "\": it has more than 4 bytes")));
+            absl::ResourceExhaustedError(
+                absl::StrCat("cannot read \"", directory / "a", "\": it has more than 4 bytes")));
   EXPECT_EQ(ReadFileWhole(directory / "b").status().code(), absl::StatusCode::kNotFound);
-  EXPECT_EQ(ReadFileWhole(directory.path()).status().code(),
-            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(ReadFileWhole(directory.path()).status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
 TEST(FilesTest, DirectoriesAreListedInOrder) {

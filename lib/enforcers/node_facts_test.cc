@@ -29,7 +29,8 @@ TEST(NodeFactsTest, AMachineWithoutDisksHasAnEmptyFile) {
 }
 
 TEST(NodeFactsTest, AnythingElseIsAnError) {
-  for (const char* line : {"8 0 1", "4096 0 1 sda", "8 1048576 1 sda", "a 0 1 sda", "8 0 1 sda x"}) {
+  for (const char* line :
+       {"8 0 1", "4096 0 1 sda", "8 1048576 1 sda", "a 0 1 sda", "8 0 1 sda x"}) {
     EXPECT_EQ(ParsePartitions(std::string("heading\n") + line).status(),
               absl::InvalidArgumentError(std::string("not a line of /proc/partitions: \"") + line +
                                          "\""));

@@ -32,7 +32,8 @@ absl::Status RecordStore::Read(absl::string_view profile, google::protobuf::Mess
   NoMessages silent;
   parser.RecordErrorsTo(&silent);
   if (parser.ParseFromString(text, &record)) return absl::OkStatus();
-  return absl::DataLossError(absl::StrCat(QuotedPath(PathOf(profile)), " holds no record of a profile"));
+  return absl::DataLossError(
+      absl::StrCat(QuotedPath(PathOf(profile)), " holds no record of a profile"));
 }
 
 absl::Status RecordStore::Write(absl::string_view profile,

@@ -37,8 +37,8 @@ class RecordStore {
   FileCalls* calls_;
 };
 
-// INVALID_ARGUMENT unless `name` begins with "varmor-" and is made of [A-Za-z0-9._-]: such names are
-// ours, and safe as names of files and in the files of the kernel.
+// INVALID_ARGUMENT unless `name` begins with "varmor-" and is made of [A-Za-z0-9._-]: such names
+// are ours, and safe as names of files and in the files of the kernel.
 absl::Status CheckProfileName(absl::string_view name);
 
 }  // namespace varmor

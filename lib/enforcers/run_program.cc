@@ -57,7 +57,8 @@ absl::StatusOr<Pipe> MakePipe() {
   return Pipe{Descriptor(ends[0]), Descriptor(ends[1])};
 }
 
-// A file without a name that holds `text`, at its beginning: the program may read it at its leisure.
+// A file without a name that holds `text`, at its beginning: the program may read it at its
+// leisure.
 absl::StatusOr<Descriptor> MemoryFile(absl::string_view text) {
   Descriptor file(memfd_create("input", MFD_CLOEXEC));
   if (file.get() == -1) return Failed("make a file in memory", errno);
@@ -182,8 +183,8 @@ absl::StatusOr<ProgramResult> RunProgram(const ProgramRun& run) {
 
   ProgramResult result;
   int status = -1;
-  result.timed_out = !ReadOutputs(out->from, errors->from, run, end, result) ||
-                     !WaitUntil(pid, end, status);
+  result.timed_out =
+      !ReadOutputs(out->from, errors->from, run, end, result) || !WaitUntil(pid, end, status);
   if (result.timed_out) {
     kill(-pid, SIGKILL);
     while (waitpid(pid, &status, 0) == -1 && errno == EINTR) {

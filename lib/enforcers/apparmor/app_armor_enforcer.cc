@@ -97,8 +97,8 @@ absl::StatusOr<std::vector<std::string>> ChildrenAmong(const std::vector<std::st
     } else if (absl::StartsWith(name, artifact.name() + "//")) {
       children.push_back(name);
     } else {
-      return absl::InvalidArgumentError(absl::StrCat("its text declares the profile ", Quoted(name),
-                                                     ", which is another one"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("its text declares the profile ", Quoted(name), ", which is another one"));
     }
   }
   if (!found) return absl::InvalidArgumentError("its text does not declare it");
@@ -120,7 +120,8 @@ std::string Listed(const std::vector<ConfinedProcess>& processes) {
     shown.push_back(absl::StrCat(processes[i].pid, " (", processes[i].command, ")"));
   }
   std::string text = absl::StrJoin(shown, ", ");
-  if (processes.size() > kShown) absl::StrAppend(&text, " and ", processes.size() - kShown, " more");
+  if (processes.size() > kShown)
+    absl::StrAppend(&text, " and ", processes.size() - kShown, " more");
   return text;
 }
 

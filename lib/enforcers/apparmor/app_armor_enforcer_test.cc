@@ -188,8 +188,8 @@ TEST_F(AppArmorEnforcerTest, WhatAProfileIncludesIsPartOfIt) {
                         std::filesystem::copy_options::recursive);
   options_.include_directory = directory_ / "includes";
   Restart();
-  const AppArmorArtifact artifact = ArtifactOfText(
-      kWeb, absl::StrCat("profile ", kWeb, " { include <abstractions/mine> }\n"));
+  const AppArmorArtifact artifact =
+      ArtifactOfText(kWeb, absl::StrCat("profile ", kWeb, " { include <abstractions/mine> }\n"));
   PutFile(directory_ / "includes/abstractions/mine", "deny /x r,\n");
   ASSERT_EQ(Apply(artifact), absl::OkStatus());
   PutFile(directory_ / "includes/abstractions/mine", "deny /y r,\n");

@@ -53,8 +53,8 @@ bool AppArmorHost::MayAdminister() { return HasCapability(CAP_MAC_ADMIN); }
 absl::Status AppArmorHost::Replace(absl::string_view policy) {
   const int error = WriteOnce(directory() + "/.replace", policy);
   if (error == 0) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat("the kernel refuses to load the profile: ",
-                                                    std::strerror(error), Meaning(error)));
+  return absl::FailedPreconditionError(absl::StrCat(
+      "the kernel refuses to load the profile: ", std::strerror(error), Meaning(error)));
 }
 
 absl::Status AppArmorHost::RemoveProfile(absl::string_view name) {

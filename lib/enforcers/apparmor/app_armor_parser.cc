@@ -120,8 +120,7 @@ absl::StatusOr<std::string> Run(const AppArmorParser& parser, std::vector<std::s
   VARMOR_ASSIGN_OR_RETURN(ProgramResult result, RunProgram(run));
   if (result.ok()) return std::move(result.output);
   if (result.timed_out) {
-    return absl::DeadlineExceededError(
-        absl::StrCat("apparmor_parser ", TooSlow(run.time_limit)));
+    return absl::DeadlineExceededError(absl::StrCat("apparmor_parser ", TooSlow(run.time_limit)));
   }
   if (result.signal != 0) {
     return absl::UnavailableError(

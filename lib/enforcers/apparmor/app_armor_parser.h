@@ -45,8 +45,8 @@ struct AppArmorParser {
   std::chrono::milliseconds time_limit{60000};
 
   // Both functions: INVALID_ARGUMENT for a text that the parser refuses, "apparmor_parser refuses
-  // line 7 (spec.policy...), \"/x q,\": syntax error ..."; DEADLINE_EXCEEDED when it takes too long;
-  // UNAVAILABLE when it cannot be run.
+  // line 7 (spec.policy...), \"/x q,\": syntax error ..."; DEADLINE_EXCEEDED when it takes too
+  // long; UNAVAILABLE when it cannot be run.
 
   // The full names of the profiles that a text declares, in its order.
   absl::StatusOr<std::vector<std::string>> Names(absl::string_view text) const;

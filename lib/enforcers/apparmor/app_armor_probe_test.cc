@@ -49,8 +49,7 @@ TEST_F(AppArmorProbeTest, AFullMachineHasNoProblem) {
   EXPECT_TRUE(support.available) << support.problem;
   EXPECT_EQ(support.problem, "");
   EXPECT_EQ(support.fix, "");
-  EXPECT_EQ(support.limits,
-            std::vector<std::string>{"names of Unix sockets: needs Linux 6.17"});
+  EXPECT_EQ(support.limits, std::vector<std::string>{"names of Unix sockets: needs Linux 6.17"});
   EXPECT_EQ(FileContent(directory_ / "a"), "(no such file)");
 }
 
@@ -73,9 +72,10 @@ TEST_F(AppArmorProbeTest, SecurityfsIsNotMounted) {
 
 TEST_F(AppArmorProbeTest, ProfilesCannotBeListed) {
   std::filesystem::remove_all(directory_ / "kernel/security/apparmor/policy/profiles");
-  ExpectUnavailable("cannot read \"ROOT/kernel/security/apparmor/policy/profiles\": No such file "
-                    "or directory",
-                    "run as root in the machine's own user namespace, on Linux 4.13 or newer");
+  ExpectUnavailable(
+      "cannot read \"ROOT/kernel/security/apparmor/policy/profiles\": No such file "
+      "or directory",
+      "run as root in the machine's own user namespace, on Linux 4.13 or newer");
 }
 
 TEST_F(AppArmorProbeTest, NoPrivileges) {
@@ -113,16 +113,16 @@ TEST_F(AppArmorProbeTest, WhatTheKernelCannotDoIsTold) {
   }
   PutFile(directory_ / "kernel/module/parameters/mode", "complain\n");
   PutFile(directory_ / "kernel/module/parameters/hash_policy", "N\n");
-  EXPECT_EQ(Probe().limits,
-            (std::vector<std::string>{
-                "mounts by fsmount(2) and move_mount(2): need Linux 6.7",
-                "ptrace: needs Linux 4.14", "io_uring: needs Linux 6.7",
-                "names of Unix sockets: needs Linux 6.17",
-                absl::StrCat("everything: all profiles of this machine complain only; write "
-                             "enforce to ",
-                             directory_ / "kernel/module/parameters/mode"),
-                "profiles that somebody else replaced: the kernel keeps no hashes; boot with "
-                "apparmor.hash_policy=1"}));
+  EXPECT_EQ(
+      Probe().limits,
+      (std::vector<std::string>{
+          "mounts by fsmount(2) and move_mount(2): need Linux 6.7", "ptrace: needs Linux 4.14",
+          "io_uring: needs Linux 6.7", "names of Unix sockets: needs Linux 6.17",
+          absl::StrCat("everything: all profiles of this machine complain only; write "
+                       "enforce to ",
+                       directory_ / "kernel/module/parameters/mode"),
+          "profiles that somebody else replaced: the kernel keeps no hashes; boot with "
+          "apparmor.hash_policy=1"}));
 }
 
 }  // namespace

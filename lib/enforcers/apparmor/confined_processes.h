@@ -19,8 +19,8 @@ struct ConfinedProcess {
 };
 
 // All processes with a thread that is under one of our profiles (stacked ones included) or will be
-// after its exec. `proc` has to show all processes of the machine; a process that ends meanwhile, or
-// whose labels the caller may not read, is left out.
+// after its exec. `proc` has to show all processes of the machine; a process that ends meanwhile,
+// or whose labels the caller may not read, is left out.
 absl::StatusOr<std::vector<ConfinedProcess>> FindConfinedProcesses(const std::string& proc);
 
 // The profiles in what the kernel says of a process: of "a (enforce)" {"a"}, of

@@ -72,9 +72,8 @@ absl::Status ReadChildren(const std::string& directory, const std::string& paren
   for (const std::string& entry : *entries) {
     const std::string child_directory = absl::StrCat(directory, "/profiles/", entry);
     VARMOR_ASSIGN_OR_RETURN(const std::string name, ReadLine(child_directory + "/name"));
-    VARMOR_ASSIGN_OR_RETURN(
-        KernelProfile child,
-        ReadOne(child_directory, absl::StrCat(parent, "//", OwnName(name))));
+    VARMOR_ASSIGN_OR_RETURN(KernelProfile child,
+                            ReadOne(child_directory, absl::StrCat(parent, "//", OwnName(name))));
     const std::string full_name = child.name;
     profiles.push_back(std::move(child));
     VARMOR_RETURN_IF_ERROR(ReadChildren(child_directory, full_name, profiles));

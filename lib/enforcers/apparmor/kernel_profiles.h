@@ -25,8 +25,8 @@ struct KernelProfile {
 absl::StatusOr<std::vector<KernelProfile>> ReadKernelProfile(const std::string& directory,
                                                              absl::string_view name);
 
-// The policy that a profile was loaded with, compiled, its children included; nothing when it is not
-// loaded or the kernel does not keep it.
+// The policy that a profile was loaded with, compiled, its children included; nothing when it is
+// not loaded or the kernel does not keep it.
 std::optional<std::string> ReadKernelPolicy(const std::string& directory, absl::string_view name);
 
 }  // namespace varmor

@@ -31,8 +31,8 @@ int64_t Age(const std::string& path) {
 absl::StatusOr<std::string> PolicyStore::Policy(absl::string_view key) const {
   const std::string path = PathOf(key, kPolicy);
   VARMOR_ASSIGN_OR_RETURN(std::string content, ReadFileWhole(path));
-  const absl::string_view policy = absl::string_view(content).substr(
-      std::min(kDigestBytes, content.size()));
+  const absl::string_view policy =
+      absl::string_view(content).substr(std::min(kDigestBytes, content.size()));
   if (policy.empty() || Sha256Hex(policy) != absl::string_view(content).substr(0, kDigestBytes)) {
     return absl::DataLossError(absl::StrCat(QuotedPath(path), " is damaged"));
   }

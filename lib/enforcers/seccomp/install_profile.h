@@ -19,10 +19,11 @@
 
 namespace varmor {
 
-// The kernel takes filters only from those who cannot gain privileges by exec (no_new_privs) or have
-// CAP_SYS_ADMIN. Container runtimes set no_new_privs only when the container's configuration says
-// so and otherwise install the filter before they drop capabilities. So do we: no_new_privs changes
-// what set-user-ID programs and AppArmor transitions do, which is not the filter's business.
+// The kernel takes filters only from those who cannot gain privileges by exec (no_new_privs) or
+// have CAP_SYS_ADMIN. Container runtimes set no_new_privs only when the container's configuration
+// says so and otherwise install the filter before they drop capabilities. So do we: no_new_privs
+// changes what set-user-ID programs and AppArmor transitions do, which is not the filter's
+// business.
 enum class NoNewPrivs {
   kWhenNeeded,  // only without CAP_SYS_ADMIN
   kAlways,

@@ -45,8 +45,8 @@ absl::Status CheckProfile(const SeccompArtifact& artifact) {
   if (status.ok() || absl::IsUnimplemented(status) || absl::IsInvalidArgument(status)) {
     return absl::IsUnimplemented(status) ? absl::OkStatus() : status;
   }
-  return absl::InvalidArgumentError(absl::StrCat(
-      "seccomp profile ", Quoted(artifact.name()), ": libseccomp refuses ", status.message()));
+  return absl::InvalidArgumentError(absl::StrCat("seccomp profile ", Quoted(artifact.name()),
+                                                 ": libseccomp refuses ", status.message()));
 }
 
 bool Contains(const SeccompRecord& record, const std::string& digest) {
@@ -120,8 +120,8 @@ absl::Status SeccompEnforcer::Remove(absl::string_view profile) {
       if (!state.present) {
         return absl::NotFoundError(absl::StrCat("there is no seccomp profile ", Quoted(profile)));
       }
-      return absl::FailedPreconditionError(
-          absl::StrCat(QuotedPath(file), " is not ours: it stays; apply the profile to take it over"));
+      return absl::FailedPreconditionError(absl::StrCat(
+          QuotedPath(file), " is not ours: it stays; apply the profile to take it over"));
     case SeccompFileState::Origin::kTampered:
       if (state.present) {
         return absl::FailedPreconditionError(absl::StrCat(

@@ -254,8 +254,8 @@ TEST_F(AppArmorVmTest, ARemovalBySomebodyElseIsNoticedAndUndone) {
 }
 
 TEST_F(AppArmorVmTest, RemoveTakesOutAProfileAndItsChildren) {
-  ASSERT_EQ(enforcer_->Apply(SetOf(ArtifactWithChild("varmor-vm-remove", "/bin/sh", "child_0",
-                                                     Deny(secret_)))),
+  ASSERT_EQ(enforcer_->Apply(
+                SetOf(ArtifactWithChild("varmor-vm-remove", "/bin/sh", "child_0", Deny(secret_)))),
             absl::OkStatus());
   ASSERT_EQ(Loaded().count("varmor-vm-remove//child_0"), 1);
   EXPECT_EQ(enforcer_->Remove("varmor-vm-remove"), absl::OkStatus());
@@ -273,9 +273,8 @@ TEST_F(AppArmorVmTest, AProfileInUseIsNotRemoved) {
   const pid_t pid = Start("varmor-vm-used", {"when", started, go, secret_});
   WaitFor(started);
   EXPECT_EQ(enforcer_->Remove("varmor-vm-used"),
-            absl::FailedPreconditionError(
-                absl::StrCat("AppArmor profile \"varmor-vm-used\": it confines processes: ", pid,
-                             " (opener)")));
+            absl::FailedPreconditionError(absl::StrCat(
+                "AppArmor profile \"varmor-vm-used\": it confines processes: ", pid, " (opener)")));
   std::ofstream(go) << "go\n";
   EXPECT_EQ(ExitOf(pid), EACCES);
   EXPECT_EQ(enforcer_->Remove("varmor-vm-used"), absl::OkStatus());
@@ -390,8 +389,8 @@ TEST_F(AppArmorVmTest, AFormerProfileOfSomebodyElseIsPutBack) {
 TEST_F(AppArmorVmTest, ChildrenConfineTheirTargets) {
   const std::string target = directory_ + "/target";
   ASSERT_TRUE(RunProgram({{"/bin/cp", Opener(), target}, "", std::chrono::seconds(60)})->ok());
-  ASSERT_EQ(enforcer_->Apply(SetOf(
-                ArtifactWithChild("varmor-vm-child", target, "child_0", Deny(secret_)))),
+  ASSERT_EQ(enforcer_->Apply(
+                SetOf(ArtifactWithChild("varmor-vm-child", target, "child_0", Deny(secret_)))),
             absl::OkStatus());
   const AppArmorState state = Inspect("varmor-vm-child");
   EXPECT_EQ(state.children, std::vector<std::string>{"varmor-vm-child//child_0"});
@@ -427,8 +426,8 @@ TEST_F(AppArmorVmTest, ChildrenConfineTheirTargets) {
 TEST_F(AppArmorVmTest, TwelveProfilesInParallel) {
   std::vector<AppArmorArtifact> artifacts;
   for (int i = 0; i < 12; ++i) {
-    artifacts.push_back(ArtifactForTest(absl::StrCat("varmor-vm-many-", i),
-                                        Deny(i % 2 == 0 ? secret_ : public_)));
+    artifacts.push_back(
+        ArtifactForTest(absl::StrCat("varmor-vm-many-", i), Deny(i % 2 == 0 ? secret_ : public_)));
   }
   std::vector<ArtifactSet> sets;
   for (const AppArmorArtifact& artifact : artifacts) sets.push_back(SetOf(artifact));

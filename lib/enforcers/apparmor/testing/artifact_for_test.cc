@@ -29,9 +29,9 @@ AppArmorArtifact ArtifactOfText(const std::string& name, const std::string& text
 
 AppArmorArtifact ArtifactWithChild(const std::string& name, const std::string& target,
                                    const std::string& child, const std::string& rules) {
-  AppArmorArtifact artifact = ArtifactForTest(
-      name, absl::StrCat(target, " cx -> ", child, ",\n  profile ", child, " ", kFlags, " {\n",
-                         kAllowed, "    ", rules, "\n  }"));
+  AppArmorArtifact artifact =
+      ArtifactForTest(name, absl::StrCat(target, " cx -> ", child, ",\n  profile ", child, " ",
+                                         kFlags, " {\n", kAllowed, "    ", rules, "\n  }"));
   artifact.add_children(absl::StrCat(name, "//", child));
   return artifact;
 }

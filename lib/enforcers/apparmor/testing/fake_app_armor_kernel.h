@@ -1,5 +1,5 @@
-// A kernel with AppArmor, as far as the enforcer sees it: files that look like securityfs and /proc.
-// What a real one does is tested in app_armor_enforcer_vm_test.cc.
+// A kernel with AppArmor, as far as the enforcer sees it: files that look like securityfs and
+// /proc. What a real one does is tested in app_armor_enforcer_vm_test.cc.
 #ifndef LIB_ENFORCERS_APPARMOR_TESTING_FAKE_APP_ARMOR_KERNEL_H_
 #define LIB_ENFORCERS_APPARMOR_TESTING_FAKE_APP_ARMOR_KERNEL_H_
 
