@@ -199,6 +199,8 @@ static __always_inline struct varmor_scratch *start_mount(const struct varmor_se
                                                           const char *type) {
   struct varmor_scratch *room = claim_scratch();
   if (!room) return 0;
+  /* Of a source that cannot be told nothing is reported, least of all an earlier one. */
+  *(volatile __u32 *)&room->begin = VARMOR_PATH_BUFFER;
   start_job(&room->job, self, VARMOR_EVENT_MOUNT, operation, 1, VARMOR_CLASS_MOUNT);
   room->job.wanted = 0;
   room->job.detail = ops;

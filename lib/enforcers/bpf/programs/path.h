@@ -219,11 +219,14 @@ static __always_inline void tally_disk(const struct varmor_self *self, struct de
   tally_device(self, inode->i_rdev, job);
 }
 
+/* Whether what a path is makes a difference. */
+static __always_inline int asks_path(const struct varmor_self *self, int kind, __u32 class_bit) {
+  return (self->profile->default_deny & class_bit) != 0 || table_count(self->profile, kind) != 0;
+}
+
 static __always_inline int has_rules(const struct varmor_self *self, int kind, __u32 class_bit) {
-  const struct varmor_profile *profile = self->profile;
-  if (profile->default_deny & class_bit) return 1;
-  if (table_count(profile, kind) != 0) return 1;
-  return kind == VARMOR_TABLES_FILE && has_disk_rules(profile);
+  return asks_path(self, kind, class_bit) ||
+         (kind == VARMOR_TABLES_FILE && has_disk_rules(self->profile));
 }
 
 /* Where the loader pins, in the BPF file system's usual place. */
@@ -246,8 +249,10 @@ __noinline int is_protected(__u32 room_index) {
 
 /* The answer to a job about a path; nothing to conclude where nobody speaks up. */
 static __always_inline int finish_file(const struct varmor_self *self, struct varmor_scratch *room,
-                                       __u32 default_class) {
-  const struct varmor_job *job = &room->job;
+                                       int kind, __u32 default_class) {
+  struct varmor_job *job = &room->job;
+  /* Rules about disks need no path. */
+  if (!asks_path(self, kind, default_class)) job->reason = 0;
   if (job->reason == 0 && (job->tally.deny | job->tally.audit) == 0 &&
       (self->profile->default_deny & default_class) == 0)
     return 0;
@@ -275,14 +280,16 @@ static __always_inline int judge_file(const struct varmor_self *self, struct vfs
      */
     *(volatile __u32 *)&room->begin = VARMOR_PATH_BUFFER;
     if (kind == VARMOR_TABLES_FILE) job->tally.allow = bits;
-  } else if (result == VARMOR_WALK_UNRESOLVED) {
-    job->reason = VARMOR_REASON_UNRESOLVED;
   } else {
-    if (result == VARMOR_WALK_DETACHED) job->reason = VARMOR_REASON_DETACHED;
-    tally_path(room->index, kind, 0);
+    if (result == VARMOR_WALK_UNRESOLVED) {
+      job->reason = VARMOR_REASON_UNRESOLVED;
+    } else {
+      if (result == VARMOR_WALK_DETACHED) job->reason = VARMOR_REASON_DETACHED;
+      tally_path(room->index, kind, 0);
+    }
     tally_disk(self, dentry, job);
-    if (anchor != 0 && job->reason == 0 &&
-        !(vfs->mnt_root == dentry->d_sb->s_root && is_anchored(room->index, anchor))) {
+    if (anchor != 0 && !(job->reason == 0 && vfs->mnt_root == dentry->d_sb->s_root &&
+                         is_anchored(room->index, anchor))) {
       if (walk_file_system(room, dentry) && prepend_anchor(room->index, anchor)) {
         tally_path(room->index, kind, 1);
       } else {
@@ -290,7 +297,7 @@ static __always_inline int judge_file(const struct varmor_self *self, struct vfs
       }
     }
   }
-  result = finish_file(self, room, default_class);
+  result = finish_file(self, room, kind, default_class);
   if (anchor == 8 && is_protected(room->index)) result = -EPERM;
   release_scratch(room);
   return result;
