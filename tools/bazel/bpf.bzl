@@ -32,7 +32,7 @@ bpf_object = rule(
     doc = "NAME.bpf.o, for the data of tests and for embedding. Runs in the sandbox.",
     attrs = {
         "copts": attr.string_list(doc = "further options of clang"),
-        "hdrs": attr.label_list(allow_files = [".h"], doc = "headers that the source includes"),
+        "hdrs": attr.label_list(allow_files = [".h", ".bpf.c"], doc = "what the source includes"),
         "src": attr.label(mandatory = True, allow_single_file = [".bpf.c"]),
         "_clang": attr.label(
             default = "@bpf_tools//:clang",
