@@ -138,6 +138,10 @@ absl::StatusOr<Arguments> ParseArguments(const CommandSpec& spec,
       break;
     }
     if (word.size() < 2 || word[0] != '-') {
+      if (spec.flags_come_first) {
+        arguments.operands_.assign(words.begin() + i, words.end());
+        break;
+      }
       arguments.operands_.emplace_back(word);
       continue;
     }
@@ -192,8 +196,11 @@ std::string CommandHelp(const CommandSpec& spec) {
   for (const Example& example : spec.examples) {
     absl::StrAppend(&out, "  # ", example.what, "\n  ", example.command, "\n");
   }
-  absl::StrAppend(
-      &out, "\nExit codes: 0 clean; 1 findings; 2 usage or invalid input; 3 internal fault.\n");
+  absl::StrAppend(&out, "\nExit codes: ",
+                  spec.exit_codes.empty()
+                      ? "0 clean; 1 findings; 2 usage or invalid input; 3 internal fault."
+                      : absl::string_view(spec.exit_codes),
+                  "\n");
   return out;
 }
 

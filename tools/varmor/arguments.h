@@ -51,6 +51,10 @@ struct CommandSpec {
   std::vector<std::string> operand_words;
   std::vector<std::string> second_words;
   bool operands_are_files = false;
+  // Flags end where the operands begin, as those of the command that `varmor run` is given.
+  bool flags_come_first = false;
+  // The last line of the help page, without its end; "": the tool's usual exit codes.
+  std::string exit_codes;
 };
 
 class Arguments {

@@ -59,8 +59,8 @@ int Help(const std::vector<std::string>& words, Console& console) {
 }  // namespace
 
 std::vector<Command> AllCommands() {
-  return {CompileCommand(), CheckCommand(),   WhyCommand(),       TestCommand(),
-          DiffCommand(),    ExplainCommand(), RulesCommand(),     ConvertCommand(),
+  return {CompileCommand(), CheckCommand(),   WhyCommand(),       TestCommand(),  DiffCommand(),
+          RunCommand(),     BpfCommand(),     ExplainCommand(),   RulesCommand(), ConvertCommand(),
           SchemaCommand(),  VersionCommand(), CompletionCommand()};
 }
 
@@ -78,7 +78,7 @@ int RunTool(const std::vector<std::string>& words, Console& console) {
   const absl::StatusOr<Arguments> arguments = ParseArguments(command->spec, rest);
   if (!arguments.ok()) {
     console.Error(arguments.status().message());
-    return kExitInvalid;
+    return command->usage_code;
   }
   console.SetColor(arguments->Get("color", "auto"));
   if (arguments->Has("help")) {

@@ -7,6 +7,7 @@
 
 #include "tools/varmor/arguments.h"
 #include "tools/varmor/console.h"
+#include "tools/varmor/exit_code.h"
 
 namespace varmor {
 
@@ -14,6 +15,8 @@ struct Command {
   CommandSpec spec;
   // Returns an ExitCode. `arguments` are those of `spec`.
   int (*run)(const Arguments& arguments, Console& console) = nullptr;
+  // The exit code for a command line that cannot be read.
+  int usage_code = kExitInvalid;
 };
 
 Command CompileCommand();     // compile_command.cc
@@ -22,6 +25,8 @@ Command WhyCommand();         // why_command.cc
 Command TestCommand();        // test_command.cc
 Command DiffCommand();        // diff_command.cc
 Command ExplainCommand();     // explain_command.cc
+Command RunCommand();         // run_command.cc
+Command BpfCommand();         // bpf_command.cc
 Command RulesCommand();       // rules_command.cc
 Command ConvertCommand();     // convert_command.cc
 Command SchemaCommand();      // schema_command.cc

@@ -296,10 +296,16 @@ int CompilePolicyPaths(const std::vector<std::string>& paths, const Arguments& a
   Settings settings;
   if (!ReadSettings(arguments, console, settings, batch.node)) return kExitInvalid;
   settings.options.keep_rules = batch.keep_rules;
+  settings.options.caller_binds = batch.caller_binds;
   LoadOptions load_options;
   load_options.lenient = settings.options.lenient;
   if (!LoadNamedPolicies(paths, load_options, console, batch.sources, batch.loaded)) {
     return kExitInvalid;
+  }
+  for (LoadedPolicy& policy : batch.loaded.policies) {
+    if (!batch.name_suffix.empty() && policy.valid) {
+      policy.object.mutable_metadata()->mutable_name()->append(batch.name_suffix);
+    }
   }
   const absl::Status compiled =
       CompileAll(batch.loaded.policies, settings, batch.node, console, batch.results);

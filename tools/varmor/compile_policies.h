@@ -32,6 +32,10 @@ struct PolicyBatch {
   std::optional<NodeFacts> node;
   // Set before compiling: the results keep their rules, for lint.
   bool keep_rules = false;
+  // Set before compiling: who asks binds the artifacts to this node itself.
+  bool caller_binds = false;
+  // Set before compiling: appended to the policies' names, and so to those of their profiles.
+  std::string name_suffix;
 
   // Those of loading and compiling, in the order of their places.
   Diagnostics AllDiagnostics() const;

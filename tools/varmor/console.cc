@@ -92,12 +92,19 @@ int Console::Finish(int code) {
 }
 
 void PrepareStandardStreams() {
-  signal(SIGPIPE, SIG_IGN);
+  // Not SIG_IGN, which a program that this one becomes would inherit.
+  struct sigaction broken_pipe = {};
+  if (sigaction(SIGPIPE, nullptr, &broken_pipe) == 0 && broken_pipe.sa_handler == SIG_DFL) {
+    broken_pipe.sa_handler = [](int) {};
+    broken_pipe.sa_flags = SA_RESTART;
+    sigaction(SIGPIPE, &broken_pipe, nullptr);
+  }
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
     if (fcntl(fd, F_GETFD) != -1 || errno != EBADF) continue;
     // The lowest free number is `fd` itself. Open in the direction nobody uses: reading standard
     // input and writing the others then fails with EBADF, as on a closed descriptor.
-    if (open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) == -1) return;
+    const int direction = fd == STDIN_FILENO ? O_WRONLY : O_RDONLY;
+    if (open("/dev/null", direction | O_CLOEXEC) == -1) return;
   }
 }
 

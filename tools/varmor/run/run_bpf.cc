@@ -1,0 +1,121 @@
+// BPF: the profile is put in force under a name of this run, or is the daemon's when that has the
+// same content; the command's cgroup is enrolled; events come through the ring.
+#include <algorithm>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/memory/memory.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "lib/compiler/bind/bind_bpf.h"
+#include "lib/compiler/status/status_macros.h"
+#include "lib/enforcers/bpf/bpf_enforcer.h"
+#include "lib/enforcers/bpf/bpf_events.h"
+#include "lib/enforcers/bpf/cgroups.h"
+#include "lib/enforcers/node_facts.h"
+#include "tools/varmor/run/run_enforcer.h"
+
+namespace varmor {
+namespace {
+
+class Bpf : public RunEnforcer {
+ public:
+  Bpf(const RunOptions& options, bool json, RunLine line)
+      : enforcer_(BpfEnforcerOptions()), options_(options), json_(json), line_(std::move(line)) {}
+
+  absl::string_view name() const override { return "BPF"; }
+  EnforcerSupport Probe() override { return enforcer_.Probe(); }
+
+  absl::Status Load(const ArtifactSet& artifacts) override {
+    if (artifacts.bpf == nullptr) return absl::InternalError("there is no BPF profile");
+    VARMOR_ASSIGN_OR_RETURN(const BpfStartReport started, enforcer_.Start());
+    // Who loaded the programs has asked whether they are called.
+    if (!started.adopted) VARMOR_RETURN_IF_ERROR(enforcer_.SelfTest());
+    VARMOR_ASSIGN_OR_RETURN(profile_, LoadedByOthers(*artifacts.bpf));
+    if (profile_.empty()) {
+      VARMOR_RETURN_IF_ERROR(enforcer_.Apply(artifacts));
+      profile_ = artifacts.bpf->name();
+      ours_ = true;
+    }
+    if (!options_.report) return absl::OkStatus();
+    const absl::Status opened = OpenReader();
+    if (!opened.ok()) Unload().IgnoreError();
+    return opened;
+  }
+
+  absl::Status Enrol(const RunPlace& place) override {
+    if (place.cgroup.empty()) {
+      return absl::FailedPreconditionError("BPF profiles need the command in a cgroup of its own");
+    }
+    BpfSubject subject;
+    VARMOR_ASSIGN_OR_RETURN(subject.cgroup, CgroupIdOfPath(place.cgroup));
+    subject.profile = profile_;
+    subject.any_namespace = !place.own_mount_namespace;
+    VARMOR_RETURN_IF_ERROR(enforcer_.Enroll(subject));
+    cgroup_ = subject.cgroup;
+    return absl::OkStatus();
+  }
+
+  int reports_fd() const override { return reader_.has_value() ? reader_->fd() : -1; }
+
+  // Records are in the ring before the system call comes back.
+  void Report() override {
+    if (reader_.has_value()) reader_->Poll(0).IgnoreError();
+  }
+
+  absl::Status Unload() override {
+    if (cgroup_ != 0) {
+      const absl::Status withdrawn = enforcer_.Withdraw(cgroup_);
+      if (!withdrawn.ok() && !absl::IsNotFound(withdrawn)) return withdrawn;
+      cgroup_ = 0;
+    }
+    if (!std::exchange(ours_, false)) return absl::OkStatus();
+    const absl::Status removed = enforcer_.Remove(profile_);
+    return absl::IsNotFound(removed) ? absl::OkStatus() : removed;
+  }
+
+ private:
+  // The name of a profile in force with the policy's own name and the same content; "" for none.
+  absl::StatusOr<std::string> LoadedByOthers(const BpfArtifact& artifact) {
+    BpfArtifact bound = artifact;
+    if (std::count(artifact.holes().begin(), artifact.holes().end(), DISK_DEVICE_MAP) > 0) {
+      VARMOR_ASSIGN_OR_RETURN(const NodeFacts facts, ReadNodeFacts());
+      VARMOR_ASSIGN_OR_RETURN(bound, BindBpf(artifact, facts));
+    }
+    VARMOR_ASSIGN_OR_RETURN(const std::vector<BpfProfileState> states, enforcer_.Profiles());
+    const absl::string_view name = absl::StripSuffix(artifact.name(), options_.suffix);
+    for (const BpfProfileState& state : states) {
+      if (state.name == name && state.digest == bound.digest()) return state.name;
+    }
+    return std::string();
+  }
+
+  absl::Status OpenReader() {
+    VARMOR_ASSIGN_OR_RETURN(BpfEventReader reader,
+                            BpfEventReader::Open(enforcer_, [this](const BpfViolation& violation) {
+                              if (violation.subject != cgroup_) return;
+                              line_(json_ ? BpfViolationJson(violation)
+                                          : absl::StrCat("BPF: ", BpfViolationText(violation)));
+                            }));
+    reader_.emplace(std::move(reader));
+    return absl::OkStatus();
+  }
+
+  BpfEnforcer enforcer_;
+  RunOptions options_;
+  bool json_;
+  RunLine line_;
+  std::optional<BpfEventReader> reader_;
+  std::string profile_;
+  bool ours_ = false;
+  uint64_t cgroup_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<RunEnforcer> BpfForRun(const RunOptions& options, bool json, RunLine line) {
+  return absl::make_unique<Bpf>(options, json, std::move(line));
+}
+
+}  // namespace varmor
