@@ -32,10 +32,6 @@ int BpfCalls::Delete(int map, const void* key) {
   return bpf_map_delete_elem(map, key) == 0 ? 0 : -1;
 }
 
-int BpfCalls::DeleteBatch(int map, const void* keys, uint32_t* count) {
-  return bpf_map_delete_batch(map, keys, count, nullptr) == 0 ? 0 : -1;
-}
-
 int BpfCalls::Freeze(int map) { return bpf_map_freeze(map) == 0 ? 0 : -1; }
 
 int BpfCalls::Pin(int object, const char* path) { return bpf_obj_pin(object, path) == 0 ? 0 : -1; }

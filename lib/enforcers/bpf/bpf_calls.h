@@ -37,7 +37,6 @@ class BpfCalls {
   // `count` is what was to be written, then what was.
   virtual int UpdateBatch(int map, const void* keys, const void* values, uint32_t* count);
   virtual int Delete(int map, const void* key);
-  virtual int DeleteBatch(int map, const void* keys, uint32_t* count);
   virtual int Freeze(int map);
 
   virtual int Pin(int object, const char* path);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -54,7 +55,27 @@ EnforcerSupport BpfEnforcer::Probe() {
   return SupportOf(ReadKernelFeatures(directory), directory);
 }
 
+void BpfEnforcer::Parts::WaitForCleaner() {
+  if (cleaner.joinable()) cleaner.join();
+}
+
+void BpfEnforcer::Parts::CleanUp(PinLock lock, std::vector<uint32_t> slots) {
+  if (slots.empty()) return;
+  // What cannot be freed is swept the next time: its record is still there. The profile in force
+  // does not depend on it.
+  try {
+    cleaner = std::thread(
+        [this](const PinLock&, const std::vector<uint32_t>& unused) {
+          profiles->Release(unused).IgnoreError();
+        },
+        std::move(lock), std::move(slots));
+  } catch (const std::system_error&) {
+    // No thread: it is swept the next time.
+  }
+}
+
 absl::StatusOr<PinLock> BpfEnforcer::Parts::Begin() {
+  WaitForCleaner();
   if (!version.has_value()) {
     return absl::FailedPreconditionError("the BPF enforcer has not been started");
   }
@@ -100,11 +121,13 @@ std::vector<absl::Status> BpfEnforcer::ApplyAll(absl::Span<const BpfArtifact* co
     places.push_back(i);
   }
   if (good.empty()) return results;
-  const absl::StatusOr<PinLock> lock = p.Begin();
+  absl::StatusOr<PinLock> lock = p.Begin();
   absl::Status begun = lock.status();
   if (begun.ok()) begun = p.profiles->Sweep();
+  std::vector<uint32_t> unused;
   const std::vector<absl::Status> applied =
-      begun.ok() ? p.profiles->Apply(good) : std::vector<absl::Status>(good.size(), begun);
+      begun.ok() ? p.profiles->Apply(good, unused) : std::vector<absl::Status>(good.size(), begun);
+  if (lock.ok()) p.CleanUp(*std::move(lock), std::move(unused));
   for (size_t i = 0; i < good.size(); ++i) {
     results[places[i]] = WithName(applied[i], good[i]->name());
   }

@@ -147,7 +147,9 @@ class BpfEnforcer : public Enforcer {
 
   // All that follow: FAILED_PRECONDITION before Start or Adopt.
 
-  // See Enforcer. Fills the hole for disks from this node; artifacts have to pass CheckBpfImage.
+  // See Enforcer. In force when it returns; the maps before go a little later, in a thread that the
+  // next call and the destructor wait for. Fills the hole for disks from this node; artifacts have
+  // to pass CheckBpfImage.
   absl::Status Apply(const ArtifactSet& artifacts) override;
   // Parallel to `artifacts`; each all or nothing. For many profiles faster than one by one, since
   // the kernel's grace periods overlap. INVALID_ARGUMENT for a name that an earlier one has.

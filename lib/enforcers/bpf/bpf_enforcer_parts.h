@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -26,6 +27,14 @@ struct BpfEnforcer::Parts {
   std::optional<ActiveVersion> version;
   std::unique_ptr<ProfileTable> profiles;
   std::unique_ptr<SubjectTable> subjects;
+
+  // Frees the slots of an update that is in force already, so that nobody waits for that. It holds
+  // the lock meanwhile; whatever comes next waits for it.
+  std::thread cleaner;
+
+  ~Parts() { WaitForCleaner(); }
+  void WaitForCleaner();
+  void CleanUp(PinLock lock, std::vector<uint32_t> slots);
 
   // Takes the lock and looks at what is there now. FAILED_PRECONDITION before Start, and when the
   // version that was started is not the one that is pinned any more.

@@ -153,6 +153,7 @@ absl::Status BpfEnforcer::Parts::Settle(BpfStartReport& report) {
 
 absl::StatusOr<BpfStartReport> BpfEnforcer::Start() {
   Parts& p = *parts_;
+  p.WaitForCleaner();
   const std::string& directory = p.options.directory;
   BpfStartReport report;
   VARMOR_RETURN_IF_ERROR(CheckOptions(p.options));
@@ -215,6 +216,7 @@ absl::StatusOr<BpfStartReport> BpfEnforcer::Start() {
 
 absl::StatusOr<BpfStartReport> BpfEnforcer::Adopt() {
   Parts& p = *parts_;
+  p.WaitForCleaner();
   const std::string& directory = p.options.directory;
   VARMOR_ASSIGN_OR_RETURN(const std::vector<PinnedVersion> versions, ListVersions(directory));
   BpfStartReport report;
@@ -259,6 +261,7 @@ absl::Status BpfEnforcer::DropOthers() {
 
 absl::Status BpfEnforcer::Uninstall() {
   Parts& p = *parts_;
+  p.WaitForCleaner();
   const std::string& directory = p.options.directory;
   absl::StatusOr<PinLock> lock = PinLock::Take(directory);
   if (absl::IsNotFound(lock.status())) return absl::OkStatus();

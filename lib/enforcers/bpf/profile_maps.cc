@@ -134,12 +134,6 @@ std::vector<SlotMaps::Step> SlotMaps::Clear(uint32_t slot) const {
     uint32_t id = 0;
     if (bpf_map_lookup_elem(outer, &slot, &id) != 0 && errno == ENOENT) continue;
     steps.push_back([this, slot, name = name, outer = outer] {
-      // Before Linux 6.8 a batch, even of one, does not wait; nothing uses the slot any more.
-      uint32_t count = 1;
-      if (calls_.DeleteBatch(outer, &slot, &count) == 0 || errno == ENOENT) {
-        return absl::OkStatus();
-      }
-      if (!NoBatches(errno)) return BpfCallFailed(absl::StrCat("take a map out of ", name), errno);
       if (calls_.Delete(outer, &slot) == 0 || errno == ENOENT) return absl::OkStatus();
       return BpfCallFailed(absl::StrCat("take a map out of ", name), errno);
     });

@@ -158,7 +158,8 @@ absl::Status ProfileTable::Prepare(const BpfArtifact& artifact, Plan& plan) {
   return absl::OkStatus();
 }
 
-std::vector<absl::Status> ProfileTable::Apply(absl::Span<const BpfArtifact* const> artifacts) {
+std::vector<absl::Status> ProfileTable::Apply(absl::Span<const BpfArtifact* const> artifacts,
+                                              std::vector<uint32_t>& unused) {
   std::vector<absl::Status> results(artifacts.size());
   std::vector<Plan> plans(artifacts.size());
   std::vector<SlotMaps::Step> steps;
@@ -174,7 +175,6 @@ std::vector<absl::Status> ProfileTable::Apply(absl::Span<const BpfArtifact* cons
   const std::vector<absl::Status> filled = RunParallel(steps);
   for (size_t i = 0; i < filled.size(); ++i) results[whose[i]].Update(filled[i]);
 
-  std::vector<uint32_t> unused;
   for (size_t i = 0; i < plans.size(); ++i) {
     const Plan& plan = plans[i];
     if (plan.slot == 0) continue;

@@ -51,8 +51,14 @@ class ProfileTable {
   const Entry* Find(absl::string_view name) const;
   const Entry* FindNumber(uint32_t number) const;
 
-  // Puts checked and bound artifacts in force; parallel results. After Refresh.
-  std::vector<absl::Status> Apply(absl::Span<const BpfArtifact* const> artifacts);
+  // Puts checked and bound artifacts in force; parallel results. After Refresh. Slots that are not
+  // needed any more are added to `unused`, for Release.
+  std::vector<absl::Status> Apply(absl::Span<const BpfArtifact* const> artifacts,
+                                  std::vector<uint32_t>& unused);
+  // Gives slots up: waits until they are not used, empties them, unpins their records. Two grace
+  // periods of the kernel. What an error leaves is swept the next time.
+  absl::Status Release(const std::vector<uint32_t>& slots);
+
   // Takes a profile out that nobody uses. After Refresh.
   absl::Status Remove(absl::string_view name);
 
@@ -65,9 +71,6 @@ class ProfileTable {
   absl::Status Prepare(const BpfArtifact& artifact, Plan& plan);
   absl::StatusOr<uint32_t> FreeSlot();
   absl::StatusOr<uint32_t> FreeNumber();
-  // Gives slots up: waits until they are not used, empties them, unpins their records.
-  absl::Status Release(const std::vector<uint32_t>& slots);
-
   BpfCalls& calls_;
   const std::string records_;
   const int slots_;

@@ -14,7 +14,8 @@ BpfArtifact CompileProfile(const std::string& name, const std::vector<std::strin
   std::string text = absl::StrCat(
       "apiVersion: crd.varmor.org/v1beta1\nkind: VarmorPolicy\nmetadata: {name: ", name,
       ", namespace: ns}\nspec:\n  target: {kind: Pod, name: t}\n  policy:\n    enforcer: BPF\n"
-      "    mode: EnhanceProtect\n    enhanceProtect:\n      bpfRawRules:\n");
+      "    mode: EnhanceProtect\n    enhanceProtect:\n      privileged: true\n"
+      "      bpfRawRules:\n");
   for (const std::string& rule : rules) absl::StrAppend(&text, "        ", rule, "\n");
   const LoadResult loaded = LoadPolicies({{name, text}}, {});
   for (const Diagnostic& d : loaded.diagnostics.list()) std::cerr << FormatDiagnostic(d);

@@ -1,0 +1,457 @@
+// Everything but the programs, with real maps pinned in a bpffs of the test's own: what Start,
+// Apply and the others leave in the kernel, also when any of their calls fails.
+#include "lib/enforcers/bpf/bpf_enforcer.h"
+
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "bpf/bpf.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "lib/enforcers/bpf/bpf_enforcer_parts.h"
+#include "lib/enforcers/bpf/bpf_reads.h"
+#include "lib/enforcers/bpf/cgroups.h"
+#include "lib/enforcers/bpf/embedded_programs.h"
+#include "lib/enforcers/bpf/testing/test_profiles.h"
+#include "lib/enforcers/files.h"
+
+namespace varmor {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+constexpr const char* kMount = "/tmp/varmor_bpf_enforcer_test";
+
+// "" when bpffs can be had, else why not.
+std::string MountBpffs() {
+  static const auto* result = [] {
+    const auto failed = [](const char* what) {
+      return new std::string(absl::StrCat("cannot ", what, ": ", std::strerror(errno)));
+    };
+    mkdir(kMount, 0700);
+    if (unshare(CLONE_NEWNS) != 0) return failed("make a mount namespace");
+    if (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return failed("remount");
+    if (mount("bpf", kMount, "bpf", 0, nullptr) != 0) return failed("mount a bpffs");
+    return new std::string;
+  }();
+  return *result;
+}
+
+// Lets one call fail.
+class FailingCalls : public BpfCalls {
+ public:
+  // Counts from 1; 0: none.
+  explicit FailingCalls(int which) : left_(which) {}
+
+  bool failed() const { return failed_; }
+
+  int CreateMap(const BpfMapParameters& map) override {
+    return Fail() ? -1 : BpfCalls::CreateMap(map);
+  }
+  int Update(int map, const void* key, const void* value) override {
+    return Fail() ? -1 : BpfCalls::Update(map, key, value);
+  }
+  int UpdateBatch(int map, const void* keys, const void* values, uint32_t* count) override {
+    return Fail() ? -1 : BpfCalls::UpdateBatch(map, keys, values, count);
+  }
+  int Delete(int map, const void* key) override { return Fail() ? -1 : BpfCalls::Delete(map, key); }
+  int Freeze(int map) override { return Fail() ? -1 : BpfCalls::Freeze(map); }
+  int Pin(int object, const char* path) override {
+    return Fail() ? -1 : BpfCalls::Pin(object, path);
+  }
+  int Unlink(const char* path) override { return Fail() ? -1 : BpfCalls::Unlink(path); }
+  int MakeDirectory(const char* path) override {
+    return Fail() ? -1 : BpfCalls::MakeDirectory(path);
+  }
+  int RemoveDirectory(const char* path) override {
+    return Fail() ? -1 : BpfCalls::RemoveDirectory(path);
+  }
+  int Load(bpf_object* object) override { return Fail() ? -1 : BpfCalls::Load(object); }
+  int Attach(int program) override { return Fail() ? -1 : BpfCalls::Attach(program); }
+
+ private:
+  bool Fail() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (left_ == 0 || --left_ > 0) return false;
+    failed_ = true;
+    errno = EIO;
+    return true;
+  }
+
+  std::mutex mutex_;
+  int left_;
+  bool failed_ = false;
+};
+
+ArtifactSet Only(const BpfArtifact& artifact) {
+  ArtifactSet set;
+  set.bpf = &artifact;
+  return set;
+}
+
+class BpfEnforcerTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    const std::string problem = MountBpffs();
+    if (!problem.empty()) GTEST_SKIP() << "NOT TESTED WITH REAL MAPS: " << problem;
+    options_.directory = absl::StrCat(kMount, "/varmor");
+    options_.host_mount_namespace = "/proc/self/ns/mnt";
+    options_.maps_only = true;
+    options_.slots = 16;
+    options_.subjects = 64;
+    options_.events_bytes = 4096;
+  }
+
+  void TearDown() override {
+    if (IsSkipped()) return;
+    EXPECT_TRUE(BpfEnforcer(options_).Uninstall().ok());
+  }
+
+  std::unique_ptr<BpfEnforcer> Started(BpfCalls* calls = nullptr) {
+    auto enforcer = std::make_unique<BpfEnforcer>(options_, calls);
+    const absl::StatusOr<BpfStartReport> report = enforcer->Start();
+    EXPECT_TRUE(report.ok()) << report.status();
+    if (report.ok()) report_ = *report;
+    return enforcer;
+  }
+
+  // What is wrong with the kernel's state, seen by another enforcer: every profile has the maps of
+  // one of `allowed`, byte for byte, and there is nothing else.
+  std::string Inconsistent(const std::vector<const BpfArtifact*>& allowed) {
+    BpfEnforcer other(options_);
+    const absl::StatusOr<BpfStartReport> report = other.Start();
+    if (!report.ok()) return absl::StrCat("start: ", report.status().message());
+    const auto profiles = other.Profiles();
+    if (!profiles.ok()) return absl::StrCat("profiles: ", profiles.status().message());
+    const SlotMaps& maps = other.parts().profiles->maps();
+    std::set<uint32_t> used;
+    for (const BpfProfileState& profile : *profiles) {
+      used.insert(profile.slot);
+      const BpfArtifact* is = nullptr;
+      for (const BpfArtifact* one : allowed) {
+        if (one->name() == profile.name && one->digest() == profile.digest) is = one;
+      }
+      if (is == nullptr) return absl::StrCat("profile ", profile.name, " is unknown");
+      const std::string difference = Difference(maps, profile.slot, *is);
+      if (!difference.empty()) return difference;
+    }
+    for (uint32_t slot = 0; slot < options_.slots; ++slot) {
+      for (const std::string& name : SlotMapNames()) {
+        if (used.count(slot) == 0 && maps.Find(name, slot).ok()) {
+          return absl::StrCat("slot ", slot, " holds ", name);
+        }
+      }
+    }
+    const auto records = ListDirectory(other.parts().version->path + "/profiles");
+    if (!records.ok() || records->size() != used.size()) return "records are left";
+    return "";
+  }
+
+  // Between the maps in a slot and an artifact's.
+  static std::string Difference(const SlotMaps& maps, uint32_t slot, const BpfArtifact& artifact) {
+    std::set<std::string> wanted = {"slot_hits"};
+    for (const BpfMap& map : artifact.maps()) {
+      const std::string name = absl::StrCat("slot_", map.name());
+      wanted.insert(name);
+      const absl::StatusOr<UniqueFd> fd = maps.Find(name, slot);
+      if (!fd.ok()) return absl::StrCat(name, " is missing");
+      for (const BpfMapEntry& entry : map.entries()) {
+        const auto value = ReadValue(fd->get(), entry.key().data(), map.value_size());
+        if (!value.ok() || *value != entry.value()) return absl::StrCat(name, " has other bytes");
+      }
+    }
+    for (const std::string& name : SlotMapNames()) {
+      if (wanted.count(name) == 0 && maps.Find(name, slot).ok()) {
+        return absl::StrCat(name, " is too much");
+      }
+    }
+    return "";
+  }
+
+  BpfEnforcerOptions options_;
+  BpfStartReport report_;
+};
+
+TEST_F(BpfEnforcerTest, StartLoadsOnceAndThenTakesOverWhatIsThere) {
+  Started();
+  EXPECT_FALSE(report_.adopted);
+  const std::string version = report_.version;
+  Started();
+  EXPECT_TRUE(report_.adopted);
+  EXPECT_EQ(report_.version, version);
+  EXPECT_TRUE(report_.superseded.empty());
+}
+
+TEST_F(BpfEnforcerTest, AnArtifactIsInTheKernelByteForByteAndNothingElseIs) {
+  const auto enforcer = Started();
+  const BpfArtifact one = DenyReading("one", {"/a", "/b/*.c"});
+  const BpfArtifact two = CompileProfile(
+      "two", {"network: {egress: {toDestinations: [{qualifiers: [deny], cidr: 10.0.0.0/8}]}, "
+              "sockets: [{qualifiers: [deny], domains: [packet]}]}",
+              "mounts: [{qualifiers: [deny], sourcePattern: \"**\", fstype: proc, flags: [new]}]"});
+  ASSERT_TRUE(enforcer->Apply(Only(one)).ok());
+  const absl::Status status = enforcer->Apply(Only(two));
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_EQ(Inconsistent({&one, &two}), "");
+  const auto profiles = enforcer->Profiles();
+  ASSERT_TRUE(profiles.ok()) << profiles.status();
+  ASSERT_EQ(profiles->size(), 2u);
+  EXPECT_EQ((*profiles)[0].name, "varmor-ns-one");
+  EXPECT_EQ((*profiles)[0].rules.size(), static_cast<size_t>(one.rules_size()));
+  EXPECT_GT((*profiles)[0].memory_bytes, sizeof(varmor_path_page));
+  EXPECT_EQ(enforcer->Hits("varmor-ns-one")->size(), (*profiles)[0].rules.size());
+}
+
+TEST_F(BpfEnforcerTest, TheSameArtifactAgainChangesNothingAndAnotherKeepsTheNumber) {
+  const auto enforcer = Started();
+  const BpfArtifact one = DenyReading("p", {"/a"});
+  const BpfArtifact two = DenyReading("p", {"/a", "/b"});
+  ASSERT_TRUE(enforcer->Apply(Only(one)).ok());
+  const BpfProfileState first = enforcer->Profiles()->front();
+  ASSERT_TRUE(enforcer->Apply(Only(one)).ok());
+  EXPECT_EQ(enforcer->Profiles()->front().slot, first.slot);
+  ASSERT_TRUE(enforcer->Apply(Only(two)).ok());
+  EXPECT_EQ(enforcer->Profiles()->front().number, first.number);
+  EXPECT_NE(enforcer->Profiles()->front().slot, first.slot);
+  EXPECT_EQ(Inconsistent({&two}), "");
+}
+
+TEST_F(BpfEnforcerTest, AnotherBuildTakesOverProfilesAndSubjectsWithTheirMaps) {
+  const BpfArtifact one = DenyReading("p", {"/a"});
+  const std::string again = absl::StrCat(BoundedLoopPrograms(), "another build");
+  uint32_t control_id = 0;
+  std::string version;
+  {
+    const auto enforcer = Started();
+    ASSERT_TRUE(enforcer->Apply(Only(one)).ok());
+    control_id = enforcer->parts().version->control_id;
+    version = report_.version;
+    ASSERT_TRUE(enforcer->parts().subjects->Put(77, 1, 0, {}).ok());
+    options_.programs = again;
+    const auto other = Started();
+    EXPECT_FALSE(report_.adopted);
+    EXPECT_THAT(report_.superseded, ElementsAre(version));
+    EXPECT_EQ(other->parts().version->control_id, control_id);
+    EXPECT_EQ(other->Subjects()->size(), 1u);
+    EXPECT_EQ(other->Subjects()->front().profile, "varmor-ns-p");
+    EXPECT_EQ(
+        enforcer->Profiles().status().message(),
+        absl::StrCat("version ", version, " is not in force any more; start the enforcer again"));
+  }
+  EXPECT_EQ(Inconsistent({&one}), "");
+}
+
+TEST_F(BpfEnforcerTest, AProfileInUseIsNotRemoved) {
+  const auto enforcer = Started();
+  const BpfArtifact one = DenyReading("p", {"/a"});
+  ASSERT_TRUE(enforcer->Apply(Only(one)).ok());
+  ASSERT_TRUE(enforcer->parts().subjects->Put(77, 1, 0, {}).ok());
+  EXPECT_EQ(enforcer->Remove("varmor-ns-p").message(),
+            "BPF profile \"varmor-ns-p\" confines 1 cgroup; withdraw or give them another profile "
+            "first");
+  ASSERT_TRUE(enforcer->Withdraw(77).ok());
+  EXPECT_EQ(enforcer->Withdraw(77).message(), "cgroup 77 is not confined");
+  ASSERT_TRUE(enforcer->Remove("varmor-ns-p").ok());
+  EXPECT_EQ(enforcer->Remove("varmor-ns-p").message(), "there is no BPF profile \"varmor-ns-p\"");
+  EXPECT_EQ(Inconsistent({}), "");
+}
+
+TEST_F(BpfEnforcerTest, SubjectsKeepTheirAddressesAndNewOnesWakeThePrograms) {
+  const auto enforcer = Started();
+  SubjectTable& subjects = *enforcer->parts().subjects;
+  const uint32_t before = subjects.ReadControl()->generation;
+  const std::set<PodAddress> pod = {ParsePodAddress("10.0.0.1").value(),
+                                    ParsePodAddress("fd00::1").value()};
+  ASSERT_TRUE(subjects.Put(5, 1, 0, pod).ok());
+  ASSERT_TRUE(subjects.Put(6, 1, VARMOR_SUBJECT_ANY_NAMESPACE, pod).ok());
+  EXPECT_EQ(subjects.ReadControl()->generation, before + 2);
+  EXPECT_EQ(subjects.ReadPods()->size(), 1u) << "containers of a pod share its addresses";
+  ASSERT_TRUE(subjects.Put(5, 1, 0, {ParsePodAddress("10.0.0.2").value()}).ok());
+  EXPECT_EQ(subjects.ReadControl()->generation, before + 2);
+  const auto all = enforcer->Subjects();
+  ASSERT_TRUE(all.ok()) << all.status();
+  ASSERT_EQ(all->size(), 2u);
+  EXPECT_THAT((*all)[0].addresses, ElementsAre("10.0.0.2"));
+  EXPECT_THAT((*all)[1].addresses, ElementsAre("10.0.0.1", "fd00::1"));
+  EXPECT_TRUE((*all)[1].any_namespace);
+  ASSERT_TRUE(enforcer->Withdraw(5).ok());
+  ASSERT_TRUE(enforcer->Withdraw(6).ok());
+  EXPECT_TRUE(subjects.ReadPods()->empty());
+  EXPECT_EQ(ParsePodAddress("10.0.0").status().message(), "\"10.0.0\" is no IPv4 or IPv6 address");
+}
+
+TEST_F(BpfEnforcerTest, TheRootCgroupAndOurOwnAreNotConfined) {
+  const auto enforcer = Started();
+  const absl::StatusOr<std::string> mount = FindCgroupMount();
+  if (!mount.ok()) GTEST_SKIP() << "NO CGROUP V2: " << mount.status();
+  const BpfArtifact one = DenyReading("p", {"/a"});
+  ASSERT_TRUE(enforcer->Apply(Only(one)).ok());
+  BpfSubject subject;
+  subject.profile = one.name();
+  subject.cgroup = CgroupIdOfPath(*mount).value();
+  EXPECT_EQ(enforcer->Enroll(subject).message(),
+            "the root cgroup is the whole machine; it is not confined");
+  const std::string path = absl::StrCat(*mount, "/varmor_test_", getpid());
+  ASSERT_TRUE(MakeCgroup(path).ok());
+  subject.cgroup = CgroupIdOfPath(path).value();
+  EXPECT_TRUE(enforcer->Enroll(subject).ok());
+  subject.profile = "varmor-ns-q";
+  EXPECT_EQ(enforcer->Enroll(subject).message(), "there is no BPF profile \"varmor-ns-q\"");
+  EXPECT_TRUE(RemoveCgroup(path).ok());
+}
+
+TEST_F(BpfEnforcerTest, ADamagedArtifactLeavesTheProfileAsItIs) {
+  const auto enforcer = Started();
+  const BpfArtifact good = DenyReading("p", {"/a"});
+  ASSERT_TRUE(enforcer->Apply(Only(good)).ok());
+  BpfArtifact cut = DenyReading("p", {"/b"});
+  cut.mutable_maps()->RemoveLast();
+  EXPECT_EQ(enforcer->Apply(Only(cut)).code(), absl::StatusCode::kInvalidArgument);
+  BpfArtifact other_abi = good;
+  other_abi.set_abi(99);
+  EXPECT_EQ(enforcer->Apply(Only(other_abi)).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(enforcer->Apply({}).message(), "there is no artifact for the BPF enforcer");
+  EXPECT_EQ(Inconsistent({&good}), "");
+}
+
+TEST_F(BpfEnforcerTest, OfManyProfilesTheGoodOnesAreAppliedAndSlotsRunOut) {
+  options_.slots = 4;
+  const auto enforcer = Started();
+  std::vector<BpfArtifact> artifacts;
+  for (const char* name : {"a", "b", "a", "c", "d"}) artifacts.push_back(DenyReading(name, {"/x"}));
+  std::vector<const BpfArtifact*> all;
+  for (const BpfArtifact& artifact : artifacts) all.push_back(&artifact);
+  const std::vector<absl::Status> results = enforcer->ApplyAll(all);
+  EXPECT_TRUE(results[0].ok()) << results[0];
+  EXPECT_TRUE(results[1].ok());
+  EXPECT_EQ(results[2].message(),
+            "BPF profile \"varmor-ns-a\": another profile of the list has this name");
+  EXPECT_TRUE(results[3].ok());
+  EXPECT_EQ(results[4].message(),
+            "BPF profile \"varmor-ns-d\": all 3 profile numbers are in use; remove a profile");
+  EXPECT_EQ(Inconsistent(all), "");
+}
+
+TEST_F(BpfEnforcerTest, WhateverCallFailsTheOldProfileOrTheNewOneIsInForceWhole) {
+  const BpfArtifact before = DenyReading("p", {"/a"});
+  const BpfArtifact after = DenyReading("p", {"/a", "/b/**"});
+  Started();
+  int failures = 0;
+  for (int n = 1;; ++n) {
+    SCOPED_TRACE(absl::StrCat("call ", n));
+    ASSERT_TRUE(Started()->Apply(Only(before)).ok());
+    FailingCalls calls(n);
+    auto enforcer = Started(&calls);
+    if (calls.failed()) continue;
+    const absl::Status status = enforcer->Apply(Only(after));
+    enforcer.reset();  // when it has cleaned up
+    if (!calls.failed()) break;
+    failures += !status.ok();
+    ASSERT_EQ(Inconsistent({status.ok() ? &after : &before}), "") << status;
+  }
+  EXPECT_GT(failures, 10);
+}
+
+TEST_F(BpfEnforcerTest, WhateverCallOfATakeoverFailsAVersionIsWhole) {
+  const BpfArtifact one = DenyReading("p", {"/a"});
+  ASSERT_TRUE(Started()->Apply(Only(one)).ok());
+  const std::string version = report_.version;
+  const std::string again = absl::StrCat(BoundedLoopPrograms(), "another build");
+  int failures = 0;
+  for (int n = 1;; ++n) {
+    SCOPED_TRACE(absl::StrCat("call ", n));
+    BpfEnforcerOptions other = options_;
+    other.programs = again;
+    FailingCalls calls(n);
+    const absl::StatusOr<BpfStartReport> report = BpfEnforcer(other, &calls).Start();
+    if (!calls.failed()) break;
+    failures += !report.ok();
+    // Whatever is there, a profile is in force, and the build before can take it over.
+    BpfEnforcer look(options_);
+    ASSERT_TRUE(look.Adopt().ok());
+    ASSERT_EQ(look.Profiles()->size(), 1u);
+    ASSERT_EQ(Inconsistent({&one}), "");
+  }
+  EXPECT_GT(failures, 20);
+}
+
+TEST_F(BpfEnforcerTest, WhatIsNotOursIsNamedAndLeftAlone) {
+  Started();
+  const UniqueFd map(BpfCalls::Real().CreateMap({BPF_MAP_TYPE_ARRAY, "foreign", 4, 4, 1, 0}));
+  ASSERT_TRUE(map.ok());
+  const std::string foreign = absl::StrCat(options_.directory, "/somebody");
+  ASSERT_EQ(bpf_obj_pin(map.get(), foreign.c_str()), 0);
+  EXPECT_EQ(BpfEnforcer(options_).Start().status().message(),
+            absl::StrCat("\"", foreign,
+                         "\" is not ours: it is no version of the enforcer; remove it, or choose "
+                         "another directory"));
+  EXPECT_EQ(BpfEnforcer(options_).Uninstall().code(), absl::StatusCode::kFailedPrecondition);
+  ASSERT_EQ(unlink(foreign.c_str()), 0);
+
+  const std::string subjects =
+      absl::StrCat(options_.directory, "/", report_.version, "/maps/subjects");
+  ASSERT_EQ(unlink(subjects.c_str()), 0);
+  ASSERT_EQ(bpf_obj_pin(map.get(), subjects.c_str()), 0);
+  EXPECT_EQ(BpfEnforcer(options_).Start().status().message(),
+            absl::StrCat("\"", subjects, "\" is not ours: it is of type 2 instead of 1"));
+}
+
+TEST_F(BpfEnforcerTest, AHalfMadeVersionIsRemoved) {
+  Started();
+  const std::string whole = report_.version;
+  const std::string half = absl::StrCat(options_.directory, "/v1-00000000000f");
+  ASSERT_EQ(mkdir(half.c_str(), 0700), 0);
+  ASSERT_EQ(mkdir((half + "/maps").c_str(), 0700), 0);
+  Started();
+  EXPECT_TRUE(report_.adopted);
+  EXPECT_EQ(report_.version, whole);
+  EXPECT_THAT(*ListDirectory(options_.directory), ElementsAre(whole));
+}
+
+TEST_F(BpfEnforcerTest, AVersionOfAnotherAbiStaysUntilItIsDropped) {
+  const std::string other = absl::StrCat(options_.directory, "/v9-00000000000f");
+  ASSERT_EQ(mkdir(options_.directory.c_str(), 0700), 0);
+  for (const char* part : {"", "/maps", "/complete"}) {
+    ASSERT_EQ(mkdir((other + part).c_str(), 0700), 0);
+  }
+  const auto enforcer = Started();
+  EXPECT_THAT(report_.others, ElementsAre("v9-00000000000f"));
+  EXPECT_THAT(*ListDirectory(options_.directory), Contains("v9-00000000000f"));
+  ASSERT_TRUE(enforcer->DropOthers().ok());
+  EXPECT_THAT(*ListDirectory(options_.directory), ElementsAre(report_.version));
+}
+
+TEST_F(BpfEnforcerTest, NothingWorksBeforeStartAndAdoptLoadsNothing) {
+  BpfEnforcer enforcer(options_);
+  const BpfArtifact one = DenyReading("p", {"/a"});
+  EXPECT_EQ(enforcer.Apply(Only(one)).message(),
+            "BPF profile \"varmor-ns-p\": the BPF enforcer has not been started");
+  EXPECT_EQ(enforcer.Adopt().status().message(),
+            absl::StrCat("no BPF enforcer of this version is loaded: \"", options_.directory,
+                         "\" has none"));
+  options_.directory = "/tmp/varmor_no_bpffs";
+  EXPECT_EQ(BpfEnforcer(options_).Start().status().message(),
+            "\"/tmp/varmor_no_bpffs\" is in no BPF file system; mount one: mount -t bpf bpf "
+            "/sys/fs/bpf");
+  rmdir("/tmp/varmor_no_bpffs");
+  options_.directory = absl::StrCat(kMount, "/varmor");
+}
+
+}  // namespace
+}  // namespace varmor
