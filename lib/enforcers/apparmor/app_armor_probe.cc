@@ -43,9 +43,9 @@ constexpr Feature kFeatures[] = {
     {"mount/move_mount", "mounts by fsmount(2) and move_mount(2): need Linux 6.7"},
     {"ptrace", "ptrace: needs Linux 4.14"},
     {"signal", "signals: needs Linux 4.14"},
-    {"namespaces/userns_create", "user namespaces: needs Linux 6.7"},
+    {"namespaces/mask", "user namespaces: needs Linux 6.7"},
     {"io_uring", "io_uring: needs Linux 6.7"},
-    {"network_v8/af_unix", "names of Unix sockets: needs Linux 6.17"},
+    {"network_v9/af_unix", "names of Unix sockets: needs Linux 6.17"},
     {"dbus", "D-Bus: the kernel has no support for it"},
 };
 

@@ -59,7 +59,7 @@ FakeAppArmorKernel::FakeAppArmorKernel(const std::string& root)
   const std::string features = FileContent(kFeatures);
   absl::string_view text = features;
   PutFeatures(text, directory() + "/features");
-  for (const char* newer : {"mount/move_mount", "namespaces/userns_create", "io_uring/mask"}) {
+  for (const char* newer : {"mount/move_mount", "namespaces/mask", "io_uring/mask"}) {
     PutFile(absl::StrCat(directory(), "/features/", newer), "yes\n");
   }
   PutFile(paths().module + "/parameters/enabled", "Y\n");
