@@ -60,8 +60,8 @@ std::vector<Scenario> FileScenarios() {
        {"read /proc/meminfo", "read /proc/1/maps"}},
       {"a pattern that may overlap",
        "files: [{pattern: /t/aa**aa, permissions: [read]}]",
-       {"read /t/aaXaa", "read /t/aaaa"},
-       {"read /t/aa", "read /t/aaa"}},
+       {"read /t/aaXaa", "read /t/aaaa", "read /t/aaa", "read /t/aa"},
+       {"read /t/a", "read /t/aab"}},
       {"a pattern of the last component",
        "files: [{pattern: a*c, permissions: [read]}]",
        {"read /t/abc", "read /t/ac"},
@@ -92,7 +92,9 @@ std::vector<Scenario> NetworkScenarios() {
        {"connect [2001:db9:ffff::1]:80"},
        {"connect [2001:dba::1]:80"}},
       {"ports of every address",
-       "network: {egress: {toDestinations: [{ip: all, ports: [{port: 6670, endPort: 6680}]}]}}",
+       "network: {egress: {toDestinations: [{cidr: 0.0.0.0/0, ports: [{port: 6670, endPort: "
+       "6680}]}, "
+       "{cidr: \"::/0\", ports: [{port: 6670, endPort: 6680}]}]}}",
        {"connect 10.9.9.9:6670", "connect 10.9.9.9:6680", "connect [fd00::9]:6680"},
        {"connect 10.9.9.9:6669", "connect 10.9.9.9:6681"}},
       {"single ports",
