@@ -11,7 +11,7 @@
 #include "lib/compiler/simulate/event_text.h"
 #include "lib/compiler/status/status_macros.h"
 #include "lib/enforcers/apparmor/app_armor_enforcer.h"
-#include "tools/attack/audit_log.h"
+#include "lib/enforcers/audit/audit_log.h"
 #include "tools/attack/enforcement.h"
 
 namespace varmor {

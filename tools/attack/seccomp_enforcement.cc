@@ -3,7 +3,7 @@
 
 #include "absl/memory/memory.h"
 #include "absl/strings/match.h"
-#include "tools/attack/audit_log.h"
+#include "lib/enforcers/audit/audit_log.h"
 #include "tools/attack/enforcement.h"
 
 namespace varmor {
