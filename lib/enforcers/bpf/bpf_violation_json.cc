@@ -1,4 +1,7 @@
 // A violation as a line of vArmor's violation log.
+#include <string>
+#include <vector>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
@@ -69,6 +72,13 @@ void WriteSocket(const BpfViolation& violation, Json& json) {
   json.Close();
 }
 
+// The log has no word for a new mount: it is what a mount without another operation is.
+std::vector<std::string> LoggedMountWords(uint64_t bits) {
+  std::vector<std::string> words = MountWords(bits);
+  if (!words.empty() && words.front() == "new") words.erase(words.begin());
+  return words;
+}
+
 // The part that depends on the class.
 void WriteEvent(const BpfViolation& violation, Json& json) {
   json.Text("operation", BpfOperationName(violation.operation));
@@ -98,7 +108,7 @@ void WriteEvent(const BpfViolation& violation, Json& json) {
     case VARMOR_EVENT_MOUNT:
       json.Text("path", violation.object);
       json.Text("type", FileSystemText(violation));
-      json.List("flags", MountWords(violation.detail));
+      json.List("flags", LoggedMountWords(violation.detail));
       break;
     case VARMOR_EVENT_OPERATION:
       json.Text("name", OperationWord(violation.wanted));

@@ -1,0 +1,101 @@
+#include "lib/enforcers/bpf/kernel_features.h"
+
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace varmor {
+namespace {
+
+using testing::Contains;
+using testing::HasSubstr;
+
+KernelFeatures Good() {
+  KernelFeatures features;
+  features.release = "6.1.0-18-amd64";
+  features.major = 6;
+  features.minor = 1;
+  features.root = features.may_load = features.btf = features.lsm_active = features.bpffs = true;
+  features.lsms = "lockdown,yama,bpf";
+  features.cgroup_mount = "/sys/fs/cgroup";
+  for (const std::string& hook : EssentialHooks()) features.hooks.insert(hook);
+  features.helpers = {"loop", "task_storage_get"};
+  return features;
+}
+
+struct Missing {
+  const char* name;
+  void (*take_away)(KernelFeatures&);
+  const char* problem;
+  const char* fix;
+};
+
+const Missing kMissing[] = {
+    {"Privileges", [](KernelFeatures& f) { f.may_load = false; },
+     "this process may not load BPF programs",
+     "run it as root with CAP_SYS_ADMIN in the initial user namespace"},
+    {"Version",
+     [](KernelFeatures& f) {
+       f.release = "5.4.0";
+       f.major = 5;
+       f.minor = 4;
+     },
+     "Linux 5.4.0 is too old", "use Linux 5.10 or later"},
+    {"Btf", [](KernelFeatures& f) { f.btf = false; },
+     "the kernel has no BTF that this process can read",
+     "use a kernel with CONFIG_DEBUG_INFO_BTF=y, and mount sysfs at /sys"},
+    {"Lsm",
+     [](KernelFeatures& f) {
+       f.lsm_active = false;
+       f.lsms = "lockdown,yama";
+     },
+     "BPF is not an active LSM: lsm=lockdown,yama",
+     "boot with lsm=lockdown,yama,bpf on the kernel's command line"},
+    {"Bpffs", [](KernelFeatures& f) { f.bpffs = false; }, "\"/d\" is not in a BPF file system",
+     "mount one: mount -t bpf bpf /sys/fs/bpf"},
+    {"Cgroups", [](KernelFeatures& f) { f.cgroup_mount.clear(); }, "cgroup v2 is not mounted",
+     "mount it: mount -t cgroup2 none /sys/fs/cgroup"},
+};
+
+TEST(KernelFeaturesTest, WhatIsMissingIsSaidWithItsFix) {
+  EXPECT_TRUE(SupportOf(Good(), "/d").available);
+  for (const Missing& missing : kMissing) {
+    SCOPED_TRACE(missing.name);
+    KernelFeatures features = Good();
+    missing.take_away(features);
+    const EnforcerSupport support = SupportOf(features, "/d");
+    EXPECT_FALSE(support.available);
+    EXPECT_EQ(support.problem, missing.problem);
+    EXPECT_EQ(support.fix, missing.fix);
+  }
+}
+
+TEST(KernelFeaturesTest, MissingHooksAreLimits) {
+  KernelFeatures features = Good();
+  EXPECT_THAT(SupportOf(features, "/d").limits, Contains(HasSubstr("userns_create")));
+  features.hooks.insert("userns_create");
+  EXPECT_THAT(SupportOf(features, "/d").limits, testing::Not(Contains(HasSubstr("userns_create"))));
+  features.helpers.erase("task_storage_get");
+  EXPECT_THAT(SupportOf(features, "/d").limits, Contains(HasSubstr("task storage")));
+}
+
+TEST(KernelFeaturesTest, ReleasesAreReadUpToTheMinorNumber) {
+  int major = 0, minor = 0;
+  ASSERT_TRUE(ParseRelease("6.1.0-18-amd64", major, minor));
+  EXPECT_EQ(major * 100 + minor, 601);
+  ASSERT_TRUE(ParseRelease("7.0-rc1", major, minor));
+  EXPECT_EQ(major * 100 + minor, 700);
+  EXPECT_FALSE(ParseRelease("linux", major, minor));
+  EXPECT_FALSE(ParseRelease("", major, minor));
+}
+
+TEST(KernelFeaturesTest, ThisKernelsBtfIsReadWhereItHasOne) {
+  const KernelFeatures features = ReadKernelFeatures("/sys/fs/bpf/varmor");
+  EXPECT_FALSE(features.release.empty());
+  if (!features.btf) GTEST_SKIP() << "NO BTF ON THIS MACHINE";
+  EXPECT_TRUE(features.HasHelper("map_lookup_elem"));
+}
+
+}  // namespace
+}  // namespace varmor
