@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/util/json_util.h"
+#include "lib/compiler/artifact/bpf_map_abi.h"
 #include "lib/compiler/bind/bind_bpf.h"
 #include "lib/compiler/catalogue/catalogue.h"
 #include "lib/compiler/compile.h"
@@ -31,6 +32,13 @@ BpfArtifact Bind(const BpfArtifact& artifact) {
 
 BpfArtifact ProfileOfRandomRules(RandomRules& random) {
   BpfRules rules = random.Make();
+  // A type longer than a word, and the families that no bit stands for.
+  for (BpfMount& rule : rules.mounts) {
+    if (random.Pick(4) == 0) rule.fstype = "securityfs";
+  }
+  for (BpfSocket& rule : rules.sockets) {
+    if (random.Pick(4) == 0) rule.domains |= uint64_t{1} << (VARMOR_SOCKET_DOMAINS - 1);
+  }
   for (uint32_t i = random.Pick(3); i > 0; --i) {
     BpfDiskDevice& rule = rules.disk_devices.emplace_back();
     const uint32_t how = random.Pick(6);

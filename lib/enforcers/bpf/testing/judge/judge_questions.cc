@@ -186,8 +186,8 @@ JudgeCase JudgeQuestions::Path() {
 
 JudgeCase JudgeQuestions::Mount() {
   static constexpr const char* kTypes[] = {
-      "proc",       "none",       "tmpfs", "cgroup",           "cgroup2",
-      "securityfs", "fuse.sshfs", "fuse",  "sixteen_bytes_xy", "devtmpfs"};
+      "proc",       "none",       "tmpfs", "cgroup",           "cgroup2", "securityfs",
+      "security_x", "fuse.sshfs", "fuse",  "sixteen_bytes_xy", "devtmpfs"};
   JudgeCase out;
   judge_question& q = oracle_.NewQuestion();
   out.program = "judge_mount";
