@@ -62,6 +62,8 @@ bool IsRefusal(const AttackEvent& event, const AttackWay& way, const std::string
                const std::string& without_capability) {
   if (event.event.has_capability() && way.name.empty()) return outcome == without_capability;
   if (event.verdict.effect == "killed") return outcome == "signal 31";
+  // Files of /proc answer EACCES whatever the reason is.
+  if (event.event.has_ptrace()) return outcome == "errno 1" || outcome == "errno 13";
   if (event.verdict.effect == "EPERM" && way.name.empty()) return outcome == "errno 1";
   if (event.verdict.effect == "EACCES" && way.name.empty()) return outcome == "errno 13";
   if (event.verdict.effect == "ENOSYS" && way.name.empty()) return outcome == "errno 38";
@@ -91,9 +93,11 @@ void Judge(const AttackEvent& event, const AttackWay& way, bool observe,
     return Conclude(row, Result::kFailed, observe ? "refused under observation" : "refused");
   }
   if (event.denied && violations != nullptr) {
+    // In a mount that is attached nowhere no path is known, and so no rule: it is refused for that.
+    const bool nameless = way.name == "open_tree";
     const auto names = [&](const Violation& violation) {
       return violation.profile == attack_case.compiled->profile_name &&
-             (violation.rule.empty() || violation.rule == attack_case.reported_as);
+             (nameless || violation.rule.empty() || violation.rule == attack_case.reported_as);
     };
     if (std::none_of(violations->begin(), violations->end(), names)) {
       return Conclude(row, Result::kFailed,
