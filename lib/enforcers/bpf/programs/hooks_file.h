@@ -4,10 +4,23 @@
 
 #include "lib/enforcers/bpf/programs/path.h"
 
+static __always_inline int is_directory(struct dentry *dentry) {
+  struct inode *inode = dentry->d_inode;
+  return inode && (inode->i_mode & S_IFMT) == S_IFDIR;
+}
+
+/* Pins keep programs and profiles in force, and whoever may open a map's reads what is in it. A
+ * confined task gets none by bpf() either. Directories may be listed. */
+static __always_inline int is_pin(struct vfsmount *vfs, struct dentry *dentry, __u16 operation) {
+  if (vfs->mnt_sb->s_magic != BPF_FS_MAGIC) return 0;
+  return operation != VARMOR_OP_OPEN || !is_directory(dentry);
+}
+
 static __always_inline int check_file(struct vfsmount *vfs, struct dentry *dentry, __u32 access,
                                       __u16 operation) {
   struct varmor_self self;
   if (!confined(&self)) return 0;
+  if (is_pin(vfs, dentry, operation)) return refuse(&self, access, operation);
   return judge_file(&self, vfs, dentry, VARMOR_TABLES_FILE, VARMOR_EVENT_FILE, operation, access,
                     VARMOR_CLASS_FILE);
 }
@@ -19,11 +32,6 @@ static __always_inline int check_ancestor(struct vfsmount *vfs, struct dentry *d
   if (!confined(&self)) return 0;
   return judge_file(&self, vfs, dentry, VARMOR_TABLES_FILE, VARMOR_EVENT_FILE, operation,
                     VARMOR_ACCESS_ANCESTOR, 0);
-}
-
-static __always_inline int is_directory(struct dentry *dentry) {
-  struct inode *inode = dentry->d_inode;
-  return inode && (inode->i_mode & S_IFMT) == S_IFDIR;
 }
 
 SEC("lsm/file_open")

@@ -95,7 +95,7 @@ static __always_inline int check_tracing(struct task_struct *tracer, struct task
     if (denied) return denied;
     if (settings && settings->protected_process != 0 &&
         settings->protected_process == tracee_process)
-      return -EPERM;
+      return refuse(&self, 0, operation);
   }
   if (tracee_subject != 0 && self_of_subject(&self, tracee_subject)) {
     denied = judge_tracing(&self, reads ? VARMOR_PTRACE_READ_BY : VARMOR_PTRACE_TRACED_BY, same,
@@ -112,18 +112,6 @@ int BPF_PROG(ptrace_access_check, struct task_struct *child, unsigned int mode) 
 SEC("lsm/ptrace_traceme")
 int BPF_PROG(ptrace_traceme, struct task_struct *parent) {
   return check_tracing(parent, current_task(), 0, VARMOR_OP_TRACEME);
-}
-
-/* Against the enforcer itself: refused whatever the profile says, its mode included. */
-static __noinline int refuse(const struct varmor_self *self, __u32 what, __u16 operation) {
-  struct varmor_job job;
-  struct varmor_event event;
-  if (!self || !self->profile) return 0;
-  start_job(&job, self, VARMOR_EVENT_PROTECTION, operation, 0, 0);
-  job.wanted = what;
-  fill_event(&event, &job, VARMOR_EVENT_DENIED, VARMOR_NO_RULE, VARMOR_REASON_PROTECTION);
-  send_event(&event, 0);
-  return -EPERM;
 }
 
 SEC("lsm/task_kill")

@@ -34,7 +34,9 @@ struct varmor_subject {
   /* First half of a key of map "pod_addresses"; 0: no addresses are known. */
   __u32 pod;
   __u32 flags;
-  __u32 pad;
+  /* The programs': when the subject has used up its share of a ring that is almost full; report.h.
+   * The loader writes 0. */
+  __u32 used_until;
 };
 
 /* Executing in the host's mount namespace enters the subject as well. */

@@ -84,9 +84,39 @@ static __always_inline void fill_event(struct varmor_event *event, const struct 
   __builtin_memcpy(event->extra, job->extra, sizeof(event->extra));
 }
 
+/* What a subject may send of the last quarter of the ring: so many events at once, then one each
+ * second. Who floods a ring that nobody reads leaves room for the others. */
+#define VARMOR_RESERVE_BURST 32
+#define VARMOR_RESERVE_SHIFT 30
+
+/* Whether the subject has to leave what room there is to others. The time up to which it has used up
+ * its share, in units of about a second, stands in its entry. */
+static __noinline int over_share(const struct varmor_event *event) {
+  struct varmor_subject *subject;
+  __u64 size, used, id;
+  __u32 now, until;
+  if (!event) return 0;
+  size = bpf_ringbuf_query(&events, BPF_RB_RING_SIZE);
+  used = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
+  if (used < size - size / 4) return 0;
+  id = event->subject;
+  subject = bpf_map_lookup_elem(&subjects, &id);
+  if (!subject) return 0;
+  now = (__u32)(event->boot_ns >> VARMOR_RESERVE_SHIFT);
+  until = subject->used_until;
+  if (until < now) until = now;
+  if (until - now >= VARMOR_RESERVE_BURST) return 1;
+  subject->used_until = until + 1;
+  return 0;
+}
+
 /* Sends an event; with the path in `room` when that is not null. */
 static __always_inline void send_event(struct varmor_event *event, struct varmor_scratch *room) {
   long failed;
+  if (over_share(event)) {
+    count_drop(event->event_class);
+    return;
+  }
   if (room) {
     __u32 begin = *(volatile __u32 *)&room->begin;
     __u32 length;
@@ -143,6 +173,18 @@ static __always_inline int conclude(const struct varmor_profile *profile,
     send_event(&event, room);
   }
   return answer_of(denied && !complain);
+}
+
+/* Against the enforcer itself: refused whatever the profile says, its mode included. */
+static __noinline int refuse(const struct varmor_self *self, __u32 what, __u16 operation) {
+  struct varmor_job job;
+  struct varmor_event event;
+  if (!self || !self->profile) return 0;
+  start_job(&job, self, VARMOR_EVENT_PROTECTION, operation, 0, 0);
+  job.wanted = what;
+  fill_event(&event, &job, VARMOR_EVENT_DENIED, VARMOR_NO_RULE, VARMOR_REASON_PROTECTION);
+  send_event(&event, 0);
+  return -EPERM;
 }
 
 #endif /* LIB_ENFORCERS_BPF_PROGRAMS_REPORT_H_ */
