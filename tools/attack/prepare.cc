@@ -73,6 +73,12 @@ std::string Preparation::Outside(const std::string& path) const { return contain
 absl::Status Preparation::MakeDirectory(const std::string& path) {
   if (IsVirtual(path)) return absl::OkStatus();
   std::error_code error;
+  // What an exchange of names has left in the way.
+  for (fs::path part = path; part.has_relative_path(); part = part.parent_path()) {
+    if (fs::is_regular_file(Outside(part.string()), error)) {
+      VARMOR_RETURN_IF_ERROR(Remove(part.string()));
+    }
+  }
   fs::create_directories(Outside(path), error);
   return error ? Fault("making", path, error.message()) : absl::OkStatus();
 }
@@ -82,10 +88,10 @@ absl::Status Preparation::Remove(const std::string& path) {
     close(socket->second);
     sockets_.erase(socket);
   }
+  VARMOR_RETURN_IF_ERROR(MakeDirectory(fs::path(path).parent_path().string()));
   std::error_code error;
   fs::remove_all(Outside(path), error);
-  if (error) return Fault("removing", path, error.message());
-  return MakeDirectory(fs::path(path).parent_path().string());
+  return error ? Fault("removing", path, error.message()) : absl::OkStatus();
 }
 
 absl::Status Preparation::MakeFile(const std::string& path) {
