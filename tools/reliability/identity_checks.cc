@@ -94,6 +94,30 @@ void TryContainer(BpfEnforcer& enforcer, Checks& checks, const std::string& prof
                 absl::StrCat("denied file: ", after));
 }
 
+// Containers that a confined process starts: by hand, and by runc.
+void TryNested(Checks& checks) {
+  const std::string by_hand = absl::StrCat("exec unshare -m -p -f -i -u -n chroot ", kBundles,
+                                           "/nested/rootfs /bin/intruder open ");
+  const std::string cgroup = CgroupNamed("relia");
+  const int denied = RunConfined(cgroup, {"/bin/sh", "-c", by_hand + kSecret});
+  const int allowed = RunConfined(cgroup, {"/bin/sh", "-c", by_hand + kPublic});
+  checks.Expect(denied == EPERM && allowed == 0,
+                "identity: a container that a confined process makes by hand is confined",
+                absl::StrCat("denied file: ", denied, ", allowed file: ", allowed));
+  const std::string runc = absl::StrCat("cd ", kBundles,
+                                        "/nested && exec runc --root /run/relia run relia-nested "
+                                        "</dev/null");
+  const int free = Shell(absl::StrCat(runc, " >/dev/null 2>&1"));
+  std::string output;
+  const int inside = RunConfinedAndRead(cgroup, {"/bin/sh", "-c", runc + " 2>&1"}, output);
+  // runc executes its binary through a mount that it has detached. A profile with rules about files
+  // refuses to open what is reached so, and runc ends there.
+  checks.Expect(free == 0 && inside != 0,
+                "identity: runc in a confined process gives nothing that is denied",
+                absl::StrCat("exit status from outside ", free, ", from inside ", inside,
+                             output.empty() ? "" : "; runc says: ", output));
+}
+
 // One link and one map pin of the version in force.
 std::string PinOf(const std::string& part) {
   std::error_code error;
@@ -142,17 +166,7 @@ void CheckIdentity(const ReliabilityOptions&, Checks& checks) {
   TryContainer(enforcer, checks, no_admin.name());
   Shell("runc --root /run/relia delete -f relia-outer >/dev/null 2>&1");
 
-  const std::string nested = absl::StrCat("cd ", kBundles,
-                                          "/nested && exec runc --root "
-                                          "/run/relia run relia-nested </dev/null");
-  const int free = Shell(absl::StrCat(nested, " >/dev/null 2>&1"));
-  std::string output;
-  const int inside =
-      RunConfinedAndRead(CgroupNamed("relia"), {"/bin/sh", "-c", nested + " 2>&1"}, output);
-  checks.Expect(
-      free == 0 && inside == EPERM,
-      "identity: a container that a confined process starts is confined",
-      absl::StrCat("exit status from outside ", free, ", from inside ", inside, " ", output));
+  TryNested(checks);
   checks.Need(enforcer.Uninstall(), "identity: uninstall");
 }
 
