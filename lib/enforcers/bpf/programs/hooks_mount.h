@@ -5,9 +5,6 @@
 #include "lib/enforcers/bpf/programs/hooks_file.h"
 #include "lib/enforcers/bpf/programs/mount.h"
 
-/* varmor_task.mounting of a remount. */
-#define VARMOR_MOUNTING_REMOUNT 1ull
-
 /* What mount(2) does with these flags, in the order in which the kernel asks. */
 static __always_inline __u64 mount_operation(__u64 flags) {
   __u64 recursive = flags & MS_REC;
@@ -82,7 +79,8 @@ int BPF_PROG(sb_mount, const char *source, const struct path *target, const char
   } else {
     if (walk_path(room, target->mnt, target->dentry) != VARMOR_WALK_RESOLVED)
       room->job.reason = VARMOR_REASON_UNRESOLVED;
-    if (operation & VARMOR_MOUNT_REMOUNT) marked = VARMOR_MOUNTING_REMOUNT;
+    /* The kernel goes on to sb_remount; not with MS_BIND. */
+    if (operation == VARMOR_MOUNT_REMOUNT) marked = (__u64)target->dentry->d_sb;
   }
   if (room->job.reason == 0) tally_mount(room->index);
   result = conclude_room(room->index);
@@ -168,7 +166,7 @@ int BPF_PROG(sb_remount, struct super_block *sb) {
   struct varmor_self self;
   struct varmor_scratch *room;
   if (!confined(&self) || !has_mount_rules(&self)) return 0;
-  if (take_mounting() == VARMOR_MOUNTING_REMOUNT) return 0;
+  if (take_mounting() == (__u64)sb) return 0;
   room = start_mount(&self, VARMOR_OP_REMOUNT, VARMOR_MOUNT_REMOUNT, 0);
   if (!room) return no_room(&self, VARMOR_EVENT_MOUNT, VARMOR_OP_REMOUNT, 1);
   usual_source(room, sb);

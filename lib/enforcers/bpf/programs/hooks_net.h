@@ -65,13 +65,17 @@ struct varmor_sockaddr {
  */
 static __always_inline int read_address(const void *address, int length, int socket_family,
                                         struct varmor_sockaddr *read, __u8 as_ipv6[16]) {
+  __u16 family;
   if (length < 8 || bpf_probe_read_kernel(read, 8, address) != 0) return 0;
-  if (read->family == AF_INET || (read->family == AF_UNSPEC && socket_family == AF_INET)) {
+  /* Raw sockets of both kinds and UDP of the old one take an address without a family for theirs.
+   */
+  family = read->family == AF_UNSPEC ? (__u16)socket_family : read->family;
+  if (family == AF_INET) {
     as_ipv6[10] = as_ipv6[11] = 0xff;
     __builtin_memcpy(as_ipv6 + 12, read->rest, 4);
     return 1;
   }
-  if (read->family != AF_INET6 || length < 24) return 0;
+  if (family != AF_INET6 || length < 24) return 0;
   if (bpf_probe_read_kernel(read, 24, address) != 0) return 0;
   /* After the flow label. */
   __builtin_memcpy(as_ipv6, read->rest + 4, 16);
@@ -102,6 +106,10 @@ static __noinline int judge_address(const struct varmor_self *self, const __u8 a
   return conclude(self->profile, &job, 0);
 }
 
+/* include/linux/socket.h: a protocol that falls back to TCP, whose calls name addresses of TCP's.
+ */
+#define AF_SMC 43
+
 static __always_inline int check_address(struct socket *sock, const void *address, int length,
                                          __u16 operation) {
   struct varmor_self self;
@@ -111,7 +119,7 @@ static __always_inline int check_address(struct socket *sock, const void *addres
   int family;
   if (!sk) return 0;
   family = sk->__sk_common.skc_family;
-  if (family != AF_INET && family != AF_INET6) return 0;
+  if (family != AF_INET && family != AF_INET6 && family != AF_SMC) return 0;
   if (!confined(&self)) return 0;
   if (operation == VARMOR_OP_CONNECT) {
     /* Taking a connection apart. */
@@ -146,6 +154,7 @@ int BPF_PROG(socket_sendmsg, struct socket *sock, struct msghdr *message) {
 SEC("lsm/sctp_bind_connect")
 int BPF_PROG(sctp_bind_connect, struct sock *sk, int option, struct sockaddr *address, int length) {
   struct varmor_self self;
+  struct varmor_job job;
   struct varmor_sockaddr read = {};
   __u8 as_ipv6[16] = {};
   int denied;
@@ -158,9 +167,11 @@ int BPF_PROG(sctp_bind_connect, struct sock *sk, int option, struct sockaddr *ad
     return 0;
   if (!read_address(address, length, sk->__sk_common.skc_family, &read, as_ipv6)) return 0;
   denied = judge_address(&self, as_ipv6, &read, VARMOR_OP_CONNECT);
-  if (denied) return denied;
   /* struct sockaddr_in and sockaddr_in6 */
-  return length > (read.family == AF_INET6 ? 28 : 16) ? -EPERM : 0;
+  if (denied || length <= (read.family == AF_INET6 ? 28 : 16)) return denied;
+  start_job(&job, &self, VARMOR_EVENT_EGRESS, VARMOR_OP_CONNECT, 1, 0);
+  job.reason = VARMOR_REASON_UNRESOLVED;
+  return conclude(self.profile, &job, 0);
 }
 
 /* include/uapi/asm-generic/socket.h */

@@ -51,7 +51,8 @@ struct varmor_task {
   /* Not inside: control's when no subject was found for `cgroup`. */
   __u32 generation;
   __u32 flags;
-  /* The type of file system that sb_mount permitted just now, its first 8 bytes; 0: none. */
+  /* What sb_mount permitted just now: the first 8 bytes of a type of file system, or the address of
+   * the super_block of a remount; 0: nothing. */
   __u64 mounting;
 };
 

@@ -34,7 +34,8 @@ static __always_inline struct varmor_task *make_record(struct task_struct *task,
     struct varmor_task zero = {};
     struct varmor_task *record =
         bpf_task_storage_get(&tasks, task, &zero, BPF_LOCAL_STORAGE_GET_F_CREATE);
-    if (record) *record = *value;
+    /* Looking for a record may fail for a moment where there is one: whoever is inside stays so. */
+    if (record && !(record->flags & VARMOR_TASK_INSIDE)) *record = *value;
     return record;
   }
   __u64 address = (__u64)task;

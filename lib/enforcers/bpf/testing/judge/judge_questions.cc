@@ -246,12 +246,11 @@ JudgeCase JudgeQuestions::Egress() {
   const auto port =
       static_cast<uint16_t>(random_.Pick(8) == 0 ? random_.Pick(65536) : random_.Port());
   const bool own = random_.Pick(4) == 0;
-  // An address of the old kind goes to both kinds of sockets, without a family to the old kind
-  // only.
+  // An address of the old kind goes to both kinds of sockets, one without a family to its own.
   const bool old_kind = mapped && random_.Pick(2) == 0;
   q.family = old_kind && random_.Pick(2) == 0 ? kFamilyInet : kFamilyInet6;
   uint32_t written = old_kind ? kFamilyInet : kFamilyInet6;
-  if (q.family == kFamilyInet && random_.Pick(4) == 0) written = kFamilyUnspecified;
+  if (q.family == written && random_.Pick(4) == 0) written = kFamilyUnspecified;
   q.address[0] = static_cast<uint8_t>(written);
   q.address[2] = static_cast<uint8_t>(port >> 8);
   q.address[3] = static_cast<uint8_t>(port);
