@@ -52,12 +52,15 @@ static __always_inline int judge_invoked_name(const struct varmor_self *self, co
 SEC("lsm/bprm_check_security")
 int BPF_PROG(bprm_check_security, struct linux_binprm *bprm) {
   struct varmor_self self;
+  const char *name;
   int denied;
   if (!confined_after_exec(&self)) return 0;
+  name = bprm->filename;
   denied = judge_file(&self, bprm->file->f_path.mnt, bprm->file->f_path.dentry, VARMOR_TABLES_EXEC,
-                      VARMOR_EVENT_EXEC, VARMOR_OP_EXEC, VARMOR_ACCESS_EXEC, VARMOR_CLASS_EXEC);
-  if (denied) return denied;
-  return judge_invoked_name(&self, bprm->filename);
+                      VARMOR_EVENT_EXEC, VARMOR_OP_EXEC, VARMOR_ACCESS_EXEC, VARMOR_CLASS_EXEC,
+                      &name);
+  if (denied || !name) return denied;
+  return judge_invoked_name(&self, name);
 }
 
 SEC("lsm/bprm_committed_creds")
@@ -66,16 +69,13 @@ int BPF_PROG(bprm_committed_creds, struct linux_binprm *bprm) {
   return 0;
 }
 
-#define EAGAIN 11
-
 SEC("lsm/task_alloc")
 int BPF_PROG(task_alloc, struct task_struct *task) {
   struct varmor_task *record = task_record(current_task());
   if (record) {
     struct varmor_task copy = *record;
     copy.mounting = 0;
-    /* A child of whom nobody knows that it is confined is not. */
-    if (!make_record(task, &copy) && (copy.flags & VARMOR_TASK_INSIDE)) return -EAGAIN;
+    make_record(task, &copy);
   }
   return 0;
 }
@@ -95,7 +95,7 @@ static __always_inline int check_mapping(struct file *file) {
   if (!file || !confined(&self)) return 0;
   if (table_count(self.profile, VARMOR_TABLES_EXEC) == 0) return 0;
   return judge_file(&self, file->f_path.mnt, file->f_path.dentry, VARMOR_TABLES_EXEC,
-                    VARMOR_EVENT_EXEC, VARMOR_OP_MAP_EXECUTABLE, VARMOR_ACCESS_EXEC, 0);
+                    VARMOR_EVENT_EXEC, VARMOR_OP_MAP_EXECUTABLE, VARMOR_ACCESS_EXEC, 0, 0);
 }
 
 SEC("lsm/mmap_file")

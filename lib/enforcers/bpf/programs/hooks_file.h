@@ -22,7 +22,7 @@ static __always_inline int check_file(struct vfsmount *vfs, struct dentry *dentr
   if (!confined(&self)) return 0;
   if (is_pin(vfs, dentry, operation)) return refuse(&self, access, operation);
   return judge_file(&self, vfs, dentry, VARMOR_TABLES_FILE, VARMOR_EVENT_FILE, operation, access,
-                    VARMOR_CLASS_FILE);
+                    VARMOR_CLASS_FILE, 0);
 }
 
 /* Renaming or unmounting a directory that stands above what rules are about: no default. */
@@ -31,12 +31,8 @@ static __always_inline int check_ancestor(struct vfsmount *vfs, struct dentry *d
   struct varmor_self self;
   if (!confined(&self)) return 0;
   return judge_file(&self, vfs, dentry, VARMOR_TABLES_FILE, VARMOR_EVENT_FILE, operation,
-                    VARMOR_ACCESS_ANCESTOR, 0);
+                    VARMOR_ACCESS_ANCESTOR, 0, 0);
 }
-
-/* Neither reading nor writing, but ioctl, which disks can be read and written with; the kernel asks
- * for the permissions of both. */
-#define KERNEL_O_ACCMODE 3u
 
 SEC("lsm/file_open")
 int BPF_PROG(file_open, struct file *file) {
@@ -46,9 +42,6 @@ int BPF_PROG(file_open, struct file *file) {
   if (file->f_mode & FMODE_READ) access |= VARMOR_ACCESS_READ;
   if (file->f_mode & FMODE_WRITE) {
     access |= file->f_flags & KERNEL_O_APPEND ? VARMOR_ACCESS_APPEND : VARMOR_ACCESS_WRITE;
-  }
-  if ((file->f_flags & KERNEL_O_ACCMODE) == KERNEL_O_ACCMODE) {
-    access = VARMOR_ACCESS_READ | VARMOR_ACCESS_WRITE;
   }
   if (access == 0) return 0;
   return check_file(file->f_path.mnt, file->f_path.dentry, access, VARMOR_OP_OPEN);

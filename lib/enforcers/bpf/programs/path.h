@@ -259,10 +259,38 @@ static __always_inline int finish_file(const struct varmor_self *self, struct va
   return conclude_room(room->index);
 }
 
-/* Judges one file for a confined task: 0 or -EPERM. */
+/* Names up to this length are compared with a path. */
+#define VARMOR_NAME_BYTES 255
+
+/* Whether a string of the kernel's is the path in a room; 0 also where that cannot be told cheaply.
+ */
+__noinline int is_path(__u32 room_index, __u64 name) {
+  struct varmor_scratch *room = array_entry(&scratch, room_index);
+  __u32 begin, length, last;
+  if (!room) return 0;
+  begin = *(volatile __u32 *)&room->begin;
+  length = VARMOR_PATH_BUFFER - begin;
+  if (begin > VARMOR_PATH_BUFFER || length < 8 || length > VARMOR_NAME_BYTES) return 0;
+  asm volatile("%0 &= 4095" : "+r"(begin));
+  asm volatile("%0 &= 255" : "+r"(length));
+  if (bpf_probe_read_kernel(room->after, length + 1, (const void *)name) != 0) return 0;
+  if (room->after[length] != 0) return 0;
+  for (__u32 i = 0; i + 8 <= VARMOR_NAME_BYTES; i += 8) {
+    if (i + 8 > length) break;
+    if (*(__u64 *)&room->buffer[begin + i] != *(__u64 *)&room->after[i]) return 0;
+  }
+  /* The rest, with bytes before it. */
+  last = length - 8;
+  asm volatile("%0 &= 255" : "+r"(last));
+  return *(__u64 *)&room->buffer[begin + last] == *(__u64 *)&room->after[last];
+}
+
+/* Judges one file for a confined task: 0 or -EPERM. `given`, where it is not null: the name by which
+ * the file was found; set to null when it is the path that was judged. */
 static __always_inline int judge_file(const struct varmor_self *self, struct vfsmount *vfs,
                                       struct dentry *dentry, int kind, __u8 event_class,
-                                      __u16 operation, __u32 bits, __u32 default_class) {
+                                      __u16 operation, __u32 bits, __u32 default_class,
+                                      const char **given) {
   struct varmor_scratch *room;
   struct varmor_job *job;
   __u32 anchor;
@@ -299,6 +327,9 @@ static __always_inline int judge_file(const struct varmor_self *self, struct vfs
   }
   result = finish_file(self, room, kind, default_class);
   if (anchor == 8 && is_protected(room->index)) result = -EPERM;
+#ifdef VARMOR_PATH_LOOP
+  if (given && result == 0 && job->reason == 0 && is_path(room->index, (__u64)*given)) *given = 0;
+#endif
   release_scratch(room);
   return result;
 }

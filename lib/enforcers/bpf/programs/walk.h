@@ -111,6 +111,13 @@ static __always_inline int classify_mount(__u64 address) {
   struct mnt_namespace *owner = BPF_CORE_READ(mount, mnt_ns);
   if (owner == 0) return VARMOR_WALK_DETACHED;
   if ((__u64)owner >= (__u64)-4095) return VARMOR_WALK_INTERNAL;
+#ifdef VARMOR_PATH_LOOP
+  /* Nobody is in one without a number. */
+  if (use_task_storage) {
+    struct nsproxy *own = ((struct task_struct *)bpf_get_current_task_btf())->nsproxy;
+    if (own && own->mnt_ns == owner) return VARMOR_WALK_RESOLVED;
+  }
+#endif
   if (bpf_core_field_exists(((struct mnt_namespace___anon *)0)->is_anon)) {
     struct mnt_namespace___anon *anonymous = (void *)owner;
     return BPF_CORE_READ(anonymous, is_anon) ? VARMOR_WALK_DETACHED : VARMOR_WALK_RESOLVED;
@@ -121,7 +128,8 @@ static __always_inline int classify_mount(__u64 address) {
 
 /* From (mount, dentry) of `walk` to the top. */
 static __always_inline int finish_walk(struct varmor_walk *walk) {
-  int kind = classify_mount(walk->mount);
+  const __u64 first = walk->mount;
+  int kind = classify_mount(first);
   if (kind == VARMOR_WALK_INTERNAL) return kind;
   walk->scratch->mount_begin = *(volatile __u32 *)&walk->scratch->begin;
   if (walk->at != walk->at_root) return VARMOR_WALK_UNRESOLVED;
@@ -131,7 +139,7 @@ static __always_inline int finish_walk(struct varmor_walk *walk) {
     walk->scratch->buffer[VARMOR_PATH_BUFFER - 1] = '/';
     *(volatile __u32 *)&walk->scratch->begin = VARMOR_PATH_BUFFER - 1;
   }
-  return classify_mount(walk->mount);
+  return walk->mount == first ? kind : classify_mount(walk->mount);
 }
 
 static __always_inline __u64 mount_of(const struct vfsmount *vfs) {
