@@ -244,13 +244,21 @@ void CheckImages(const ReliabilityOptions& options, Checks& checks, Prober& prob
   prober.Settle(0);
 }
 
+// Room for three more files than are open.
+rlimit FewMore() {
+  const int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  close(next);
+  const auto most = static_cast<rlim_t>(next + 3);
+  return rlimit{most, most};
+}
+
 void CheckResources(Checks& checks) {
   const BpfArtifact b = ProberProfile("relia", 'B');
   checks.ExpectRefused(InChild([&] {
                          BpfEnforcer enforcer(BuildOptions(false));
                          absl::Status status = enforcer.Start().status();
                          if (!status.ok()) return status;
-                         const rlimit few{48, 48};
+                         const rlimit few = FewMore();
                          setrlimit(RLIMIT_NOFILE, &few);
                          return enforcer.Apply(Only(b));
                        }),
