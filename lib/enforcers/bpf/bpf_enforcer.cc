@@ -30,6 +30,8 @@ absl::Status WithName(const absl::Status& status, absl::string_view profile) {
 // Fills the hole for disks and checks every byte.
 absl::StatusOr<BpfArtifact> BindAndCheck(const BpfArtifact& artifact,
                                          const std::string& partitions) {
+  // Its record could not be read back, and nobody could remove it.
+  if (artifact.name().empty()) return absl::InvalidArgumentError("the profile has no name");
   VARMOR_RETURN_IF_ERROR(CheckBpfImage(artifact));
   const bool disks = std::find(artifact.holes().begin(), artifact.holes().end(), DISK_DEVICE_MAP) !=
                      artifact.holes().end();
