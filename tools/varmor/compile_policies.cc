@@ -296,7 +296,8 @@ int CompilePolicyPaths(const std::vector<std::string>& paths, const Arguments& a
   Settings settings;
   if (!ReadSettings(arguments, console, settings, batch.node)) return kExitInvalid;
   settings.options.keep_rules = batch.keep_rules;
-  settings.options.caller_binds = batch.caller_binds;
+  settings.options.caller_binds = batch.for_enforcers;
+  if (batch.for_enforcers) settings.parser.clear();
   LoadOptions load_options;
   load_options.lenient = settings.options.lenient;
   if (!LoadNamedPolicies(paths, load_options, console, batch.sources, batch.loaded)) {
@@ -313,7 +314,7 @@ int CompilePolicyPaths(const std::vector<std::string>& paths, const Arguments& a
     console.Error(absl::StrCat("internal fault: ", compiled.message()));
     return kExitFault;
   }
-  if (settings.parser.empty()) NoteMissingParser(batch, arguments, console);
+  if (settings.parser.empty() && !batch.for_enforcers) NoteMissingParser(batch, arguments, console);
   CheckProfileNames(batch.loaded.policies, batch.results);
   for (size_t i = 0; i < batch.results.size(); ++i) {
     if (batch.node.has_value()) DropHoleWarnings(batch.results[i].diagnostics);

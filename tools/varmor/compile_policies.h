@@ -32,8 +32,9 @@ struct PolicyBatch {
   std::optional<NodeFacts> node;
   // Set before compiling: the results keep their rules, for lint.
   bool keep_rules = false;
-  // Set before compiling: who asks binds the artifacts to this node itself.
-  bool caller_binds = false;
+  // Set before compiling: the artifacts go to this node's enforcers, which bind them and ask
+  // apparmor_parser themselves.
+  bool for_enforcers = false;
   // Set before compiling: appended to the policies' names, and so to those of their profiles.
   std::string name_suffix;
 

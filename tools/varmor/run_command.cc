@@ -99,7 +99,7 @@ class Run {
 };
 
 bool Run::Compile() {
-  asked_.batch.caller_binds = true;
+  asked_.batch.for_enforcers = true;
   asked_.batch.name_suffix = options_.suffix;
   const std::vector<std::string> paths = arguments_.All("file");
   if (CompilePolicyPaths(paths, arguments_, console_, asked_.batch) != kExitClean) return false;
@@ -194,8 +194,9 @@ bool Run::Probe() {
                           "name one with --cgroup");
       continue;
     }
-    for (const std::string& limit : support.limits) {
-      console_.Note(absl::StrCat(enforcer->name(), " on this kernel does without ", limit));
+    if (!support.limits.empty()) {
+      console_.Note(absl::StrCat(enforcer->name(), " on this kernel does without: ",
+                                 absl::StrJoin(support.limits, "; ")));
     }
     available.push_back(std::move(enforcer));
   }
@@ -381,7 +382,7 @@ std::vector<FlagSpec> Flags() {
   std::vector<FlagSpec> flags;
   for (FlagSpec& flag : AskingFlags()) {
     // The policy is for this machine, and there is one.
-    if (flag.name == "bind" || flag.name == "jobs") continue;
+    if (flag.name == "bind" || flag.name == "jobs" || flag.name == "no-parser-check") continue;
     flags.push_back(std::move(flag));
   }
   FlagSpec best_effort;

@@ -50,7 +50,7 @@ std::string OwnMountNamespace() {
 }
 
 [[noreturn]] void BecomeCommand(const std::vector<std::string>& words, int go, int reports,
-                                const sigset_t& mask,
+                                const std::function<void()>& restore_signals,
                                 const std::function<absl::Status()>& confine) {
   const std::string problem = OwnMountNamespace();
   Send(reports, problem.empty() ? Report::kReady : Report::kShared, 0, problem);
@@ -60,7 +60,7 @@ std::string OwnMountNamespace() {
   std::vector<char*> arguments;
   for (const std::string& one : words) arguments.push_back(const_cast<char*>(one.c_str()));
   arguments.push_back(nullptr);
-  sigprocmask(SIG_SETMASK, &mask, nullptr);
+  restore_signals();
   if (const absl::Status status = confine(); !status.ok()) {
     Send(reports, Report::kUnconfined, 0, std::string(status.message()));
     _exit(125);
@@ -102,6 +102,10 @@ absl::StatusOr<RunChild> RunChild::Start(const std::vector<std::string>& words,
   RunChild child;
   const sigset_t handled = HandledSignals();
   sigprocmask(SIG_BLOCK, &handled, &child.mask_before_);
+  // Were it ignored, nobody would learn how the command ended.
+  struct sigaction usual = {};
+  usual.sa_handler = SIG_DFL;
+  sigaction(SIGCHLD, &usual, &child.child_before_);
   child.go_ = go[1];
   child.reports_ = reports[0];
   child.signals_ = signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -110,7 +114,11 @@ absl::StatusOr<RunChild> RunChild::Start(const std::vector<std::string>& words,
   if (child.pid_ == 0) {
     close(go[1]);
     close(reports[0]);
-    BecomeCommand(words, go[0], reports[1], child.mask_before_, confine);
+    const auto restore = [&child] {
+      sigaction(SIGCHLD, &child.child_before_, nullptr);
+      sigprocmask(SIG_SETMASK, &child.mask_before_, nullptr);
+    };
+    BecomeCommand(words, go[0], reports[1], restore, confine);
   }
   close(go[0]);
   close(reports[1]);
@@ -132,6 +140,7 @@ RunChild::RunChild(RunChild&& other) noexcept
       reports_(std::exchange(other.reports_, -1)),
       signals_(std::exchange(other.signals_, -1)),
       mask_before_(other.mask_before_),
+      child_before_(other.child_before_),
       namespace_problem_(std::move(other.namespace_problem_)) {}
 
 RunChild::~RunChild() {

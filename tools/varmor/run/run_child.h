@@ -64,7 +64,9 @@ class RunChild {
   int go_ = -1;
   int reports_ = -1;
   int signals_ = -1;
+  // What the command gets back.
   sigset_t mask_before_;
+  struct sigaction child_before_ = {};
   std::string namespace_problem_;
   bool stop_passed_on_ = false;
 };

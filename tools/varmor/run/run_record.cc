@@ -11,7 +11,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
-#include "lib/compiler/diagnostic/diagnostic.h"
 #include "lib/compiler/status/status_macros.h"
 #include "lib/enforcers/files.h"
 
@@ -20,7 +19,7 @@ namespace {
 
 absl::Status Cannot(absl::string_view what, const std::string& path) {
   return absl::FailedPreconditionError(
-      absl::StrCat("cannot ", what, " ", Quoted(path), ": ", std::strerror(errno)));
+      absl::StrCat("cannot ", what, " ", QuotedPath(path), ": ", std::strerror(errno)));
 }
 
 }  // namespace
