@@ -69,13 +69,16 @@ int BPF_PROG(bprm_committed_creds, struct linux_binprm *bprm) {
   return 0;
 }
 
+#define EAGAIN 11
+
 SEC("lsm/task_alloc")
 int BPF_PROG(task_alloc, struct task_struct *task) {
   struct varmor_task *record = task_record(current_task());
   if (record) {
     struct varmor_task copy = *record;
     copy.mounting = 0;
-    make_record(task, &copy);
+    /* A child of whom nobody knows that it is confined is not. */
+    if (!make_record(task, &copy) && (copy.flags & VARMOR_TASK_INSIDE)) return -EAGAIN;
   }
   return 0;
 }

@@ -34,6 +34,10 @@ static __always_inline int check_ancestor(struct vfsmount *vfs, struct dentry *d
                     VARMOR_ACCESS_ANCESTOR, 0, 0);
 }
 
+/* Neither reading nor writing, but ioctl, which disks can be read and written with; the kernel asks
+ * for the permissions of both. */
+#define KERNEL_O_ACCMODE 3u
+
 SEC("lsm/file_open")
 int BPF_PROG(file_open, struct file *file) {
   __u32 access = 0;
@@ -42,6 +46,9 @@ int BPF_PROG(file_open, struct file *file) {
   if (file->f_mode & FMODE_READ) access |= VARMOR_ACCESS_READ;
   if (file->f_mode & FMODE_WRITE) {
     access |= file->f_flags & KERNEL_O_APPEND ? VARMOR_ACCESS_APPEND : VARMOR_ACCESS_WRITE;
+  }
+  if ((file->f_flags & KERNEL_O_ACCMODE) == KERNEL_O_ACCMODE) {
+    access = VARMOR_ACCESS_READ | VARMOR_ACCESS_WRITE;
   }
   if (access == 0) return 0;
   return check_file(file->f_path.mnt, file->f_path.dentry, access, VARMOR_OP_OPEN);

@@ -216,8 +216,9 @@ int BPF_PROG(move_mount, const struct path *from, const struct path *to) {
     if (result == VARMOR_WALK_DETACHED) {
       __u32 anchor = anchor_of((__u32)sb->s_magic);
       room->job.detail = VARMOR_MOUNT_BIND;
-      if (anchor != 0 &&
-          (!walk_file_system(room, from->dentry) || !prepend_anchor(room->index, anchor)))
+      /* The path in its file system: in a container's own that is the path there. */
+      if (!walk_file_system(room, from->dentry) ||
+          (anchor != 0 && !prepend_anchor(room->index, anchor)))
         room->job.reason = VARMOR_REASON_UNRESOLVED;
       if (anchor == 0 && from->mnt->mnt_root == sb->s_root) {
         release_scratch(room);

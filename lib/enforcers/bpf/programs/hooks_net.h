@@ -149,12 +149,20 @@ int BPF_PROG(socket_sendmsg, struct socket *sock, struct msghdr *message) {
 #define SCTP_SOCKOPT_CONNECTX_OLD 107
 #define SCTP_SOCKOPT_CONNECTX3 111
 
+/* Addresses behind the first one: refused. */
+static __noinline int judge_unread_addresses(const struct varmor_self *self) {
+  struct varmor_job job;
+  if (!self || !self->profile) return -EPERM;
+  start_job(&job, self, VARMOR_EVENT_EGRESS, VARMOR_OP_CONNECT, 1, 0);
+  job.reason = VARMOR_REASON_UNRESOLVED;
+  return conclude(self->profile, &job, 0);
+}
+
 /* Several addresses come packed one after the other. Only the first is read: where rules are about
  * addresses, a call with more is refused. */
 SEC("lsm/sctp_bind_connect")
 int BPF_PROG(sctp_bind_connect, struct sock *sk, int option, struct sockaddr *address, int length) {
   struct varmor_self self;
-  struct varmor_job job;
   struct varmor_sockaddr read = {};
   __u8 as_ipv6[16] = {};
   int denied;
@@ -169,9 +177,7 @@ int BPF_PROG(sctp_bind_connect, struct sock *sk, int option, struct sockaddr *ad
   denied = judge_address(&self, as_ipv6, &read, VARMOR_OP_CONNECT);
   /* struct sockaddr_in and sockaddr_in6 */
   if (denied || length <= (read.family == AF_INET6 ? 28 : 16)) return denied;
-  start_job(&job, &self, VARMOR_EVENT_EGRESS, VARMOR_OP_CONNECT, 1, 0);
-  job.reason = VARMOR_REASON_UNRESOLVED;
-  return conclude(self.profile, &job, 0);
+  return judge_unread_addresses(&self);
 }
 
 /* include/uapi/asm-generic/socket.h */

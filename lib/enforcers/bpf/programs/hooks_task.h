@@ -62,6 +62,7 @@ static __noinline int judge_tracing(const struct varmor_self *self, __u32 permis
   if (!self || !self->profile) return 0;
   start_job(&job, self, VARMOR_EVENT_PTRACE, operation, permission, same ? 0 : VARMOR_CLASS_PTRACE);
   job.detail = other;
+  job.extra[0] = same != 0;
   tally_decision(&job.tally, permission,
                  same ? &self->profile->ptrace_same : &self->profile->ptrace_other);
   return conclude(self->profile, &job, 0);

@@ -184,7 +184,8 @@ struct varmor_event {
   __u32 drops;
   __u16 operation;
   __u16 reason;
-  /* Egress: the address, IPv4 mapped. Mount: the type of file system. */
+  /* Egress: the address, IPv4 mapped. Mount: the type of file system. Ptrace: first byte 1 when the
+   * other process is of the same subject. */
   __u8 extra[16];
 };
 
