@@ -195,8 +195,8 @@ bool Run::Probe() {
       continue;
     }
     if (!support.limits.empty()) {
-      console_.Note(absl::StrCat(enforcer->name(), " on this kernel does without: ",
-                                 absl::StrJoin(support.limits, "; ")));
+      console_.Note(absl::StrCat(
+          enforcer->name(), " on this kernel does without: ", absl::StrJoin(support.limits, "; ")));
     }
     available.push_back(std::move(enforcer));
   }

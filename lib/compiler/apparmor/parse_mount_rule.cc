@@ -122,10 +122,10 @@ bool ReadMountPath(RuleParser& parser, bool mount_point, RuleWord& word) {
   }
   const size_t ended = word.quoted ? std::string::npos : EndOfUnquoted(word.text);
   if (ended != std::string::npos) {
-    return parser.Error("apparmor-syntax", word.begin,
-                        absl::StrCat("unexpected ", Quoted(word.text.substr(ended, 1)), " in ",
-                                     Quoted(word.text)),
-                        "quote the word");
+    return parser.Error(
+        "apparmor-syntax", word.begin,
+        absl::StrCat("unexpected ", Quoted(word.text.substr(ended, 1)), " in ", Quoted(word.text)),
+        "quote the word");
   }
   if (!mount_point || word.text.empty() || absl::StrContains("/@*?{[", word.text[0])) return true;
   return parser.Error("apparmor-relative-path", word.begin,

@@ -154,8 +154,8 @@ VARMOR_PATH_INLINE long varmor_path_stretch(struct varmor_path_run *run) {
     return 1;
   }
   page = (const __u8 *)run->page;
-  /* States on this page are `lowest` to `lowest` + VARMOR_PATH_OFFSET_MASK, as they are multiples of
-   * four. On page 0 it is one more, for the dead state not to be among them. */
+  /* States on this page are `lowest` to `lowest` + VARMOR_PATH_OFFSET_MASK, as they are multiples
+   * of four. On page 0 it is one more, for the dead state not to be among them. */
   lowest = run->number << VARMOR_PATH_PAGE_SHIFT;
   if (run->number == 0) lowest = 1;
 #ifdef __bpf__

@@ -1,5 +1,6 @@
-// attach OBJECT DIR: loads a BPF object, attaches its programs, and pins the links (DIR/NAME) and the
-// programs (DIR/NAME_prog). For the suites that test the test bed; the enforcer has a loader of its own.
+// attach OBJECT DIR: loads a BPF object, attaches its programs, and pins the links (DIR/NAME) and
+// the programs (DIR/NAME_prog). For the suites that test the test bed; the enforcer has a loader of
+// its own.
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdio.h>

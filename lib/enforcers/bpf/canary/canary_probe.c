@@ -1,12 +1,12 @@
-/* What the confined child of the self-test executes: tries what its profile denies and what it allows,
- * in its working directory. The exit status has a bit for each answer that is not as it should be;
- * canary.h. Without a C library, so that it can be copied into an empty file system. */
-#include "lib/enforcers/bpf/canary/canary.h"
-
+/* What the confined child of the self-test executes: tries what its profile denies and what it
+ * allows, in its working directory. The exit status has a bit for each answer that is not as it
+ * should be; canary.h. Without a C library, so that it can be copied into an empty file system. */
 #include <asm/unistd.h>
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 #include <linux/in.h>
+
+#include "lib/enforcers/bpf/canary/canary.h"
 
 static long call(long number, long a, long b, long c, long d) {
 #if defined(__x86_64__)

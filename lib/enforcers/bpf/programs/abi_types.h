@@ -1,5 +1,5 @@
-/* Names each structure that the loader shares with the programs, so that the object's BTF describes it
- * and the loader can compare sizes and offsets with its own. A compiler leaves out what is only
+/* Names each structure that the loader shares with the programs, so that the object's BTF describes
+ * it and the loader can compare sizes and offsets with its own. A compiler leaves out what is only
  * reached through pointers. Costs a pointer in .rodata each, which nobody reads. */
 #ifndef LIB_ENFORCERS_BPF_PROGRAMS_ABI_TYPES_H_
 #define LIB_ENFORCERS_BPF_PROGRAMS_ABI_TYPES_H_

@@ -56,9 +56,9 @@ int BPF_PROG(bprm_check_security, struct linux_binprm *bprm) {
   int denied;
   if (!confined_after_exec(&self)) return 0;
   name = bprm->filename;
-  denied = judge_file(&self, bprm->file->f_path.mnt, bprm->file->f_path.dentry, VARMOR_TABLES_EXEC,
-                      VARMOR_EVENT_EXEC, VARMOR_OP_EXEC, VARMOR_ACCESS_EXEC, VARMOR_CLASS_EXEC,
-                      &name);
+  denied =
+      judge_file(&self, bprm->file->f_path.mnt, bprm->file->f_path.dentry, VARMOR_TABLES_EXEC,
+                 VARMOR_EVENT_EXEC, VARMOR_OP_EXEC, VARMOR_ACCESS_EXEC, VARMOR_CLASS_EXEC, &name);
   if (denied || !name) return denied;
   return judge_invoked_name(&self, name);
 }

@@ -285,8 +285,8 @@ __noinline int is_path(__u32 room_index, __u64 name) {
   return *(__u64 *)&room->buffer[begin + last] == *(__u64 *)&room->after[last];
 }
 
-/* Judges one file for a confined task: 0 or -EPERM. `given`, where it is not null: the name by which
- * the file was found; set to null when it is the path that was judged. */
+/* Judges one file for a confined task: 0 or -EPERM. `given`, where it is not null: the name by
+ * which the file was found; set to null when it is the path that was judged. */
 static __always_inline int judge_file(const struct varmor_self *self, struct vfsmount *vfs,
                                       struct dentry *dentry, int kind, __u8 event_class,
                                       __u16 operation, __u32 bits, __u32 default_class,

@@ -89,8 +89,8 @@ static __always_inline void fill_event(struct varmor_event *event, const struct 
 #define VARMOR_RESERVE_BURST 32
 #define VARMOR_RESERVE_SHIFT 30
 
-/* Whether the subject has to leave what room there is to others. The time up to which it has used up
- * its share, in units of about a second, stands in its entry. */
+/* Whether the subject has to leave what room there is to others. The time up to which it has used
+ * up its share, in units of about a second, stands in its entry. */
 static __noinline int over_share(const struct varmor_event *event) {
   struct varmor_subject *subject;
   __u64 size, used, id;

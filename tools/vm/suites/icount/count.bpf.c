@@ -1,9 +1,11 @@
 // Two programs on one hook: one that returns at once, and one that runs a loop of known length.
 // Their run_time_ns, under an instruction-counting emulator, tells what an instruction costs.
+/* The second needs the types of the first. */
+/* clang-format off */
 #include <linux/bpf.h>
-
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
+/* clang-format on */
 
 char LICENSE[] SEC("license") = "GPL";
 

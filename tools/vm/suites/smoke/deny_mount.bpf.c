@@ -1,8 +1,10 @@
 // While attached, nobody can mount. Shows that an LSM program's verdict reaches the kernel.
+/* The second needs the types of the first. */
+/* clang-format off */
 #include <linux/bpf.h>
-
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
+/* clang-format on */
 
 char LICENSE[] SEC("license") = "GPL";
 
