@@ -1,10 +1,8 @@
 /* A program that returns at once: what calling one costs, and reading the clock twice. */
-/* clang-format off: in this order */
 /* The second needs the types of the first. */
 /* clang-format off */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
-/* clang-format on */
 /* clang-format on */
 
 char LICENSE[] SEC("license") = "GPL";
