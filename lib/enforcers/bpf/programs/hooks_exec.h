@@ -55,7 +55,9 @@ int BPF_PROG(bprm_check_security, struct linux_binprm *bprm) {
   const char *name;
   int denied;
   if (!confined_after_exec(&self)) return 0;
-  name = bprm->filename;
+  /* As a number: Linux 7 knows what a typed pointer points to, and keeps it from other functions.
+   */
+  name = BPF_CORE_READ(bprm, filename);
   denied =
       judge_file(&self, bprm->file->f_path.mnt, bprm->file->f_path.dentry, VARMOR_TABLES_EXEC,
                  VARMOR_EVENT_EXEC, VARMOR_OP_EXEC, VARMOR_ACCESS_EXEC, VARMOR_CLASS_EXEC, &name);
