@@ -304,6 +304,7 @@ JudgeCase JudgeQuestions::Tracing() {
   out.event.operation = static_cast<uint16_t>(q.operation);
   out.event.wanted = q.bits;
   out.event.detail = 4711;
+  out.event.extra[0] = static_cast<uint8_t>(q.options);
   out.name = absl::StrCat("ptrace ", q.bits, q.options != 0 ? " same" : "");
   return out;
 }
