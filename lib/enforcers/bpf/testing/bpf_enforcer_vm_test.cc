@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
@@ -333,3 +334,13 @@ TEST_F(BpfEnforcerVmTest, ManyProfilesAtOnceCostLittleMoreThanOne) {
 
 }  // namespace
 }  // namespace varmor
+
+int main(int argc, char** argv) {
+  ::testing::InitGoogleTest(&argc, argv);
+  const int result = RUN_ALL_TESTS();
+  const ::testing::UnitTest& unit = *::testing::UnitTest::GetInstance();
+  // What tools/vm/run reads.
+  std::printf("%d passed, %d failed, %d skipped\n", unit.successful_test_count(),
+              unit.failed_test_count(), unit.skipped_test_count() + unit.disabled_test_count());
+  return result;
+}
