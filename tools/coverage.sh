@@ -2,7 +2,7 @@
 # Runs the suite under AddressSanitizer and UndefinedBehaviorSanitizer, and says how many lines of
 # lib/compiler it reached. The build is the one that the fuzz targets use.
 #
-# usage: tools/coverage.sh [--files] [TARGET]...      default: //lib/...
+# usage: tools/coverage.sh [--files] [TARGET]...      default: //lib/compiler/...
 #   --files   one line per source file, the least covered first
 #   COVERAGE_MIN=N   fail below N percent (default 92)
 set -euo pipefail
@@ -14,7 +14,7 @@ if [ "${1:-}" = --files ]; then
   shift
 fi
 targets=("$@")
-[ "${#targets[@]}" != 0 ] || targets=(//lib/...)
+[ "${#targets[@]}" != 0 ] || targets=(//lib/compiler/...)
 minimum=${COVERAGE_MIN:-92}
 flags=(--config=fuzz)
 [ -z "${CI:-}" ] || flags+=(--config=ci)
