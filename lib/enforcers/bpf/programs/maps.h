@@ -117,4 +117,10 @@ static __always_inline void *array_entry(void *map, __u32 index) {
   return bpf_map_lookup_elem(map, &index);
 }
 
+/* The map "profile" of a slot; null for an empty one. */
+static __always_inline const struct varmor_profile *profile_in(__u32 slot) {
+  void *inner = slot_map(&slot_profile, slot);
+  return inner ? array_entry(inner, 0) : 0;
+}
+
 #endif /* LIB_ENFORCERS_BPF_PROGRAMS_MAPS_H_ */

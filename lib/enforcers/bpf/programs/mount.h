@@ -93,12 +93,10 @@ __noinline int join_mount_rules(__u32 room_index, __u32 id) {
 __noinline int tally_mount(__u32 room_index) {
   struct varmor_scratch *room = array_entry(&scratch, room_index);
   const struct varmor_profile *profile;
-  void *inner;
   __u32 count, slot;
   if (!room) return 0;
   slot = room->job.slot;
-  inner = slot_map(&slot_profile, slot);
-  profile = inner ? array_entry(inner, 0) : 0;
+  profile = profile_in(slot);
   if (!profile) return 0;
   count = profile->mount_tables;
   for (__u32 i = 0; i < VARMOR_PATH_TABLES_MAX; i++) {

@@ -40,12 +40,11 @@ static __always_inline __u32 table_count(const struct varmor_profile *profile, i
  * that it checks one by one. */
 __noinline __u32 match_table(__u32 room_index, __u32 slot, __u32 kind, __u32 index) {
   struct varmor_scratch *room = array_entry(&scratch, room_index);
-  void *inner = slot_map(&slot_profile, slot);
   void *pages = slot_map(&slot_pages, slot);
   const struct varmor_profile *profile;
   const struct varmor_path_table *table;
-  if (!room || !inner || !pages || index >= VARMOR_PATH_TABLES_MAX) return VARMOR_PATH_UNRESOLVED;
-  profile = array_entry(inner, 0);
+  if (!room || !pages || index >= VARMOR_PATH_TABLES_MAX) return VARMOR_PATH_UNRESOLVED;
+  profile = profile_in(slot);
   if (!profile) return VARMOR_PATH_UNRESOLVED;
   table = path_table(profile, kind, index);
   if (!table) return VARMOR_PATH_UNRESOLVED;
@@ -75,12 +74,10 @@ __noinline int join_record(__u32 room_index, __u32 id, __u32 more) {
 __noinline int tally_path(__u32 room_index, __u32 kind, __u32 more) {
   struct varmor_scratch *room = array_entry(&scratch, room_index);
   const struct varmor_profile *profile;
-  void *inner;
   __u32 count, slot;
   if (!room) return 0;
   slot = room->job.slot;
-  inner = slot_map(&slot_profile, slot);
-  profile = inner ? array_entry(inner, 0) : 0;
+  profile = profile_in(slot);
   if (!profile) return 0;
   count = table_count(profile, kind);
   for (__u32 i = 0; i < VARMOR_PATH_TABLES_MAX; i++) {
@@ -96,10 +93,8 @@ __noinline int tally_path(__u32 room_index, __u32 kind, __u32 more) {
 __noinline int answer_room(__u32 room_index) {
   struct varmor_scratch *room = array_entry(&scratch, room_index);
   const struct varmor_profile *profile;
-  void *inner;
   if (!room) return -EPERM;
-  inner = slot_map(&slot_profile, room->job.slot);
-  profile = inner ? array_entry(inner, 0) : 0;
+  profile = profile_in(room->job.slot);
   if (!profile) return -EPERM;
   return conclude(profile, &room->job, room);
 }
@@ -130,6 +125,8 @@ const struct varmor_anchor anchors[] = {
     {BPF_FS_MAGIC, 11, "/sys/fs/bpf"},
 };
 
+/* The last of them, where the enforcer's pins are. */
+#define VARMOR_ANCHOR_BPF_FS 8
 #define VARMOR_ANCHORS (sizeof(anchors) / sizeof(anchors[0]))
 
 __noinline __u32 anchor_of(__u32 magic) {
@@ -149,7 +146,7 @@ __noinline __u32 anchor_of(__u32 magic) {
     case TRACEFS_MAGIC:
       return 7;
     case BPF_FS_MAGIC:
-      return 8;
+      return VARMOR_ANCHOR_BPF_FS;
     default:
       return 0;
   }
@@ -297,7 +294,7 @@ static __always_inline int judge_file(const struct varmor_self *self, struct vfs
   int result;
   if (!vfs || !dentry) return 0;
   anchor = anchor_of(dentry->d_sb->s_magic);
-  if (anchor != 8 && !has_rules(self, kind, default_class)) return 0;
+  if (anchor != VARMOR_ANCHOR_BPF_FS && !has_rules(self, kind, default_class)) return 0;
   room = claim_scratch();
   if (!room) return no_room(self, event_class, operation, bits);
   job = &room->job;
@@ -326,7 +323,7 @@ static __always_inline int judge_file(const struct varmor_self *self, struct vfs
     }
   }
   result = finish_file(self, room, kind, default_class);
-  if (anchor == 8 && is_protected(room->index)) result = -EPERM;
+  if (anchor == VARMOR_ANCHOR_BPF_FS && is_protected(room->index)) result = -EPERM;
 #ifdef VARMOR_PATH_LOOP
   if (given && result == 0 && job->reason == 0 && is_path(room->index, (__u64)*given)) *given = 0;
 #endif

@@ -100,16 +100,13 @@ static __noinline struct varmor_task *adopt_task(struct task_struct *task) {
 /* Fills `self` from a subject; 0 when nothing is in force for it. */
 static __always_inline int take_profile(struct varmor_self *self,
                                         const struct varmor_subject *subject) {
-  void *inner;
   __u32 *slot;
   self->number = subject->profile;
   self->pod = subject->pod;
   slot = array_entry(&slots, self->number);
   if (!slot || *slot == 0) return 0;
   self->slot = *slot;
-  inner = slot_map(&slot_profile, self->slot);
-  if (!inner) return 0;
-  self->profile = array_entry(inner, 0);
+  self->profile = profile_in(self->slot);
   return self->profile != 0;
 }
 
