@@ -12,11 +12,15 @@ build_packages="
   g++ git pkg-config python3
   libabsl-dev libprotobuf-dev protobuf-compiler libre2-dev
   libyaml-cpp-dev rapidjson-dev libseccomp-dev libssl-dev zlib1g-dev libbpf-dev libelf-dev clang
+  libgrpc++-dev libgrpc-dev libc-ares-dev protobuf-compiler-grpc
+  libcurl4-openssl-dev libboost-dev nlohmann-json3-dev
   googletest libgtest-dev libgmock-dev libbenchmark-dev
 "
 test_packages="
   apparmor runc crun
   clang-format clang-tidy llvm libclang-rt-14-dev
+  containerd containernetworking-plugins curl openssl
+  etcd-server golang-1.19-go dpkg-dev golang-github-modern-go-reflect2-dev
   qemu-system-x86 busybox-static cpio e2fsprogs lz4 zstd
   python3-jsonschema python3-yaml jq
   cmake make man-db

@@ -128,6 +128,42 @@ def system_deps():
         libs = ["bpf", "elf"],
     )
 
+    # For the daemons (runtime/).
+    system_repository(
+        name = "com_github_grpc_grpc",
+        apt = ["libgrpc++-dev", "libgrpc-dev", "libc-ares-dev", "protobuf-compiler-grpc"],
+        build_file = "//tools/bazel/third_party:grpc.BUILD",
+        files = {
+            "//tools/bazel/third_party:cc_grpc_library.bzl": "bazel/cc_grpc_library.bzl",
+            "//tools/bazel/third_party:empty.BUILD": "bazel/BUILD.bazel",
+        },
+        headers = ["grpcpp/grpcpp.h"],
+        libs = ["grpc++", "grpc", "address_sorting", "upb", "cares", "gpr"],
+        programs = {"grpc_cpp_plugin": "grpc_cpp_plugin"},
+    )
+
+    system_repository(
+        name = "curl",
+        apt = ["libcurl4-openssl-dev"],
+        build_file = "//tools/bazel/third_party:curl.BUILD",
+        headers = ["curl/curl.h"],
+        libs = ["curl"],
+    )
+
+    system_repository(
+        name = "boost",
+        apt = ["libboost-dev"],
+        build_file = "//tools/bazel/third_party:boost.BUILD",
+        headers = ["boost/beast.hpp"],
+    )
+
+    system_repository(
+        name = "nlohmann_json",
+        apt = ["nlohmann-json3-dev"],
+        build_file = "//tools/bazel/third_party:nlohmann_json.BUILD",
+        headers = ["nlohmann/json.hpp"],
+    )
+
     # Compiles BPF programs; gcc has no such target in Debian 12.
     system_repository(
         name = "bpf_tools",

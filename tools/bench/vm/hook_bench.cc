@@ -1,7 +1,8 @@
-// hook_bench PROFILES RECORDED [RESULT]: what the hooks of the BPF enforcer cost, in guest
+// hook_bench PROFILES RECORDED [RESULT [PART...]]: what the hooks of the BPF enforcer cost, in guest
 // instructions. Runs in a guest whose clock counts instructions (tools/vm/run bench), as root.
 //
-// PROFILES is what bench_profiles wrote, RECORDED what an earlier run wrote to RESULT.
+// PROFILES is what bench_profiles wrote, RECORDED what an earlier run wrote to RESULT. With PARTs only
+// figures are measured whose name contains one of them.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
