@@ -3,8 +3,10 @@
 //
 //     HttpServerOptions options;
 //     options.port = 8081;
-//     VARMOR_ASSIGN_OR_RETURN(auto server, HttpServer::Start(options, [](const HttpRequest& request) {
-//       return request.path == "/healthz" ? HttpResponse{200, "text/plain", "ok"} : HttpResponse{404};
+//     VARMOR_ASSIGN_OR_RETURN(auto server, HttpServer::Start(options, [](const HttpRequest&
+//     request) {
+//       return request.path == "/healthz" ? HttpResponse{200, "text/plain", "ok"} :
+//       HttpResponse{404};
 //     }));
 #ifndef RUNTIME_HTTP_HTTP_SERVER_H_
 #define RUNTIME_HTTP_HTTP_SERVER_H_
@@ -19,15 +21,16 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "runtime/http/tls_pair.h"
 
 namespace varmor {
 
 struct HttpRequest {
   std::string method;
-  // Without the query, which starts after '?'.
+  // As sent, without the query, which starts after '?'. Nothing is decoded.
   std::string path;
   std::string query;
-  // Names in lower case.
+  // Names in lower case. Values of a name that comes more than once are joined by ", ".
   std::map<std::string, std::string> headers;
   std::string body;
 };
@@ -39,14 +42,9 @@ struct HttpResponse {
   std::map<std::string, std::string> headers;
 };
 
-// Called in the threads of the server, several at once when there are several.
+// Called in the threads of the server, several at once when there are several; no other request is
+// answered by a thread meanwhile. What it throws becomes an answer 500.
 using HttpHandler = std::function<HttpResponse(const HttpRequest& request)>;
-
-// PEM text.
-struct TlsPair {
-  std::string certificate;
-  std::string key;
-};
 
 struct HttpServerOptions {
   std::string address = "0.0.0.0";
@@ -54,27 +52,32 @@ struct HttpServerOptions {
   // Both empty: no TLS. TLS 1.2 or newer.
   TlsPair tls;
   int threads = 1;
-  // Limits of one connection and of all.
+  // Limits of one connection and of all. A larger body is answered by 413, a header over 16 KiB by
+  // 431, what is not HTTP by 400; then the connection ends.
   size_t body_limit = 16 << 20;
-  absl::Duration read_timeout = absl::Seconds(35);  // of a handshake or a request
-  absl::Duration idle_timeout = absl::Seconds(200);
-  size_t connections = 4096;  // the longest idle one goes when one more comes
+  // From accepting to the first byte of a request, from there to its last, and of its answer.
+  absl::Duration read_timeout = absl::Seconds(35);
+  absl::Duration idle_timeout = absl::Seconds(200);  // between requests
+  // The one that has waited longest for its client goes when one more comes.
+  size_t connections = 4096;
 };
 
 class HttpServer {
  public:
-  // Listens when it returns. INVALID_ARGUMENT for TLS that does not load; UNAVAILABLE for an
-  // address that cannot be had, with the reason.
+  // Listens when it returns. INVALID_ARGUMENT for TLS that does not load and for a number below 1;
+  // UNAVAILABLE for an address that cannot be had, with the reason.
   static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const HttpServerOptions& options,
                                                            HttpHandler handler);
-  // Ends connections at once. Call Drain before to let requests finish.
+  // Ends connections at once, after the handlers that run. Call Drain before to let requests
+  // finish.
   virtual ~HttpServer() = default;
 
   virtual uint16_t port() const = 0;
-  // For handshakes from now on; connections that exist keep what they have. On an error the pair
-  // before stays.
+  // For connections from now on; those that exist keep what they have. INVALID_ARGUMENT: the pair
+  // does not load, and the one before stays.
   virtual absl::Status SetTls(const TlsPair& tls) = 0;
-  // Accepts no more and waits for requests under way.
+  // Accepts no more, ends idle connections and waits for requests under way, which are answered
+  // with "Connection: close". Those that take longer than `limit` go on until the destructor.
   virtual void Drain(absl::Duration limit) = 0;
 };
 

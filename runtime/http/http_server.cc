@@ -1,0 +1,501 @@
+#include "runtime/http/http_server.h"
+
+#include <atomic>
+#include <exception>
+#include <list>
+#include <optional>
+#include <thread>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
+// After the standard headers: Boost 1.74 relies on <utility> being there.
+#include "boost/asio.hpp"
+#include "boost/asio/ssl.hpp"
+#include "boost/beast.hpp"
+#include "boost/beast/ssl.hpp"
+
+namespace varmor {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+namespace ssl = boost::asio::ssl;
+using tcp = boost::asio::ip::tcp;
+using boost::system::error_code;
+
+// Of the request line and all headers. An API server's are below 1 KiB; a bearer token may have
+// some more.
+constexpr uint32_t kHeaderLimit = 16 << 10;
+// More than any read of ours asks for at once.
+constexpr size_t kBufferLimit = 128 << 10;
+// For a client to read the last answer and close.
+constexpr std::chrono::seconds kLinger{2};
+constexpr std::chrono::milliseconds kAcceptRetry{100};
+
+std::chrono::nanoseconds Chrono(absl::Duration duration) {
+  return absl::ToChronoNanoseconds(duration);
+}
+
+// One connection as the server sees it.
+class Connection {
+ public:
+  virtual ~Connection() = default;
+  // Ends it, from any thread; with `only_idle` not when a request has begun.
+  virtual void Close(bool only_idle) = 0;
+};
+
+// All connections, and which of them wait for their client. Thread-safe.
+class Connections {
+ public:
+  struct Waiting {
+    std::weak_ptr<Connection> connection;
+    bool chosen = false;
+  };
+  using Place = std::list<Waiting>::iterator;
+
+  explicit Connections(size_t limit) : limit_(limit) {}
+
+  // Counts one more. When there are too many, ends the one that waits longest for its client.
+  // False: there are too many and none waits.
+  bool Add() {
+    std::shared_ptr<Connection> longest;
+    {
+      absl::MutexLock lock(&mutex_);
+      if (count_ - chosen_.size() >= limit_) {
+        if (waiting_.empty()) return false;
+        waiting_.front().chosen = true;
+        longest = waiting_.front().connection.lock();
+        chosen_.splice(chosen_.end(), waiting_, waiting_.begin());
+      }
+      ++count_;
+    }
+    if (longest != nullptr) longest->Close(/*only_idle=*/false);
+    return true;
+  }
+
+  Place Wait(std::weak_ptr<Connection> connection) {
+    absl::MutexLock lock(&mutex_);
+    return waiting_.insert(waiting_.end(), {std::move(connection)});
+  }
+
+  void Leave(Place place) {
+    absl::MutexLock lock(&mutex_);
+    (place->chosen ? chosen_ : waiting_).erase(place);
+  }
+
+  void Remove() {
+    absl::MutexLock lock(&mutex_);
+    --count_;
+  }
+
+  void CloseIdle() {
+    std::vector<std::shared_ptr<Connection>> all;
+    {
+      absl::MutexLock lock(&mutex_);
+      for (const Waiting& each : waiting_) all.push_back(each.connection.lock());
+    }
+    for (const std::shared_ptr<Connection>& each : all) {
+      if (each != nullptr) each->Close(/*only_idle=*/true);
+    }
+  }
+
+  void AwaitNone(absl::Duration limit) {
+    absl::MutexLock lock(&mutex_);
+    mutex_.AwaitWithTimeout(absl::Condition(
+                                +[](size_t* count) { return *count == 0; }, &count_),
+                            limit);
+  }
+
+ private:
+  absl::Mutex mutex_;
+  const size_t limit_;
+  size_t count_ = 0;
+  std::list<Waiting> waiting_;  // longest first
+  std::list<Waiting> chosen_;   // about to end
+};
+
+// What connections share.
+struct Shared {
+  Shared(const HttpServerOptions& server_options, HttpHandler server_handler)
+      : options(server_options),
+        handler(std::move(server_handler)),
+        connections(server_options.connections) {}
+
+  const HttpServerOptions options;
+  const HttpHandler handler;
+  Connections connections;
+  std::atomic<bool> draining = false;
+};
+
+HttpRequest ToRequest(http::request<http::string_body>&& message) {
+  HttpRequest request;
+  request.method = std::string(message.method_string());
+  const absl::string_view target(message.target().data(), message.target().size());
+  const size_t question = target.find('?');
+  request.path = std::string(target.substr(0, question));
+  if (question != absl::string_view::npos) request.query = std::string(target.substr(question + 1));
+  for (const auto& field : message) {
+    const std::string name = absl::AsciiStrToLower(
+        absl::string_view(field.name_string().data(), field.name_string().size()));
+    const absl::string_view value(field.value().data(), field.value().size());
+    const auto [at, inserted] = request.headers.emplace(name, value);
+    if (!inserted) absl::StrAppend(&at->second, ", ", value);
+  }
+  request.body = std::move(message.body());
+  return request;
+}
+
+HttpResponse Handle(const HttpHandler& handler, const HttpRequest& request) {
+  try {
+    return handler(request);
+  } catch (const std::exception& fault) {  // of libraries below the handler
+    HttpResponse response;
+    response.status = 500;
+    response.body = absl::StrCat("internal error: ", fault.what(), "\n");
+    return response;
+  }
+}
+
+// Answers one client, request after request. Everything runs in the stream's strand; an operation
+// under way holds the object.
+template <typename Stream>
+class HttpConnection : public Connection,
+                       public std::enable_shared_from_this<HttpConnection<Stream>> {
+ public:
+  static constexpr bool kTls = !std::is_same_v<Stream, beast::tcp_stream>;
+
+  // `tls` lives as long as its connections; null without TLS.
+  HttpConnection(Shared& shared, std::shared_ptr<ssl::context> tls, tcp::socket&& socket)
+      : shared_(shared), tls_(std::move(tls)), stream_(MakeStream(std::move(socket))) {}
+
+  ~HttpConnection() override {
+    StopWaiting();
+    shared_.connections.Remove();
+  }
+
+  void Start() {
+    asio::dispatch(stream_.get_executor(), [self = this->shared_from_this()] {
+      self->StartWaiting();
+      self->tcp().expires_after(Chrono(self->shared_.options.read_timeout));
+      if constexpr (kTls) {
+        self->stream_.async_handshake(ssl::stream_base::server, [self](error_code error) {
+          if (!error) self->AwaitRequest();
+        });
+      } else {
+        self->AwaitRequest();
+      }
+    });
+  }
+
+  void Close(bool only_idle) override {
+    asio::post(stream_.get_executor(), [self = this->shared_from_this(), only_idle] {
+      if (!only_idle || self->idle_) self->tcp().close();
+    });
+  }
+
+ private:
+  Stream MakeStream(tcp::socket&& socket) {
+    if constexpr (kTls) {
+      return Stream(std::move(socket), *tls_);
+    } else {
+      return Stream(std::move(socket));
+    }
+  }
+
+  beast::tcp_stream& tcp() { return beast::get_lowest_layer(stream_); }
+
+  void StartWaiting() {
+    StopWaiting();
+    place_ = shared_.connections.Wait(this->weak_from_this());
+  }
+  void StopWaiting() {
+    if (place_.has_value()) shared_.connections.Leave(*place_);
+    place_.reset();
+  }
+
+  // Waits as long as an idle connection may for the first byte of a request. The time of a new
+  // connection is that of its handshake.
+  void AwaitRequest() {
+    StartWaiting();
+    // Not before: Drain sets the flag and then looks who is waiting.
+    if (shared_.draining && buffer_.size() == 0) return Finish();
+    parser_.emplace();
+    parser_->header_limit(kHeaderLimit);
+    parser_->body_limit(shared_.options.body_limit);
+    if (buffer_.size() > 0) return ReadHeader();
+    idle_ = true;
+    buffer_.shrink_to_fit();
+    stream_.async_read_some(buffer_.prepare(4096),
+                            [self = this->shared_from_this()](error_code error, size_t bytes) {
+                              self->idle_ = false;
+                              self->buffer_.commit(bytes);
+                              if (error) return self->Refuse(error);
+                              self->ReadHeader();
+                            });
+  }
+
+  void ReadHeader() {
+    tcp().expires_after(Chrono(shared_.options.read_timeout));
+    http::async_read_header(stream_, buffer_, *parser_,
+                            [self = this->shared_from_this()](error_code error, size_t) {
+                              if (error) return self->Refuse(error);
+                              self->Encourage();
+                            });
+  }
+
+  // Clients with a large body ask whether to send it.
+  void Encourage() {
+    const auto expect = parser_->get()[http::field::expect];
+    if (!beast::iequals(expect, "100-continue") || buffer_.size() > 0) return ReadBody();
+    static constexpr absl::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+    asio::async_write(stream_, asio::buffer(kContinue.data(), kContinue.size()),
+                      [self = this->shared_from_this()](error_code error, size_t) {
+                        if (!error) self->ReadBody();
+                      });
+  }
+
+  void ReadBody() {
+    if (parser_->is_done()) return Answer();
+    http::async_read(stream_, buffer_, *parser_,
+                     [self = this->shared_from_this()](error_code error, size_t) {
+                       if (error) return self->Refuse(error);
+                       self->Answer();
+                     });
+  }
+
+  void Answer() {
+    StopWaiting();
+    const bool head = parser_->get().method() == http::verb::head;
+    const unsigned version = parser_->get().version();
+    const bool keep_alive = parser_->get().keep_alive();
+    HttpResponse response = Handle(shared_.handler, ToRequest(parser_->release()));
+    StartWaiting();
+    Write(std::move(response), version, keep_alive && !shared_.draining, head);
+  }
+
+  // A request that HTTP itself forbids. A client that went away gets nothing.
+  void Refuse(error_code error) {
+    HttpResponse response;
+    if (error == http::error::body_limit) {
+      response.status = 413;
+      response.body =
+          absl::StrCat("the body may have ", shared_.options.body_limit, " bytes at most\n");
+    } else if (error == http::error::header_limit || error == http::error::buffer_overflow) {
+      response.status = 431;
+      response.body = absl::StrCat("the header may have ", kHeaderLimit, " bytes at most\n");
+    } else if (error.category() == make_error_code(http::error::bad_method).category() &&
+               error != http::error::end_of_stream && error != http::error::partial_message) {
+      response.status = 400;
+      response.body = absl::StrCat("not an HTTP request: ", error.message(), "\n");
+    } else {
+      return;
+    }
+    Write(std::move(response), 11, /*keep_alive=*/false, /*head=*/false);
+  }
+
+  void Write(HttpResponse response, unsigned version, bool keep_alive, bool head) {
+    message_.emplace();
+    message_->version(version);
+    message_->result(static_cast<unsigned>(response.status));
+    message_->set(http::field::content_type, response.content_type);
+    for (const auto& [name, value] : response.headers) message_->set(name, value);
+    message_->keep_alive(keep_alive);
+    message_->content_length(response.body.size());
+    if (!head) message_->body() = std::move(response.body);
+    tcp().expires_after(Chrono(shared_.options.read_timeout));
+    http::async_write(stream_, *message_,
+                      [self = this->shared_from_this(), keep_alive](error_code error, size_t) {
+                        if (error) return;
+                        if (!keep_alive) return self->Finish();
+                        self->message_.reset();
+                        self->tcp().expires_after(Chrono(self->shared_.options.idle_timeout));
+                        self->AwaitRequest();
+                      });
+  }
+
+  // Says goodbye. What the client still sends is thrown away for a while: closing at once would
+  // reset the connection, and the client might not see the last answer.
+  void Finish() {
+    tcp().expires_after(kLinger);
+    if constexpr (kTls) {
+      stream_.async_shutdown([self = this->shared_from_this()](error_code) { self->Linger(); });
+    } else {
+      Linger();
+    }
+  }
+
+  void Linger() {
+    error_code ignored;
+    tcp().socket().shutdown(tcp::socket::shutdown_send, ignored);
+    Discard();
+  }
+
+  void Discard() {
+    buffer_.clear();
+    tcp().async_read_some(buffer_.prepare(4096),
+                          [self = this->shared_from_this()](error_code error, size_t) {
+                            if (!error) self->Discard();
+                          });
+  }
+
+  Shared& shared_;
+  const std::shared_ptr<ssl::context> tls_;
+  Stream stream_;
+  beast::flat_buffer buffer_{kBufferLimit};
+  std::optional<http::request_parser<http::string_body>> parser_;
+  std::optional<http::response<http::string_body>> message_;
+  std::optional<Connections::Place> place_;
+  bool idle_ = true;  // no request has begun
+};
+
+absl::StatusOr<std::shared_ptr<ssl::context>> LoadTls(const TlsPair& pair) {
+  auto context = std::make_shared<ssl::context>(ssl::context::tls_server);
+  SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION);
+  SSL_CTX_set_options(context->native_handle(), SSL_OP_NO_RENEGOTIATION);
+  error_code error;
+  context->use_certificate_chain(asio::buffer(pair.certificate), error);
+  if (error) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the TLS certificate does not load: ", error.message()));
+  }
+  // Refuses a key that does not belong to the certificate.
+  context->use_private_key(asio::buffer(pair.key), ssl::context::pem, error);
+  if (error) {
+    return absl::InvalidArgumentError(absl::StrCat("the TLS key does not load: ", error.message()));
+  }
+  return context;
+}
+
+class BeastHttpServer : public HttpServer {
+ public:
+  BeastHttpServer(const HttpServerOptions& options, HttpHandler handler)
+      : shared_(options, std::move(handler)),
+        io_(options.threads),
+        acceptor_(asio::make_strand(io_)),
+        retry_(acceptor_.get_executor()) {}
+
+  ~BeastHttpServer() override {
+    io_.stop();
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+  absl::Status Listen() {
+    const HttpServerOptions& options = shared_.options;
+    error_code error;
+    const asio::ip::address address = asio::ip::make_address(options.address, error);
+    const auto fail = [&](absl::string_view what) {
+      return absl::UnavailableError(absl::StrCat("cannot ", what, " ", options.address, " port ",
+                                                 options.port, ": ", error.message()));
+    };
+    if (error) return fail("listen at");
+    const tcp::endpoint endpoint(address, options.port);
+    acceptor_.open(endpoint.protocol(), error);
+    if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
+    if (!error) acceptor_.bind(endpoint, error);
+    if (error) return fail("bind");
+    acceptor_.listen(asio::socket_base::max_listen_connections, error);
+    if (error) return fail("listen at");
+    port_ = acceptor_.local_endpoint(error).port();
+    return error ? fail("ask for") : absl::OkStatus();
+  }
+
+  void Run() {
+    asio::post(acceptor_.get_executor(), [this] { Accept(); });
+    for (int i = 0; i < shared_.options.threads; ++i) {
+      threads_.emplace_back([this] { io_.run(); });
+    }
+  }
+
+  uint16_t port() const override { return port_; }
+
+  absl::Status SetTls(const TlsPair& tls) override {
+    auto context = LoadTls(tls);
+    if (!context.ok()) return context.status();
+    absl::MutexLock lock(&mutex_);
+    tls_ = *std::move(context);
+    return absl::OkStatus();
+  }
+
+  void Drain(absl::Duration limit) override {
+    shared_.draining = true;
+    asio::post(acceptor_.get_executor(), [this] {
+      error_code ignored;
+      acceptor_.close(ignored);
+      retry_.cancel();
+    });
+    shared_.connections.CloseIdle();
+    shared_.connections.AwaitNone(limit);
+  }
+
+ private:
+  void Accept() {
+    if (shared_.draining) return;
+    acceptor_.async_accept(asio::make_strand(io_), [this](error_code error, tcp::socket socket) {
+      if (error == asio::error::operation_aborted) return;
+      if (error) return AcceptLater();
+      Admit(std::move(socket));
+      Accept();
+    });
+  }
+
+  // Out of file descriptors, most likely: trying again at once would only burn time.
+  void AcceptLater() {
+    retry_.expires_after(kAcceptRetry);
+    retry_.async_wait([this](error_code error) {
+      if (!error) Accept();
+    });
+  }
+
+  void Admit(tcp::socket socket) {
+    error_code error;
+    socket.set_option(tcp::no_delay(true), error);
+    if (error || !shared_.connections.Add()) return;
+    std::shared_ptr<ssl::context> tls;
+    {
+      absl::MutexLock lock(&mutex_);
+      tls = tls_;
+    }
+    if (tls == nullptr) {
+      std::make_shared<HttpConnection<beast::tcp_stream>>(shared_, nullptr, std::move(socket))
+          ->Start();
+    } else {
+      std::make_shared<HttpConnection<beast::ssl_stream<beast::tcp_stream>>>(shared_, tls,
+                                                                             std::move(socket))
+          ->Start();
+    }
+  }
+
+  // Before io_, which holds the connections.
+  Shared shared_;
+  asio::io_context io_;
+  tcp::acceptor acceptor_;
+  asio::steady_timer retry_;
+  uint16_t port_ = 0;
+  absl::Mutex mutex_;
+  std::shared_ptr<ssl::context> tls_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpServerOptions& options,
+                                                              HttpHandler handler) {
+  if (options.threads < 1 || options.connections < 1) {
+    return absl::InvalidArgumentError("a server needs a thread and a connection at least");
+  }
+  auto server = std::make_unique<BeastHttpServer>(options, std::move(handler));
+  if (!options.tls.certificate.empty() || !options.tls.key.empty()) {
+    if (absl::Status status = server->SetTls(options.tls); !status.ok()) return status;
+  }
+  if (absl::Status status = server->Listen(); !status.ok()) return status;
+  server->Run();
+  return server;
+}
+
+}  // namespace varmor
