@@ -14,9 +14,16 @@ bool SaysTooLarge(absl::string_view message) {
          absl::StrContains(message, "Request entity too large");
 }
 
+// Of a version that the server does not have yet: how its cache says it, and how etcd does. Such
+// versions are from before a cluster was restored from a backup.
+bool IsFromTheFuture(absl::string_view message) {
+  return absl::StrContains(message, "Too large resource version") ||
+         absl::StrContains(message, "required revision is a future revision");
+}
+
 absl::StatusCode CodeOf(const KubeFailure& failure) {
   if (SaysTooLarge(failure.message)) return absl::StatusCode::kResourceExhausted;
-  if (absl::StrContains(failure.message, "Too large resource version")) {
+  if (IsFromTheFuture(failure.message)) {
     return absl::StatusCode::kOutOfRange;
   }
   switch (failure.code) {
