@@ -17,6 +17,8 @@
 # The programs come from tools/kube/build.sh, which builds them when they are missing.
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
+# shellcheck source=common.sh
+. "$here/common.sh"
 [ $# -ge 1 ] || { sed -n '2,/^set /s/^# \{0,1\}//p' "$0" | sed '$d' >&2; exit 2; }
 mkdir -p "$1"/{pki,etcd,log}
 dir=$(realpath "$1")
@@ -26,9 +28,6 @@ command -v etcd >/dev/null || { echo "kube up: etcd is missing; tools/setup.sh i
 cd "$dir"
 
 die() { echo "kube up: $*" >&2; exit 1; }
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
-# pid_file_runs FILE: the process is there.
-pid_file_runs() { [ -f "$1" ] && kill -0 "$(cat "$1")" 2>/dev/null; }
 
 new_key() { openssl ecparam -name prime256v1 -genkey -noout -out "pki/$1.key"; }
 
@@ -92,10 +91,10 @@ is_ready() {
     "https://127.0.0.1:$api_port/readyz")" = ok ]
 }
 
-! pid_file_runs apiserver.pid || die "a server runs over $dir already; tools/kube/down.sh stops it"
+! runs apiserver.pid kube-apiserver || die "a server runs over $dir already; tools/kube/down.sh stops it"
 [ -f pki/made ] || make_pki 2>log/openssl.log || die "no certificates; see $dir/log/openssl.log"
 started=$(date +%s%N)
-if pid_file_runs etcd.pid; then
+if runs etcd.pid etcd; then
   etcd_port=$(cat etcd.port)
 else
   etcd_port=$(free_port) peer_port=$(free_port)
@@ -111,7 +110,7 @@ printf '%s\n' KUBECONFIG="$dir/kubeconfig" KUBE_SERVER="https://127.0.0.1:$api_p
   KUBE_API_PID="$(cat apiserver.pid)" KUBE_ETCD_PID="$(cat etcd.pid)" >env
 deadline=$((SECONDS + 120))
 until is_ready; do
-  pid_file_runs apiserver.pid || { tail -n 5 log/apiserver.log >&2; die "kube-apiserver ended; see $dir/log"; }
+  runs apiserver.pid kube-apiserver || { tail -n 5 log/apiserver.log >&2; die "kube-apiserver ended; see $dir/log"; }
   [ $SECONDS -lt $deadline ] || { "$here/down.sh" "$dir"; die "kube-apiserver was not ready in 120 s; see $dir/log"; }
   sleep 0.1
 done
