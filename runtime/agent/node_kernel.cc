@@ -1,0 +1,268 @@
+#include "runtime/agent/node_kernel.h"
+
+#include <signal.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <system_error>
+#include <utility>
+
+#include "absl/memory/memory.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "lib/compiler/artifact/artifact_digest.h"
+#include "lib/compiler/status/status_macros.h"
+#include "lib/enforcers/bpf/bpf_dump.h"
+#include "lib/enforcers/bpf/cgroups.h"
+#include "lib/enforcers/files.h"
+#include "runtime/protocol/armor_profile.h"
+
+namespace varmor {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The cgroups that there are; the value says whether it is one of `varmor run`.
+std::map<uint64_t, bool> Cgroups(const std::string& mount) {
+  std::map<uint64_t, bool> out;
+  const auto add = [&](const std::string& path) {
+    struct stat facts = {};
+    if (stat(path.c_str(), &facts) != 0) return;
+    out[facts.st_ino] = absl::StrContains(path, "/varmor-run-");
+  };
+  if (mount.empty()) return out;
+  add(mount);
+  std::error_code error;
+  fs::recursive_directory_iterator entry(mount, error);
+  for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
+    std::error_code ignored;
+    if (entry->is_directory(ignored)) add(entry->path().string());
+  }
+  return out;
+}
+
+std::string FirstLine(const std::string& path) {
+  const absl::StatusOr<std::string> text = ReadFileWhole(path, 1 << 16);
+  if (!text.ok()) return "";
+  return text->substr(0, text->find('\n'));
+}
+
+// "Seccomp:\t2" of /proc/PID/status: a filter.
+bool HasFilter(const std::string& proc) {
+  const absl::StatusOr<std::string> text = ReadFileWhole(proc + "/status", 1 << 16);
+  return text.ok() && absl::StrContains(*text, "\nSeccomp:\t2\n");
+}
+
+// runc's and crun's processes before they become the container's program.
+bool IsRuntimeProcess(const std::string& proc) {
+  const std::string command = FirstLine(proc + "/comm");
+  return absl::StartsWith(command, "runc:[") || command == "runc" || command == "crun";
+}
+
+}  // namespace
+
+EnforcersKernel::EnforcersKernel(NodeKernelOptions options)
+    : options_(std::move(options)),
+      app_armor_(options_.app_armor_options),
+      seccomp_(options_.seccomp_options),
+      bpf_(absl::make_unique<BpfEnforcer>(options_.bpf_options)) {}
+
+EnforcersKernel::~EnforcersKernel() = default;
+
+Enforcer& EnforcersKernel::Get(EnforcerKind kind) {
+  switch (kind) {
+    case EnforcerKind::kAppArmor:
+      return app_armor_;
+    case EnforcerKind::kSeccomp:
+      return seccomp_;
+    case EnforcerKind::kBpf:
+      break;
+  }
+  return *bpf_;
+}
+
+EnforcerSupport EnforcersKernel::Probe(EnforcerKind kind) {
+  const bool wanted = kind == EnforcerKind::kAppArmor ? options_.app_armor
+                      : kind == EnforcerKind::kBpf    ? options_.bpf
+                                                      : options_.seccomp;
+  if (!wanted) {
+    EnforcerSupport off;
+    off.problem = absl::StrCat(EnforcerName(kind), " is switched off for this agent");
+    off.fix = "start the agent with it";
+    return off;
+  }
+  return Get(kind).Probe();
+}
+
+absl::Status EnforcersKernel::Start(EnforcerKind kind, std::vector<std::string>& warnings) {
+  if (kind != EnforcerKind::kBpf) return absl::OkStatus();
+  if (bpf_started_) bpf_ = absl::make_unique<BpfEnforcer>(options_.bpf_options);
+  bpf_started_ = false;
+  VARMOR_ASSIGN_OR_RETURN(const BpfStartReport report, bpf_->Start());
+  warnings.insert(warnings.end(), report.warnings.begin(), report.warnings.end());
+  // Who loaded the programs asks whether they are called.
+  if (!report.adopted) VARMOR_RETURN_IF_ERROR(bpf_->SelfTest());
+  VARMOR_ASSIGN_OR_RETURN(cgroup_mount_, options_.bpf_options.cgroup_mount.empty()
+                                             ? FindCgroupMount()
+                                             : options_.bpf_options.cgroup_mount);
+  bpf_started_ = true;
+  return absl::OkStatus();
+}
+
+absl::Status EnforcersKernel::Apply(EnforcerKind kind, const ArmorProfileArtifacts& artifacts,
+                                    const std::string& digest) {
+  const ArtifactSet set = ArtifactsOf(artifacts);
+  VARMOR_RETURN_IF_ERROR(Get(kind).Apply(set));
+  const std::string name = kind == EnforcerKind::kAppArmor ? set.app_armor->name()
+                           : kind == EnforcerKind::kBpf    ? set.bpf->name()
+                                                           : set.seccomp->name();
+  Given given{digest, ""};
+  if (kind == EnforcerKind::kBpf) {
+    VARMOR_ASSIGN_OR_RETURN(const std::vector<BpfProfileState> states, bpf_->Profiles());
+    for (const BpfProfileState& state : states) {
+      if (state.name == name) given.in_kernel = state.digest;
+    }
+  }
+  given_[{kind, name}] = given;
+  return absl::OkStatus();
+}
+
+absl::Status EnforcersKernel::Remove(EnforcerKind kind, const std::string& profile) {
+  const absl::Status removed = Get(kind).Remove(profile);
+  if (removed.ok() || absl::IsNotFound(removed)) given_.erase({kind, profile});
+  return removed;
+}
+
+absl::StatusOr<std::vector<LoadedProfile>> EnforcersKernel::Loaded(EnforcerKind kind) {
+  switch (kind) {
+    case EnforcerKind::kAppArmor:
+      return LoadedAppArmor();
+    case EnforcerKind::kBpf:
+      return LoadedBpf();
+    case EnforcerKind::kSeccomp:
+      break;
+  }
+  return LoadedSeccomp();
+}
+
+absl::StatusOr<std::vector<LoadedProfile>> EnforcersKernel::LoadedAppArmor() {
+  VARMOR_ASSIGN_OR_RETURN(const std::vector<std::string> names, app_armor_.Profiles());
+  std::vector<LoadedProfile> out;
+  for (const std::string& name : names) {
+    VARMOR_ASSIGN_OR_RETURN(const AppArmorState state, app_armor_.Inspect(name));
+    LoadedProfile one{EnforcerKind::kAppArmor, name, "", true, ""};
+    const auto given = given_.find({EnforcerKind::kAppArmor, name});
+    if (given != given_.end()) one.digest = given->second.digest;
+    if (!state.loaded || state.origin == AppArmorState::Origin::kTampered) {
+      one.intact = false;
+      one.problem = state.problem.empty() ? "it is not loaded any more" : state.problem;
+    }
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
+// What the maps hold is read back and compared.
+absl::StatusOr<std::vector<LoadedProfile>> EnforcersKernel::LoadedBpf() {
+  if (!bpf_started_) return absl::FailedPreconditionError("the BPF enforcer was not started");
+  VARMOR_ASSIGN_OR_RETURN(const std::vector<BpfProgramFacts> programs, bpf_->ProgramFacts());
+  for (const BpfProgramFacts& program : programs) {
+    if (program.attached) continue;
+    return absl::FailedPreconditionError(
+        absl::StrCat("BPF program ", program.name, " is not attached any more"));
+  }
+  VARMOR_ASSIGN_OR_RETURN(const std::vector<BpfProfileState> states, bpf_->Profiles());
+  std::vector<LoadedProfile> out;
+  for (const BpfProfileState& state : states) {
+    if (IsProfileOfRun(state.name)) continue;
+    LoadedProfile one{EnforcerKind::kBpf, state.name, "", true, ""};
+    const auto given = given_.find({EnforcerKind::kBpf, state.name});
+    if (given != given_.end()) {
+      one.digest = given->second.digest;
+      if (given->second.in_kernel != state.digest) {
+        one.intact = false;
+        one.problem =
+            absl::StrCat("its digest is ", state.digest, ", not ", given->second.in_kernel);
+      }
+    }
+    if (one.intact) {
+      VARMOR_ASSIGN_OR_RETURN(const BpfArtifact dump, DumpBpfProfile(*bpf_, state.name));
+      if (BpfDigest(dump) != state.digest) {
+        one.intact = false;
+        one.problem = "its maps do not hold what was loaded";
+      }
+    }
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
+absl::StatusOr<std::vector<LoadedProfile>> EnforcersKernel::LoadedSeccomp() {
+  VARMOR_ASSIGN_OR_RETURN(const std::vector<std::string> names, seccomp_.Profiles());
+  std::vector<LoadedProfile> out;
+  for (const std::string& name : names) {
+    VARMOR_ASSIGN_OR_RETURN(const SeccompFileState state, seccomp_.Inspect(name));
+    LoadedProfile one{EnforcerKind::kSeccomp, name, "", true, ""};
+    const auto given = given_.find({EnforcerKind::kSeccomp, name});
+    if (given != given_.end()) one.digest = given->second.digest;
+    if (state.origin != SeccompFileState::Origin::kAsWritten) {
+      one.intact = false;
+      one.problem = state.present ? "the file was changed" : "the file was removed";
+    }
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
+absl::Status EnforcersKernel::Enroll(const BpfSubject& subject) { return bpf_->Enroll(subject); }
+
+absl::Status EnforcersKernel::Withdraw(uint64_t cgroup) { return bpf_->Withdraw(cgroup); }
+
+absl::StatusOr<std::vector<LoadedSubject>> EnforcersKernel::Subjects() {
+  VARMOR_ASSIGN_OR_RETURN(const std::vector<BpfSubject> subjects, bpf_->Subjects());
+  std::vector<LoadedSubject> out;
+  if (subjects.empty()) return out;
+  const std::map<uint64_t, bool> cgroups = Cgroups(cgroup_mount_);
+  if (cgroups.empty()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("cannot read the cgroups below ", cgroup_mount_));
+  }
+  for (const BpfSubject& subject : subjects) {
+    LoadedSubject one;
+    one.cgroup = subject.cgroup;
+    one.profile = subject.profile;
+    one.addresses = subject.addresses;
+    std::sort(one.addresses.begin(), one.addresses.end());
+    const auto found = cgroups.find(subject.cgroup);
+    one.cgroup_exists = found != cgroups.end();
+    one.of_a_run = one.cgroup_exists ? found->second : IsProfileOfRun(subject.profile);
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
+absl::StatusOr<ProcessFacts> EnforcersKernel::Process(pid_t pid) {
+  const std::string proc = absl::StrCat("/proc/", pid);
+  struct stat facts = {};
+  if (stat((proc + "/ns/mnt").c_str(), &facts) != 0) {
+    return absl::NotFoundError(absl::StrCat("process ", pid, " has ended"));
+  }
+  ProcessFacts out;
+  out.mount_namespace = facts.st_ino;
+  out.waits = IsRuntimeProcess(proc);
+  out.app_armor_label = FirstLine(proc + "/attr/apparmor/current");
+  if (out.app_armor_label.empty()) out.app_armor_label = FirstLine(proc + "/attr/current");
+  out.seccomp_filter = HasFilter(proc);
+  if (!bpf_started_) return out;
+  VARMOR_ASSIGN_OR_RETURN(out.cgroup_path, CgroupOfProcess(pid));
+  VARMOR_ASSIGN_OR_RETURN(out.cgroup, CgroupIdOfPath(cgroup_mount_ + out.cgroup_path));
+  return out;
+}
+
+void EnforcersKernel::Kill(pid_t pid) { kill(pid, SIGKILL); }
+
+}  // namespace varmor

@@ -1,0 +1,121 @@
+// The kernel of this node as the agent sees it: three enforcers, and facts about processes.
+#ifndef RUNTIME_AGENT_NODE_KERNEL_H_
+#define RUNTIME_AGENT_NODE_KERNEL_H_
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "lib/enforcers/apparmor/app_armor_enforcer.h"
+#include "lib/enforcers/bpf/bpf_enforcer.h"
+#include "lib/enforcers/enforcer.h"
+#include "lib/enforcers/seccomp/seccomp_enforcer.h"
+#include "proto/armor_profile.pb.h"
+#include "runtime/agent/plan.h"
+
+namespace varmor {
+
+struct ProcessFacts {
+  // The cgroup of version 2 it is in: number, and path below the mount.
+  uint64_t cgroup = 0;
+  std::string cgroup_path;
+  // Inode number of its mount namespace.
+  uint64_t mount_namespace = 0;
+  // "varmor-shop-web (enforce)", "unconfined"; "" where there is no AppArmor.
+  std::string app_armor_label;
+  // Some seccomp filter is on it.
+  bool seccomp_filter = false;
+  // It is still the container runtime's: nothing of the container's was executed.
+  bool waits = false;
+};
+
+class NodeKernel {
+ public:
+  virtual ~NodeKernel() = default;
+
+  // Whether an enforcer can be used here; asks anew each time.
+  virtual EnforcerSupport Probe(EnforcerKind kind) = 0;
+
+  // Makes an available enforcer ready. `warnings` gets what is odd.
+  virtual absl::Status Start(EnforcerKind kind, std::vector<std::string>& warnings) = 0;
+
+  // See Enforcer. `digest` stands for what is given; Loaded says it again.
+  virtual absl::Status Apply(EnforcerKind kind, const ArmorProfileArtifacts& artifacts,
+                             const std::string& digest) = 0;
+  // NOT_FOUND when it is gone already, FAILED_PRECONDITION when somebody is still confined by it.
+  virtual absl::Status Remove(EnforcerKind kind, const std::string& profile) = 0;
+
+  // The profiles that we put there, compared with what is there. For BPF FAILED_PRECONDITION also
+  // when programs are not attached any more: Start again.
+  virtual absl::StatusOr<std::vector<LoadedProfile>> Loaded(EnforcerKind kind) = 0;
+
+  virtual absl::Status Enroll(const BpfSubject& subject) = 0;
+  virtual absl::Status Withdraw(uint64_t cgroup) = 0;
+  virtual absl::StatusOr<std::vector<LoadedSubject>> Subjects() = 0;
+
+  // NOT_FOUND when it ended.
+  virtual absl::StatusOr<ProcessFacts> Process(pid_t pid) = 0;
+  virtual void Kill(pid_t pid) = 0;
+};
+
+struct NodeKernelOptions {
+  bool app_armor = true;
+  bool bpf = true;
+  bool seccomp = true;
+  AppArmorOptions app_armor_options;
+  BpfEnforcerOptions bpf_options;
+  SeccompOptions seccomp_options;
+};
+
+class EnforcersKernel : public NodeKernel {
+ public:
+  explicit EnforcersKernel(NodeKernelOptions options);
+  ~EnforcersKernel() override;
+
+  EnforcerSupport Probe(EnforcerKind kind) override;
+  absl::Status Start(EnforcerKind kind, std::vector<std::string>& warnings) override;
+  absl::Status Apply(EnforcerKind kind, const ArmorProfileArtifacts& artifacts,
+                     const std::string& digest) override;
+  absl::Status Remove(EnforcerKind kind, const std::string& profile) override;
+  absl::StatusOr<std::vector<LoadedProfile>> Loaded(EnforcerKind kind) override;
+  absl::Status Enroll(const BpfSubject& subject) override;
+  absl::Status Withdraw(uint64_t cgroup) override;
+  absl::StatusOr<std::vector<LoadedSubject>> Subjects() override;
+  absl::StatusOr<ProcessFacts> Process(pid_t pid) override;
+  void Kill(pid_t pid) override;
+
+  // For readers of events and counters; another one after each Start. Null before.
+  BpfEnforcer* bpf() { return bpf_started_ ? bpf_.get() : nullptr; }
+
+ private:
+  Enforcer& Get(EnforcerKind kind);
+  absl::StatusOr<std::vector<LoadedProfile>> LoadedAppArmor();
+  absl::StatusOr<std::vector<LoadedProfile>> LoadedBpf();
+  absl::StatusOr<std::vector<LoadedProfile>> LoadedSeccomp();
+
+  NodeKernelOptions options_;
+  AppArmorEnforcer app_armor_;
+  SeccompEnforcer seccomp_;
+  std::unique_ptr<BpfEnforcer> bpf_;
+  bool bpf_started_ = false;
+  std::string cgroup_mount_;
+
+  // What was given under a name, and what that was in the kernel.
+  struct Given {
+    std::string digest;
+    std::string in_kernel;
+  };
+  std::map<std::pair<EnforcerKind, std::string>, Given> given_;
+};
+
+}  // namespace varmor
+
+#endif  // RUNTIME_AGENT_NODE_KERNEL_H_
