@@ -1,0 +1,59 @@
+// The newest that every node reported about every ArmorProfile, and who has to be told when that
+// changes. Thread-safe.
+#ifndef RUNTIME_MANAGER_REPORT_STORE_H_
+#define RUNTIME_MANAGER_REPORT_STORE_H_
+
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "runtime/manager/status.h"
+#include "runtime/protocol/node_report.h"
+
+namespace varmor {
+
+// Keys are ArmorProfileKeys. Reports about profiles that nobody set are dropped, so that memory is
+// bounded by profiles times nodes.
+class ReportStore {
+ public:
+  // `changed` is called without a lock held, in the thread that brought the news.
+  explicit ReportStore(std::function<void(const std::string& key)> changed);
+
+  // The profile exists in this revision. Reports that name none are about the revision before.
+  void SetProfile(const std::string& key, const std::string& revision);
+  void RemoveProfile(const std::string& key);
+  // The node has no agent any more.
+  void RemoveNode(const std::string& node);
+
+  void Add(const ProfileStatus& status);
+  // Everything that the node knows: what it does not list, it does not have. Returns the profiles
+  // that it should apply and report again, sorted: those it lacks, or has in another revision.
+  std::vector<std::string> Add(const NodeReport& report);
+
+  ProfileReports Get(const std::string& key) const;
+  // Of the nodes' last reports, summed up.
+  NodeViolations Violations(const std::string& key) const;
+
+ private:
+  struct Profile {
+    std::string revision;
+    ProfileReports reports;
+    std::map<std::string, NodeViolations> violations;  // by node
+  };
+
+  // Whether something changed.
+  static bool Store(Profile& profile, const std::string& node, NodeProfile report);
+
+  const std::function<void(const std::string& key)> changed_;
+  mutable absl::Mutex mutex_;
+  std::map<std::string, Profile> profiles_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace varmor
+
+#endif  // RUNTIME_MANAGER_REPORT_STORE_H_

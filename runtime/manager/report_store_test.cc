@@ -1,0 +1,95 @@
+#include "runtime/manager/report_store.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace varmor {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+class ReportStoreTest : public testing::Test {
+ protected:
+  static ProfileStatus Status(const std::string& node, const std::string& revision,
+                              ProfileState state = ProfileState::kSucceeded) {
+    ProfileStatus status;
+    status.name_space = "shop";
+    status.armor_profile = "p";
+    status.node_name = node;
+    status.revision = revision;
+    status.state = state;
+    return status;
+  }
+  std::vector<std::string> Changed() { return std::move(changed_); }
+
+  std::vector<std::string> changed_;
+  ReportStore store_{[this](const std::string& key) { changed_.push_back(key); }};
+};
+
+TEST_F(ReportStoreTest, TellsOnlyNews) {
+  store_.SetProfile("shop/p", "r1");
+  store_.Add(Status("a", "r1"));
+  EXPECT_THAT(Changed(), ElementsAre("shop/p"));
+  store_.Add(Status("a", "r1"));
+  EXPECT_THAT(Changed(), IsEmpty());
+  store_.Add(Status("a", "r1", ProfileState::kFailed));
+  EXPECT_THAT(Changed(), ElementsAre("shop/p"));
+  EXPECT_EQ(store_.Get("shop/p").at("a").state, ProfileState::kFailed);
+}
+
+TEST_F(ReportStoreTest, DropsReportsAboutWhatDoesNotExist) {
+  store_.Add(Status("a", "r1"));
+  EXPECT_THAT(Changed(), IsEmpty());
+  EXPECT_THAT(store_.Get("shop/p"), IsEmpty());
+}
+
+TEST_F(ReportStoreTest, ReportsWithoutARevisionGoWithTheirs) {
+  store_.SetProfile("shop/p", "r1");
+  store_.Add(Status("a", ""));
+  store_.Add(Status("b", "r1"));
+  store_.SetProfile("shop/p", "r1");
+  EXPECT_EQ(store_.Get("shop/p").size(), 2u);
+  store_.SetProfile("shop/p", "r2");
+  EXPECT_EQ(store_.Get("shop/p").count("a"), 0u);
+  EXPECT_EQ(store_.Get("shop/p").count("b"), 1u);
+}
+
+TEST_F(ReportStoreTest, NodeReportIsTheWholeTruth) {
+  store_.SetProfile("shop/current", "r");
+  store_.SetProfile("shop/old", "r");
+  store_.SetProfile("shop/p", "r");
+  store_.Add(Status("a", "r"));
+  Changed();
+  NodeReport report;
+  report.node_name = "a";
+  report.profiles["shop/current"] = {"r", ProfileState::kSucceeded, ""};
+  report.profiles["shop/old"] = {"q", ProfileState::kSucceeded, ""};
+  report.profiles["shop/unknown"] = {"q", ProfileState::kSucceeded, ""};
+  report.violations["shop/old"] = {2, 1, "2025-01-01T00:00:00Z"};
+  EXPECT_THAT(store_.Add(report), ElementsAre("shop/old", "shop/p"));
+  EXPECT_THAT(Changed(), ElementsAre("shop/current", "shop/old", "shop/p"));
+  EXPECT_THAT(store_.Get("shop/p"), IsEmpty());
+  EXPECT_THAT(store_.Add(report), ElementsAre("shop/old", "shop/p"));
+  EXPECT_THAT(Changed(), IsEmpty());
+  report.node_name = "b";
+  report.violations["shop/old"] = {5, 0, "2025-01-02T00:00:00Z"};
+  store_.Add(report);
+  EXPECT_EQ(store_.Violations("shop/old").denied, 7);
+  EXPECT_EQ(store_.Violations("shop/old").allowed, 1);
+  EXPECT_EQ(store_.Violations("shop/old").last, "2025-01-02T00:00:00Z");
+}
+
+TEST_F(ReportStoreTest, NodeThatLeftIsForgotten) {
+  store_.SetProfile("shop/p", "r");
+  store_.Add(Status("a", "r"));
+  Changed();
+  store_.RemoveNode("b");
+  EXPECT_THAT(Changed(), IsEmpty());
+  store_.RemoveNode("a");
+  EXPECT_THAT(Changed(), ElementsAre("shop/p"));
+  EXPECT_THAT(store_.Get("shop/p"), IsEmpty());
+}
+
+}  // namespace
+}  // namespace varmor
