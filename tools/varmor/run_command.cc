@@ -324,7 +324,12 @@ int Run::Start() {
 }
 
 void Run::Clean() {
-  for (const std::unique_ptr<RunEnforcer>& enforcer : enforcers_) enforcer->Report();
+  for (const std::unique_ptr<RunEnforcer>& enforcer : enforcers_) {
+    enforcer->Report();
+    if (const std::string losses = enforcer->Losses(); !losses.empty()) {
+      console_.Warning(absl::StrCat("some violations may be missing: ", losses));
+    }
+  }
   if (audit_ != nullptr) {
     audit_->Report(kLastRecordsMs);
     if (audit_->overruns() > 0) console_.Warning("some violations were lost: too many at once");

@@ -12,15 +12,17 @@
 
 namespace varmor {
 
-// There is one ring for all profiles, and each record has one reader: two readers of the same
-// directory, in whatever processes, get a part each. What nobody reads is dropped and counted
-// (BpfEnforcer::Drops).
+// There is one ring for all profiles, and every reader, in whatever process, gets all that comes
+// while it is open, besides what was there and had not been read by anyone. What nobody reads is
+// dropped and counted (BpfEnforcer::Drops). A reader that is slower than another by more than the
+// ring's size loses what is overwritten, and is told.
 class BpfEventReader {
  public:
   using Handler = std::function<void(const BpfViolation&)>;
 
-  // `enforcer` has been started. The reader does not need it afterwards. Records that cannot be
-  // decoded go to `bad`.
+  // `enforcer` has been started. The reader does not need it afterwards. To `bad` goes what does
+  // not come as it should: records that cannot be decoded, DATA_LOSS with how much was overwritten,
+  // and why the profile of a violation is not known.
   static absl::StatusOr<BpfEventReader> Open(BpfEnforcer& enforcer, Handler handler,
                                              std::function<void(const absl::Status&)> bad = {});
 
@@ -32,8 +34,13 @@ class BpfEventReader {
   // all). Returns how many; 0 also when a signal came.
   absl::StatusOr<int> Poll(int timeout_ms);
 
-  // Readable when Poll(0) would have something; for poll(2) with other files.
+  // For poll(2) with other files: readable when Poll(0) may have something. It is a fifth of a
+  // second late when another reader has been faster, and therefore readable every so often for
+  // nothing.
   int fd() const;
+
+  // Of records that were overwritten before this reader came to them, since Open.
+  uint64_t lost_bytes() const;
 
  private:
   struct Parts;

@@ -7,6 +7,7 @@
 
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "lib/compiler/bind/bind_bpf.h"
 #include "lib/compiler/status/status_macros.h"
@@ -64,6 +65,23 @@ class Bpf : public RunEnforcer {
     if (reader_.has_value()) reader_->Poll(0).IgnoreError();
   }
 
+  std::string Losses() override {
+    if (!reader_.has_value()) return "";
+    std::vector<std::string> losses;
+    if (reader_->lost_bytes() > 0) {
+      losses.push_back(absl::StrCat(reader_->lost_bytes(),
+                                    " bytes of events were overwritten before they were read"));
+    }
+    const absl::StatusOr<uint64_t> drops = AllDrops();
+    if (!drops.ok()) {
+      losses.push_back(absl::StrCat("the counters cannot be read: ", drops.status().message()));
+    } else if (*drops > drops_) {
+      losses.push_back(absl::StrCat(*drops - drops_,
+                                    " events of all confined processes together found no room"));
+    }
+    return absl::StrJoin(losses, "; ");
+  }
+
   absl::Status Unload() override {
     if (cgroup_ != 0) {
       const absl::Status withdrawn = enforcer_.Withdraw(cgroup_);
@@ -91,7 +109,16 @@ class Bpf : public RunEnforcer {
     return std::string();
   }
 
+  // Events that found no room since the programs were loaded.
+  absl::StatusOr<uint64_t> AllDrops() {
+    VARMOR_ASSIGN_OR_RETURN(const std::vector<BpfDrops> drops, enforcer_.Drops());
+    uint64_t sum = 0;
+    for (const BpfDrops& one : drops) sum += one.events;
+    return sum;
+  }
+
   absl::Status OpenReader() {
+    VARMOR_ASSIGN_OR_RETURN(drops_, AllDrops());
     VARMOR_ASSIGN_OR_RETURN(BpfEventReader reader,
                             BpfEventReader::Open(enforcer_, [this](const BpfViolation& violation) {
                               if (violation.subject != cgroup_) return;
@@ -110,6 +137,7 @@ class Bpf : public RunEnforcer {
   std::string profile_;
   bool ours_ = false;
   uint64_t cgroup_ = 0;
+  uint64_t drops_ = 0;
 };
 
 }  // namespace

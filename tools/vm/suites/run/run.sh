@@ -121,6 +121,21 @@ wait $runner
 ok $? "a signal goes on to the command"
 nothing_left "after the signal nothing is left"
 
+# Two at once: each tells its own, and all of it.
+for n in 1 2; do
+  varmor run -f bpf.yaml -- sh -c 'i=0; while [ $i -lt 300 ]; do read x </etc/shadow; i=$((i + 1)); done' >/tmp/both.$n 2>&1 &
+done
+wait
+for n in 1 2; do
+  grep -c '^varmor: BPF: DENIED read /etc/shadow' /tmp/both.$n >$said
+  [ "$(cat $said)" = 300 ]
+  ok $? "two runs at once: run $n tells all of its violations ($(cat $said) of 300)"
+  sed -n 's/^varmor: BPF: .*; \(varmor-vm-demo-run-[0-9a-f]*\):.*/\1/p' /tmp/both.$n | sort -u >$said
+  [ "$(wc -l <$said)" = 1 ]
+  ok $? "two runs at once: run $n tells nobody else's"
+done
+nothing_left "two runs at once: nothing is left"
+
 # varmor is killed: the command stays confined, and the next one tells.
 rm -f /tmp/started /tmp/go /tmp/result
 varmor run -f all.yaml -- sh -c 'echo >/tmp/started; while [ ! -e /tmp/go ]; do sleep 0.1; done; cat /etc/shadow >/tmp/stolen; echo $? >/tmp/result' >/dev/null 2>&1 &
