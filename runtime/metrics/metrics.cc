@@ -68,7 +68,7 @@ const MetricFamily::Series* MetricFamily::FindSeries(const LabelValues& values) 
 }
 
 void MetricFamily::RemoveIf(const std::function<bool(const LabelValues& values)>& gone) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   if (labels_.empty()) return;
   for (auto each = series_.begin(); each != series_.end();) {
     each = gone(each->first) ? series_.erase(each) : std::next(each);
@@ -91,7 +91,7 @@ std::string MetricFamily::SeriesText(const LabelValues& values, const Series& se
 std::string MetricFamily::Text() const {
   std::string text =
       absl::StrCat("# HELP ", name_, " ", EscapeHelp(help_), "\n# TYPE ", name_, " ", type_, "\n");
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   if (labels_.empty() && series_.empty()) text += SeriesText({}, {});
   for (const auto& [values, series] : series_) text += SeriesText(values, series);
   return text;
@@ -99,28 +99,28 @@ std::string MetricFamily::Text() const {
 
 void Counter::Add(const LabelValues& values, double amount) {
   Require(amount >= 0, name_, "a counter cannot go back");
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   SeriesOf(values).value += amount;
 }
 
 double Counter::Value(const LabelValues& values) const {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   const Series* series = FindSeries(values);
   return series == nullptr ? 0 : series->value;
 }
 
 void Gauge::Set(const LabelValues& values, double value) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   SeriesOf(values).value = value;
 }
 
 void Gauge::Add(const LabelValues& values, double amount) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   SeriesOf(values).value += amount;
 }
 
 double Gauge::Value(const LabelValues& values) const {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   const Series* series = FindSeries(values);
   return series == nullptr ? 0 : series->value;
 }
@@ -135,7 +135,7 @@ Histogram::Histogram(std::string name, std::string help, std::vector<std::string
 
 void Histogram::Observe(const LabelValues& values, double value) {
   const auto bucket = std::lower_bound(bounds_.begin(), bounds_.end(), value) - bounds_.begin();
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   Series& series = SeriesOf(values);
   series.buckets.resize(bounds_.size() + 1);
   ++series.buckets[static_cast<size_t>(bucket)];
@@ -143,7 +143,7 @@ void Histogram::Observe(const LabelValues& values, double value) {
 }
 
 uint64_t Histogram::Count(const LabelValues& values) const {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   const Series* series = FindSeries(values);
   uint64_t count = 0;
   if (series != nullptr) {
@@ -168,7 +168,7 @@ std::string Histogram::SeriesText(const LabelValues& values, const Series& serie
 template <typename Family>
 Family& Metrics::Keep(const std::string& name, std::unique_ptr<Family> family) {
   Family& kept = *family;
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   Require(families_.emplace(name, std::move(family)).second, name, "declared twice");
   return kept;
 }
@@ -189,7 +189,7 @@ Histogram& Metrics::AddHistogram(std::string name, std::string help,
 
 std::string Metrics::Text() const {
   std::string text;
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   for (const auto& [name, family] : families_) text += family->Text();
   return text;
 }

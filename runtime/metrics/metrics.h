@@ -14,12 +14,11 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/strings/string_view.h"
-#include "absl/synchronization/mutex.h"
 
 namespace varmor {
 
@@ -48,9 +47,9 @@ class MetricFamily {
     std::vector<uint64_t> buckets;
   };
 
-  // Of `values`, made when there is none yet.
-  Series& SeriesOf(const LabelValues& values) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  const Series* FindSeries(const LabelValues& values) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Of `values`, made when there is none yet. With the lock held, as the next one.
+  Series& SeriesOf(const LabelValues& values);
+  const Series* FindSeries(const LabelValues& values) const;
   // `{a="1",b="2"}`; `le` is another label when not empty.
   std::string Braces(const LabelValues& values, absl::string_view le = "") const;
   virtual std::string SeriesText(const LabelValues& values, const Series& series) const;
@@ -59,8 +58,8 @@ class MetricFamily {
   const std::string help_;
   const std::string type_;
   const std::vector<std::string> labels_;
-  mutable absl::Mutex mutex_;
-  std::map<LabelValues, Series> series_ ABSL_GUARDED_BY(mutex_);
+  mutable std::mutex mutex_;  // of what follows
+  std::map<LabelValues, Series> series_;
 };
 
 // Only grows.
@@ -114,8 +113,8 @@ class Metrics {
   template <typename Family>
   Family& Keep(const std::string& name, std::unique_ptr<Family> family);
 
-  mutable absl::Mutex mutex_;
-  std::map<std::string, std::unique_ptr<MetricFamily>> families_ ABSL_GUARDED_BY(mutex_);
+  mutable std::mutex mutex_;  // of what follows
+  std::map<std::string, std::unique_ptr<MetricFamily>> families_;
 };
 
 // Upper ends of buckets for the time of a request, in seconds: 1 ms to 10 s.

@@ -117,7 +117,13 @@ WorkloadPolicies::WorkloadPolicies(std::vector<WorkloadPolicy> policies)
             });
   for (size_t i = 0; i < policies_.size(); ++i) {
     index_[{policies_[i].target_kind, policies_[i].name_space}].push_back(i);
+    owners_.emplace(policies_[i].protection.profile_name, i);
   }
+}
+
+const WorkloadPolicy* WorkloadPolicies::OwnerOf(const std::string& profile_name) const {
+  const auto found = owners_.find(profile_name);
+  return found == owners_.end() ? nullptr : &policies_[found->second];
 }
 
 std::vector<const WorkloadPolicy*> WorkloadPolicies::Match(absl::string_view kind,

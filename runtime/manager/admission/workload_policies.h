@@ -60,6 +60,9 @@ class WorkloadPolicies {
   std::vector<const WorkloadPolicy*> Match(absl::string_view kind, absl::string_view name_space,
                                            absl::string_view name, const Json& labels) const;
 
+  // The oldest policy with that profile, null when there is none.
+  const WorkloadPolicy* OwnerOf(const std::string& profile_name) const;
+
   size_t size() const { return policies_.size(); }
 
  private:
@@ -67,6 +70,7 @@ class WorkloadPolicies {
   // Target kind and namespace ("" for cluster policies) to positions in policies_, in the order of
   // precedence but for name or selector.
   std::map<std::pair<std::string, std::string>, std::vector<size_t>> index_;
+  std::map<std::string, size_t> owners_;
 };
 
 }  // namespace varmor

@@ -176,5 +176,17 @@ TEST(WorkloadPoliciesTest, OrdersByScopeNameAgeAndName) {
   }
 }
 
+TEST(WorkloadPoliciesTest, AProfileBelongsToTheOldestPolicy) {
+  const WorkloadPolicies policies({
+      Read(Policy(R"({"metadata": {"name": "c", "namespace": "a-b", "creationTimestamp": "2025"},
+                      "spec": {"target": {"kind": "Pod", "name": "x"}}})")),
+      Read(Policy(R"({"metadata": {"name": "b-c", "namespace": "a", "creationTimestamp": "2024"},
+                      "spec": {"target": {"kind": "Pod", "name": "x"}}})")),
+  });
+  ASSERT_NE(policies.OwnerOf("varmor-a-b-c"), nullptr);
+  EXPECT_EQ(policies.OwnerOf("varmor-a-b-c")->name, "b-c");
+  EXPECT_EQ(policies.OwnerOf("varmor-a-b"), nullptr);
+}
+
 }  // namespace
 }  // namespace varmor
