@@ -1,0 +1,72 @@
+#include "runtime/log/logger.h"
+
+#include <unistd.h>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "nlohmann/json.hpp"
+
+namespace varmor {
+namespace {
+
+void WriteToStandardError(const std::string& line) {
+  size_t done = 0;
+  while (done < line.size()) {
+    const ssize_t written = write(STDERR_FILENO, line.data() + done, line.size() - done);
+    if (written <= 0) return;  // nobody to tell
+    done += static_cast<size_t>(written);
+  }
+}
+
+std::string JsonLine(absl::Time now, absl::string_view level, absl::string_view message,
+                     std::initializer_list<LogField> fields) {
+  nlohmann::ordered_json line = {
+      {"level", std::string(level)},
+      {"time", absl::FormatTime("%Y-%m-%d%ET%H:%M:%E6SZ", now, absl::UTCTimeZone())},
+      {"message", std::string(message)}};
+  for (const LogField& field : fields) line[std::string(field.key)] = std::string(field.value);
+  return line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+std::string TextLine(absl::Time now, absl::string_view level, absl::string_view message,
+                     std::initializer_list<LogField> fields) {
+  std::string line =
+      absl::StrCat(std::string(1, absl::ascii_toupper(level[0])),
+                   absl::FormatTime("%m%d %H:%M:%E6S ", now, absl::UTCTimeZone()), message);
+  for (const LogField& field : fields) {
+    absl::StrAppend(&line, " ", field.key, "=\"", absl::Utf8SafeCEscape(field.value), "\"");
+  }
+  return line;
+}
+
+}  // namespace
+
+Logger::Logger(bool json, Sink sink, std::function<absl::Time()> clock)
+    : json_(json),
+      sink_(sink != nullptr ? std::move(sink) : Sink(WriteToStandardError)),
+      clock_(std::move(clock)) {}
+
+void Logger::Info(absl::string_view message, std::initializer_list<LogField> fields) {
+  Write("info", message, fields);
+}
+
+void Logger::Warning(absl::string_view message, std::initializer_list<LogField> fields) {
+  Write("warning", message, fields);
+}
+
+void Logger::Error(absl::string_view message, std::initializer_list<LogField> fields) {
+  Write("error", message, fields);
+}
+
+void Logger::Write(absl::string_view level, absl::string_view message,
+                   std::initializer_list<LogField> fields) {
+  const absl::Time now = clock_();
+  std::string line =
+      json_ ? JsonLine(now, level, message, fields) : TextLine(now, level, message, fields);
+  line.push_back('\n');
+  absl::MutexLock lock(&mutex_);
+  sink_(line);
+}
+
+}  // namespace varmor
