@@ -23,8 +23,10 @@ namespace {
 
 absl::Status Cannot(absl::string_view what, const std::string& path, int error) {
   const std::string message =
-      absl::StrCat("cannot ", what, " ", QuotedPath(path), ": ", std::strerror(error));
-  return error == ENOENT ? absl::NotFoundError(message) : absl::FailedPreconditionError(message);
+      absl::StrCat("cannot ", what, " ", QuotedPath(path), ": ", SystemReason(error));
+  if (error == ENOENT) return absl::NotFoundError(message);
+  return OutOfResources(error) ? absl::ResourceExhaustedError(message)
+                               : absl::FailedPreconditionError(message);
 }
 
 std::string DirectoryOf(const std::string& path) {
@@ -84,6 +86,23 @@ int FileCalls::Fsync(int fd) { return fsync(fd); }
 int FileCalls::Close(int fd) { return close(fd); }
 int FileCalls::Rename(const char* from, const char* to) { return rename(from, to); }
 int FileCalls::Unlink(const char* path) { return unlink(path); }
+
+std::string SystemReason(int error) {
+  const std::string reason = std::strerror(error);
+  switch (error) {
+    case EMFILE:
+      return absl::StrCat(reason, "; raise the limit of open files (ulimit -n)");
+    case ENFILE:
+      return absl::StrCat(reason, "; raise /proc/sys/fs/file-max");
+    default:
+      return reason;
+  }
+}
+
+bool OutOfResources(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOSPC ||
+         error == EDQUOT;
+}
 
 std::string QuotedPath(absl::string_view path) {
   return absl::StrCat("\"", absl::Utf8SafeCEscape(path), "\"");
@@ -153,7 +172,7 @@ absl::Status EnsureDirectory(const std::string& path) {
   if (!error && std::filesystem::is_directory(path, error)) return absl::OkStatus();
   const int reason = error ? error.value() : ENOTDIR;
   return absl::FailedPreconditionError(
-      absl::StrCat("cannot make ", QuotedPath(path), ": ", std::strerror(reason)));
+      absl::StrCat("cannot make ", QuotedPath(path), ": ", SystemReason(reason)));
 }
 
 absl::StatusOr<FileLock> FileLock::Take(const std::string& path) {

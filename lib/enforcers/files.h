@@ -34,6 +34,14 @@ class FileCalls {
 // long.
 std::string QuotedPath(absl::string_view path);
 
+// What the system says about an error, and what would help where that is not said by itself: "Too
+// many open files; raise the limit of open files (ulimit -n)".
+std::string SystemReason(int error);
+
+// Whether an error says that the process or the machine ran out of something for now: files,
+// memory, room. It says nothing about what was asked for.
+bool OutOfResources(int error);
+
 // Writes `content` beside `path` (in ".NAME.tmp", so there is one writer at a time), waits until it
 // is on the disk, renames it into place and waits for that. The mode is exactly `mode`. After an
 // error, which names the path and the system's reason, nothing is left beside it, and `path` is
@@ -46,7 +54,8 @@ absl::Status WriteFileWhole(FileCalls& calls, const std::string& path, absl::str
 absl::Status RemoveFile(FileCalls& calls, const std::string& path);
 
 // The whole file. NOT_FOUND when there is none, RESOURCE_EXHAUSTED when it is longer than `limit`
-// bytes, FAILED_PRECONDITION for other reasons of the system. Files of /proc and /sys can be read.
+// bytes or OutOfResources, FAILED_PRECONDITION for other reasons of the system. Files of /proc and
+// /sys can be read.
 absl::StatusOr<std::string> ReadFileWhole(const std::string& path, size_t limit = 64 << 20);
 
 // Names in a directory without "." and "..", sorted. Errors as above.

@@ -47,7 +47,7 @@ TEST(FilesTest, AFailureAtAnyStepLeavesTheOldFileOrTheNew) {
       continue;
     }
     ++failed;
-    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
     const bool durable_only = absl::StrContains(status.message(), "be sure to keep");
     EXPECT_EQ(content, durable_only ? "new content" : "old") << "call " << call;
     EXPECT_EQ(status.message(),

@@ -244,32 +244,58 @@ void CheckImages(const ReliabilityOptions& options, Checks& checks, Prober& prob
   prober.Settle(0);
 }
 
-// Room for three more files than are open.
-rlimit FewMore() {
+// Leaves room for `count` more files than are open.
+void LeaveFiles(int count) {
   const int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
   close(next);
-  const auto most = static_cast<rlim_t>(next + 3);
-  return rlimit{most, most};
+  const auto most = static_cast<rlim_t>(next + count);
+  const rlimit few{most, most};
+  setrlimit(RLIMIT_NOFILE, &few);
 }
 
-void CheckResources(Checks& checks) {
+// With room for 0, 1, 2, ... more files, until there is enough: an error says so, and nobody is
+// blamed for what could not be looked at.
+void CheckOpenFiles(Checks& checks, const std::string& name, int step, bool prepared,
+                    const std::function<absl::Status(BpfEnforcer&, int)>& work) {
+  constexpr absl::string_view kWords =
+      "Too many open files; raise the limit of open files (ulimit -n)";
+  int refused = 0, other = 0, count = 0;
+  std::string first_other;
+  for (; count < 1000; count += step) {
+    const absl::Status status = InChild([&] {
+      BpfEnforcer enforcer(BuildOptions(false));
+      if (prepared) {
+        const absl::Status started = enforcer.Start().status();
+        if (!started.ok()) return absl::InternalError(started.message());
+      }
+      LeaveFiles(count);
+      return work(enforcer, count);
+    });
+    if (status.ok()) break;
+    refused++;
+    if (absl::IsResourceExhausted(status) && absl::StrContains(status.message(), kWords)) continue;
+    if (other++ == 0) first_other = absl::StrCat("; with ", count, ": ", status.ToString());
+  }
+  checks.Expect(refused > 0 && other == 0 && count < 1000,
+                absl::StrCat("refusals: ", name, " with too few open files"),
+                absl::StrCat(refused, " limits refused, ", other, " in other words", first_other,
+                             "; enough with ", count, " more"));
+}
+
+void CheckResources(const ReliabilityOptions& options, Checks& checks) {
   const BpfArtifact b = ProberProfile("relia", 'B');
-  checks.ExpectRefused(InChild([&] {
-                         BpfEnforcer enforcer(BuildOptions(false));
-                         absl::Status status = enforcer.Start().status();
-                         if (!status.ok()) return status;
-                         const rlimit few = FewMore();
-                         setrlimit(RLIMIT_NOFILE, &few);
-                         return enforcer.Apply(Only(b));
-                       }),
-                       "Too many open files",
-                       "refusals: an update with too few files (RLIMIT_NOFILE)");
-  checks.ExpectRefused(InChild([&] {
-                         const rlimit few{12, 12};
-                         setrlimit(RLIMIT_NOFILE, &few);
-                         return BpfEnforcer(BuildOptions(true)).Start().status();
-                       }),
-                       "Too many open files", "refusals: another build with too few files");
+  const int step = options.fault_step == 1 ? 1 : 4;
+  CheckOpenFiles(checks, "taking over what is loaded", step, false,
+                 [](BpfEnforcer& e, int) { return e.Start().status(); });
+  CheckOpenFiles(checks, "an update", 1, true, [](BpfEnforcer& e, int count) {
+    return e.Apply(Only(DenyReading("extra", {absl::StrCat("/tmp/relia/secret", count)})));
+  });
+  CheckOpenFiles(checks, "the self-test", 1, true,
+                 [](BpfEnforcer& e, int) { return e.SelfTest(); });
+  CheckOpenFiles(
+      checks, "loading another build", options.fault_step == 1 ? 8 : 32, false,
+      [](BpfEnforcer&, int) { return BpfEnforcer(BuildOptions(true)).Start().status(); });
+  checks.Need(BpfEnforcer(BuildOptions(false)).Start().status(), "refusals: the first build again");
   FailingCalls calls;
   BpfEnforcer enforcer(BuildOptions(false), &calls);
   if (!checks.Need(enforcer.Start().status(), "refusals: start")) return;
@@ -333,7 +359,7 @@ void CheckRefusals(const ReliabilityOptions& options, Checks& checks) {
     CheckCircumstances(checks);
     CheckForeignPins(checks);
     CheckImages(options, checks, installed.prober());
-    CheckResources(checks);
+    CheckResources(options, checks);
     installed.prober().Judge(checks, "refusals", true);
     installed.CheckResting("refusals");
   }

@@ -30,6 +30,7 @@ void CheckFaults(const ReliabilityOptions& options, Checks& checks);
 void CheckRefusals(const ReliabilityOptions& options, Checks& checks);
 void CheckConcurrency(const ReliabilityOptions& options, Checks& checks);
 void CheckEvents(const ReliabilityOptions& options, Checks& checks);
+void CheckReaders(const ReliabilityOptions& options, Checks& checks);
 void CheckIdentity(const ReliabilityOptions& options, Checks& checks);
 void CheckProtection(const ReliabilityOptions& options, Checks& checks);
 // Where bpf is missing from lsm=.

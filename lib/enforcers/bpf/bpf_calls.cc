@@ -4,11 +4,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "bpf/bpf.h"
 #include "bpf/libbpf.h"
+#include "lib/enforcers/files.h"
 
 namespace varmor {
 
@@ -57,13 +57,12 @@ BpfCalls& BpfCalls::Real() {
 }
 
 absl::Status BpfCallFailed(absl::string_view what, int error) {
-  const std::string message = absl::StrCat("cannot ", what, ": ", std::strerror(error));
+  const std::string message = absl::StrCat("cannot ", what, ": ", SystemReason(error));
+  if (OutOfResources(error)) return absl::ResourceExhaustedError(message);
   switch (error) {
     case EPERM:
     case EACCES:
       return absl::PermissionDeniedError(message);
-    case ENOSPC:
-    case ENOMEM:
     case E2BIG:
       return absl::ResourceExhaustedError(message);
     default:

@@ -54,7 +54,7 @@ class BpfCalls {
 };
 
 // "cannot WHAT: REASON"; FAILED_PRECONDITION, PERMISSION_DENIED for EPERM and EACCES,
-// RESOURCE_EXHAUSTED for ENOSPC, ENOMEM and E2BIG.
+// RESOURCE_EXHAUSTED for E2BIG and OutOfResources.
 absl::Status BpfCallFailed(absl::string_view what, int error);
 
 }  // namespace varmor

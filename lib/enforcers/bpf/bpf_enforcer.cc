@@ -84,8 +84,10 @@ absl::StatusOr<PinLock> BpfEnforcer::Parts::Begin() {
   VARMOR_ASSIGN_OR_RETURN(PinLock lock, PinLock::Take(options.directory));
   const absl::StatusOr<UniqueFd> control = OpenPin(absl::StrCat(version->path, "/maps/control"));
   uint32_t id = 0;
-  if (!control.ok() || !MapParametersOf(control->get(), &id).ok() || id != version->control_id ||
-      !IsComplete(version->path)) {
+  absl::Status found = control.status();
+  if (found.ok()) found = MapParametersOf(control->get(), &id).status();
+  if (absl::IsResourceExhausted(found)) return found;
+  if (!found.ok() || id != version->control_id || !IsComplete(version->path)) {
     return absl::FailedPreconditionError(absl::StrCat(
         "version ", version->name, " is not in force any more; start the enforcer again"));
   }
@@ -229,9 +231,10 @@ absl::StatusOr<std::vector<BpfProfileState>> BpfEnforcer::Profiles() {
     state.rules.assign(entry.record.rules().begin(), entry.record.rules().end());
     for (const int hole : entry.record.holes()) state.holes.push_back(static_cast<HoleKind>(hole));
     state.subjects = users[entry.number];
-    state.memory_bytes = p.profiles->maps().Memory(entry.slot);
-    const absl::StatusOr<UniqueFd> record = OpenPin(p.profiles->RecordPath(entry.slot));
-    if (record.ok()) state.memory_bytes += MapMemory(record->get());
+    VARMOR_ASSIGN_OR_RETURN(const uint64_t maps, p.profiles->maps().Memory(entry.slot));
+    VARMOR_ASSIGN_OR_RETURN(const UniqueFd record, OpenPin(p.profiles->RecordPath(entry.slot)));
+    VARMOR_ASSIGN_OR_RETURN(const uint64_t for_record, MapMemory(record.get()));
+    state.memory_bytes = maps + for_record;
     out.push_back(std::move(state));
   }
   return out;

@@ -4,12 +4,14 @@
 
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -22,6 +24,7 @@
 #include "bpf/bpf.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "lib/enforcers/bpf/bpf_dump.h"
 #include "lib/enforcers/bpf/bpf_enforcer_parts.h"
 #include "lib/enforcers/bpf/bpf_reads.h"
 #include "lib/enforcers/bpf/cgroups.h"
@@ -389,6 +392,70 @@ TEST_F(BpfEnforcerTest, WhateverCallOfATakeoverFailsAVersionIsWhole) {
     ASSERT_EQ(Inconsistent({&one}), "");
   }
   EXPECT_GT(failures, 20);
+}
+
+// Room for `count` more open files than there are, as long as it lives.
+class OpenFiles {
+ public:
+  explicit OpenFiles(rlim_t count) {
+    getrlimit(RLIMIT_NOFILE, &before_);
+    const int next = dup(0);
+    close(next);
+    const rlimit few{static_cast<rlim_t>(next) + count, before_.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &few);
+  }
+  ~OpenFiles() { setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+// Whatever the limit, what fails says so, and nobody is blamed for what could not be looked at.
+TEST_F(BpfEnforcerTest, TooFewOpenFilesAreAnErrorThatSaysSo) {
+  const BpfArtifact before = DenyReading("p", {"/a"});
+  const BpfArtifact after = DenyReading("p", {"/a", "/b/**"});
+  using Step = std::function<absl::Status(BpfEnforcer&)>;
+  const Step start = [](BpfEnforcer& e) { return e.Start().status(); };
+  const Step none = [](BpfEnforcer&) { return absl::OkStatus(); };
+  const struct {
+    const char* name;
+    Step prepare, run;
+    int failures;  // at least
+    rlim_t stride = 1;
+  } kSteps[] = {
+      {"load", [](BpfEnforcer& e) { return e.Uninstall(); }, start, 5, 9},
+      {"take over", none, start, 20},
+      {"adopt", none, [](BpfEnforcer& e) { return e.Adopt().status(); }, 20},
+      {"apply", start, [&](BpfEnforcer& e) { return e.Apply(Only(after)); }, 5},
+      {"profiles", start, [](BpfEnforcer& e) { return e.Profiles().status(); }, 3},
+      {"subjects", start, [](BpfEnforcer& e) { return e.Subjects().status(); }, 2},
+      {"hits", start, [&](BpfEnforcer& e) { return e.Hits(before.name()).status(); }, 2},
+      {"dump", start, [&](BpfEnforcer& e) { return DumpBpfProfile(e, before.name()).status(); }, 3},
+      {"remove", start, [&](BpfEnforcer& e) { return e.Remove(before.name()); }, 2},
+  };
+  for (const auto& step : kSteps) {
+    int failures = 0;
+    for (rlim_t count = 0;; count += step.stride) {
+      SCOPED_TRACE(absl::StrCat(step.name, " with ", count, " open files"));
+      ASSERT_TRUE(Started()->Apply(Only(before)).ok());
+      absl::Status status;
+      {
+        BpfEnforcer enforcer(options_);
+        ASSERT_TRUE(step.prepare(enforcer).ok());
+        const OpenFiles few(count);
+        status = step.run(enforcer);
+      }
+      if (status.ok()) break;
+      ++failures;
+      ASSERT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
+      ASSERT_THAT(std::string(status.message()),
+                  HasSubstr("Too many open files; raise the limit of open files (ulimit -n)"));
+      const bool installed = step.name != absl::string_view("load");
+      ASSERT_EQ(Inconsistent(installed ? std::vector{&before} : std::vector<const BpfArtifact*>{}),
+                "");
+    }
+    EXPECT_GE(failures, step.failures) << step.name;
+  }
 }
 
 TEST_F(BpfEnforcerTest, WhatIsNotOursIsNamedAndLeftAlone) {

@@ -1,7 +1,6 @@
 #include "lib/enforcers/bpf/bpf_reads.h"
 
 #include <cerrno>
-#include <cstring>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -9,13 +8,15 @@
 #include "absl/strings/strip.h"
 #include "bpf/bpf.h"
 #include "lib/compiler/diagnostic/diagnostic.h"
+#include "lib/compiler/status/status_macros.h"
 #include "lib/enforcers/files.h"
 
 namespace varmor {
 
 absl::Status ReadFailed(absl::string_view what, int error) {
-  const std::string message = absl::StrCat("cannot read ", what, ": ", std::strerror(error));
+  const std::string message = absl::StrCat("cannot read ", what, ": ", SystemReason(error));
   if (error == ENOENT) return absl::NotFoundError(message);
+  if (OutOfResources(error)) return absl::ResourceExhaustedError(message);
   return error == EPERM || error == EACCES ? absl::PermissionDeniedError(message)
                                            : absl::FailedPreconditionError(message);
 }
@@ -32,7 +33,8 @@ absl::StatusOr<BpfMapParameters> MapParametersOf(int fd, uint32_t* id) {
   if (bpf_obj_get_info_by_fd(fd, &info, &size) != 0) return ReadFailed("a map's sizes", errno);
   // Programs and links have a structure of the same call, in which another number stands here.
   const absl::StatusOr<std::string> text = ReadFileWhole(absl::StrCat("/proc/self/fdinfo/", fd));
-  if (!text.ok() || text->find("map_type:") == std::string::npos) {
+  if (!text.ok()) return text.status();
+  if (text->find("map_type:") == std::string::npos) {
     return absl::InvalidArgumentError("it is no map");
   }
   BpfMapParameters map;
@@ -52,14 +54,14 @@ absl::StatusOr<UniqueFd> MapById(uint32_t id) {
   return fd;
 }
 
-uint64_t MapMemory(int fd) {
-  const absl::StatusOr<std::string> text = ReadFileWhole(absl::StrCat("/proc/self/fdinfo/", fd));
-  if (!text.ok()) return 0;
-  for (absl::string_view line : absl::StrSplit(*text, '\n')) {
+absl::StatusOr<uint64_t> MapMemory(int fd) {
+  VARMOR_ASSIGN_OR_RETURN(const std::string text,
+                          ReadFileWhole(absl::StrCat("/proc/self/fdinfo/", fd)));
+  for (absl::string_view line : absl::StrSplit(text, '\n')) {
     uint64_t bytes = 0;
     if (absl::ConsumePrefix(&line, "memlock:") && absl::SimpleAtoi(line, &bytes)) return bytes;
   }
-  return 0;
+  return uint64_t{0};
 }
 
 absl::StatusOr<std::string> ReadValue(int map, const void* key, size_t value_size) {

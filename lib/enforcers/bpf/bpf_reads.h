@@ -16,12 +16,12 @@ namespace varmor {
 // What is pinned at `path`. NOT_FOUND when there is nothing.
 absl::StatusOr<UniqueFd> OpenPin(const std::string& path);
 
-// INVALID_ARGUMENT when `fd` is no map.
+// INVALID_ARGUMENT when `fd` is no map. Needs room for one more open file.
 absl::StatusOr<BpfMapParameters> MapParametersOf(int fd, uint32_t* id = nullptr);
 absl::StatusOr<UniqueFd> MapById(uint32_t id);
 
 // Bytes that the kernel counts for a map; 0 when it does not say.
-uint64_t MapMemory(int fd);
+absl::StatusOr<uint64_t> MapMemory(int fd);
 
 // The value at `key`, whose size is the map's; NOT_FOUND when there is none.
 absl::StatusOr<std::string> ReadValue(int map, const void* key, size_t value_size);
@@ -32,7 +32,8 @@ absl::StatusOr<std::vector<uint32_t>> ReadWords(int map, uint32_t count);
 // All keys of a hash.
 absl::StatusOr<std::vector<std::string>> ReadKeys(int map, size_t key_size);
 
-// "no such map", ...: a message with the system's reason.
+// "cannot read WHAT: REASON"; NOT_FOUND for ENOENT, PERMISSION_DENIED for EPERM and EACCES,
+// RESOURCE_EXHAUSTED for OutOfResources, else FAILED_PRECONDITION.
 absl::Status ReadFailed(absl::string_view what, int error);
 
 }  // namespace varmor

@@ -158,6 +158,7 @@ absl::StatusOr<BpfStartReport> BpfEnforcer::Start() {
   BpfStartReport report;
   VARMOR_RETURN_IF_ERROR(CheckOptions(p.options));
   const KernelFeatures features = ReadKernelFeatures(directory);
+  VARMOR_RETURN_IF_ERROR(features.unread);
   VARMOR_RETURN_IF_ERROR(CheckSupport(features, p.options, report));
   VARMOR_ASSIGN_OR_RETURN(const uint32_t host, MountNamespaceOf(p.options.host_mount_namespace));
   VARMOR_ASSIGN_OR_RETURN(const Chosen chosen, Choose(p.options, features));

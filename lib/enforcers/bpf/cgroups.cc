@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -22,8 +21,10 @@ namespace {
 absl::Status Cannot(absl::string_view what, const std::string& path) {
   const int error = errno;
   const std::string message =
-      absl::StrCat("cannot ", what, " cgroup ", Quoted(path), ": ", std::strerror(error));
-  return error == ENOENT ? absl::NotFoundError(message) : absl::FailedPreconditionError(message);
+      absl::StrCat("cannot ", what, " cgroup ", Quoted(path), ": ", SystemReason(error));
+  if (error == ENOENT) return absl::NotFoundError(message);
+  return OutOfResources(error) ? absl::ResourceExhaustedError(message)
+                               : absl::FailedPreconditionError(message);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <memory>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/ascii.h"
@@ -124,7 +125,14 @@ void ReadHooks(const btf* kernel, KernelFeatures& out) {
 
 void ReadBtf(const std::string& path, KernelFeatures& out) {
   const std::unique_ptr<btf, void (*)(btf*)> kernel(btf__parse(path.c_str(), nullptr), btf__free);
-  if (kernel == nullptr) return;
+  if (kernel == nullptr) {
+    const int error = errno;
+    if (OutOfResources(error)) {
+      out.unread.Update(absl::ResourceExhaustedError(
+          absl::StrCat("cannot read ", QuotedPath(path), ": ", SystemReason(error))));
+    }
+    return;
+  }
   out.btf = true;
   ReadHelpers(kernel.get(), out);
   ReadHooks(kernel.get(), out);
@@ -140,6 +148,7 @@ void ReadLsms(const std::string& path, KernelFeatures& out) {
   const absl::StatusOr<std::string> text = ReadFileWhole(path);
   if (!text.ok()) {
     out.lsms_unknown = true;
+    if (absl::IsResourceExhausted(text.status())) out.unread.Update(text.status());
     return;
   }
   out.lsms = std::string(absl::StripAsciiWhitespace(*text));
@@ -180,6 +189,7 @@ KernelFeatures ReadKernelFeatures(const std::string& directory, const KernelFile
               static_cast<unsigned long>(mounted.f_type) == BPF_FS_MAGIC;
   const absl::StatusOr<std::string> cgroups = FindCgroupMount(files.mountinfo);
   if (cgroups.ok()) out.cgroup_mount = *cgroups;
+  if (absl::IsResourceExhausted(cgroups.status())) out.unread.Update(cgroups.status());
   return out;
 }
 
@@ -219,6 +229,11 @@ EnforcerSupport SupportOf(const KernelFeatures& features, const std::string& dir
   if (!features.AtLeast(kOldestMajor, kOldestMinor)) {
     return Missing(absl::StrCat("Linux ", features.release, " is too old"),
                    absl::StrCat("use Linux ", kOldestMajor, ".", kOldestMinor, " or later"));
+  }
+  if (!features.unread.ok()) {
+    const std::pair<std::string, std::string> parts =
+        absl::StrSplit(features.unread.message(), absl::MaxSplits("; ", 1));
+    return Missing(parts.first, parts.second.empty() ? "free some memory" : parts.second);
   }
   if (!features.btf) {
     return Missing("the kernel has no BTF that this process can read",

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "lib/enforcers/enforcer.h"
 
@@ -28,6 +29,8 @@ struct KernelFeatures {
   bool lsms_unknown = false;
   bool bpffs = false;
   std::string cgroup_mount;  // "": cgroup v2 is not mounted
+  // RESOURCE_EXHAUSTED when something of this could not be read for want of open files or memory.
+  absl::Status unread;
 
   // From the kernel's BTF.
   std::set<std::string> hooks;    // "file_open"

@@ -42,6 +42,17 @@ const Missing kMissing[] = {
        f.minor = 4;
      },
      "Linux 5.4.0 is too old", "use Linux 5.10 or later"},
+    {"OpenFiles",
+     [](KernelFeatures& f) {
+       f.btf = false;
+       f.lsms_unknown = true;
+       f.unread = absl::ResourceExhaustedError(
+           "cannot read \"/sys/kernel/btf/vmlinux\": Too many open files; raise the limit");
+     },
+     "cannot read \"/sys/kernel/btf/vmlinux\": Too many open files", "raise the limit"},
+    {"Memory",
+     [](KernelFeatures& f) { f.unread = absl::ResourceExhaustedError("Cannot allocate memory"); },
+     "Cannot allocate memory", "free some memory"},
     {"Btf", [](KernelFeatures& f) { f.btf = false; },
      "the kernel has no BTF that this process can read",
      "use a kernel with CONFIG_DEBUG_INFO_BTF=y, and mount sysfs at /sys"},

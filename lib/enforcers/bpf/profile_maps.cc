@@ -149,13 +149,16 @@ absl::StatusOr<UniqueFd> SlotMaps::Find(const std::string& name, uint32_t slot) 
   return MapById(id);
 }
 
-uint64_t SlotMaps::Memory(uint32_t slot) const {
-  uint64_t bytes = 0;
+absl::StatusOr<uint64_t> SlotMaps::Memory(uint32_t slot) const {
+  uint64_t sum = 0;
   for (const auto& [name, outer] : outer_) {
     const absl::StatusOr<UniqueFd> map = Find(name, slot);
-    if (map.ok()) bytes += MapMemory(map->get());
+    if (absl::IsNotFound(map.status())) continue;
+    if (!map.ok()) return map.status();
+    VARMOR_ASSIGN_OR_RETURN(const uint64_t bytes, MapMemory(map->get()));
+    sum += bytes;
   }
-  return bytes;
+  return sum;
 }
 
 }  // namespace varmor

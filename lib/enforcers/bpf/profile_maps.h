@@ -46,7 +46,7 @@ class SlotMaps {
   // The map in a slot, of outer map `name`; NOT_FOUND when there is none.
   absl::StatusOr<UniqueFd> Find(const std::string& name, uint32_t slot) const;
   // Bytes of all maps in a slot.
-  uint64_t Memory(uint32_t slot) const;
+  absl::StatusOr<uint64_t> Memory(uint32_t slot) const;
 
  private:
   BpfCalls& calls_;

@@ -55,7 +55,9 @@ absl::Status ProfileTable::Refresh(std::vector<std::string>& warnings) {
     next_slot_ = std::max(next_slot_, slot + 1);
     const absl::StatusOr<UniqueFd> pin = OpenPin(RecordPath(slot));
     uint32_t id = 0;
-    if (pin.ok() && MapParametersOf(pin->get(), &id).ok() && known.count(id) > 0) {
+    absl::Status read = pin.status();
+    if (read.ok()) read = MapParametersOf(pin->get(), &id).status();
+    if (read.ok() && known.count(id) > 0) {
       Entry& entry = known[id];
       entry.number = number;
       entry.slot = slot;
@@ -64,7 +66,9 @@ absl::Status ProfileTable::Refresh(std::vector<std::string>& warnings) {
       continue;
     }
     const absl::StatusOr<BpfArtifact> record =
-        pin.ok() ? ReadRecord(pin->get()) : absl::StatusOr<BpfArtifact>(pin.status());
+        read.ok() ? ReadRecord(pin->get()) : absl::StatusOr<BpfArtifact>(read);
+    // A profile that is overlooked would be made a second time.
+    if (absl::IsResourceExhausted(record.status())) return record.status();
     if (!record.ok()) {
       warnings.push_back(
           absl::StrCat("profile number ", number, " has no record: ", record.status().message()));
@@ -104,7 +108,10 @@ absl::Status ProfileTable::Sweep() {
 absl::Status ProfileTable::Release(const std::vector<uint32_t>& slots) {
   std::vector<SlotMaps::Step> retire, clear;
   for (const uint32_t slot : slots) {
-    if (maps_.Find("slot_hits", slot).ok()) retire.push_back(maps_.Retire(slot));
+    const absl::Status hits = maps_.Find("slot_hits", slot).status();
+    if (absl::IsNotFound(hits)) continue;
+    VARMOR_RETURN_IF_ERROR(hits);
+    retire.push_back(maps_.Retire(slot));
   }
   VARMOR_RETURN_IF_ERROR(FirstError(RunParallel(retire)));
   for (const uint32_t slot : slots) {

@@ -1,10 +1,13 @@
 #include "lib/enforcers/bpf/version_loader.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "bpf/bpf.h"
@@ -53,7 +56,33 @@ std::string LastMessages() {
   return all.size() <= kMost ? all : absl::StrCat("...", all.substr(all.size() - kMost));
 }
 
+// Whether there is room for the files that loading and pinning hold open at a time. libbpf takes an
+// attempt of its own that fails for want of one as a feature that the kernel lacks, and remembers
+// it.
+absl::Status CheckOpenFiles(bpf_object* object) {
+  constexpr uint64_t kForAttempts = 16;
+  uint64_t wanted = kForAttempts + SharedMapNames().size();
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object)++ wanted;
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, object) wanted += bpf_program__autoload(program) ? 1 : 0;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return ReadFailed("the limit of open files", errno);
+  VARMOR_ASSIGN_OR_RETURN(const std::vector<std::string> open, ListDirectory("/proc/self/fd"));
+  uint64_t used = 0;
+  for (const std::string& name : open) {
+    uint64_t number = 0;
+    used += absl::SimpleAtoi(name, &number) && number < limit.rlim_cur ? 1 : 0;
+  }
+  const uint64_t left = limit.rlim_cur - std::min<uint64_t>(limit.rlim_cur, used - 1);
+  if (left >= wanted) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat("cannot load the BPF programs with ", left,
+                                                   " open files, ", wanted,
+                                                   " are needed: ", SystemReason(EMFILE)));
+}
+
 absl::Status LoadObject(BpfCalls& calls, bpf_object* object) {
+  VARMOR_RETURN_IF_ERROR(CheckOpenFiles(object));
   ClearLibbpfMessages();
   if (calls.Load(object) == 0) return absl::OkStatus();
   const int error = errno;
@@ -141,17 +170,21 @@ absl::StatusOr<ActiveVersion> Load(BpfCalls& calls, const LoadRequest& request) 
 }
 
 // The name that the kernel has for the program of a link; "" when it is no link of an LSM program.
-std::string ProgramOfLink(int link) {
+absl::StatusOr<std::string> ProgramOfLink(int link) {
+  VARMOR_ASSIGN_OR_RETURN(const std::string text,
+                          ReadFileWhole(absl::StrCat("/proc/self/fdinfo/", link)));
+  if (!absl::StrContains(text, "link_type:")) return std::string();
   bpf_link_info info{};
   __u32 size = sizeof(info);
-  const absl::StatusOr<std::string> text = ReadFileWhole(absl::StrCat("/proc/self/fdinfo/", link));
-  if (!text.ok() || !absl::StrContains(*text, "link_type:")) return "";
-  if (bpf_obj_get_info_by_fd(link, &info, &size) != 0) return "";
+  if (bpf_obj_get_info_by_fd(link, &info, &size) != 0) return ReadFailed("a link", errno);
   const UniqueFd program(bpf_prog_get_fd_by_id(info.prog_id));
+  if (!program.ok()) return ReadFailed("a link's program", errno);
   bpf_prog_info about{};
   size = sizeof(about);
-  if (!program.ok() || bpf_obj_get_info_by_fd(program.get(), &about, &size) != 0) return "";
-  return about.type == BPF_PROG_TYPE_LSM ? about.name : "";
+  if (bpf_obj_get_info_by_fd(program.get(), &about, &size) != 0) {
+    return ReadFailed("what the kernel knows about a program", errno);
+  }
+  return std::string(about.type == BPF_PROG_TYPE_LSM ? about.name : "");
 }
 
 }  // namespace
@@ -165,8 +198,12 @@ absl::StatusOr<ActiveVersion> OpenVersion(const std::string& directory, const st
     const std::string path = absl::StrCat(version.path, "/maps/", map);
     absl::StatusOr<UniqueFd> fd = OpenPin(path);
     if (absl::IsNotFound(fd.status()) && map == "tasks") continue;
-    if (!fd.ok()) return absl::FailedPreconditionError(fd.status().message());
+    if (absl::IsNotFound(fd.status())) {
+      return absl::FailedPreconditionError(fd.status().message());
+    }
+    if (!fd.ok()) return fd.status();
     const absl::StatusOr<BpfMapParameters> found = MapParametersOf(fd->get());
+    if (!found.ok() && !absl::IsInvalidArgument(found.status())) return found.status();
     const std::string difference =
         found.ok() ? ShapeDifference(declared, *found) : std::string(found.status().message());
     if (!difference.empty()) {
@@ -186,7 +223,8 @@ absl::Status CheckLinks(const std::string& path, const std::vector<std::string>&
     const std::string pin = absl::StrCat(links, "/", name);
     VARMOR_ASSIGN_OR_RETURN(const UniqueFd link, OpenPin(pin));
     // The kernel keeps the first 15 bytes of a name.
-    if (ProgramOfLink(link.get()) == name.substr(0, BPF_OBJ_NAME_LEN - 1)) continue;
+    VARMOR_ASSIGN_OR_RETURN(const std::string program, ProgramOfLink(link.get()));
+    if (program == name.substr(0, BPF_OBJ_NAME_LEN - 1)) continue;
     return absl::FailedPreconditionError(
         absl::StrCat(Quoted(pin), " is not ours: it is no link of that LSM program"));
   }

@@ -9,11 +9,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "lib/enforcers/bpf/canary/canary.h"
 #include "lib/enforcers/bpf/canary/embedded_canary.h"
+#include "lib/enforcers/files.h"
 
 namespace varmor {
 namespace {
@@ -91,7 +91,7 @@ absl::StatusOr<int> RunCanary(const std::string& cgroup, int timeout_ms) {
   const std::string procs = absl::StrCat(cgroup, "/cgroup.procs");
   int report[2];
   if (pipe2(report, O_CLOEXEC) != 0) {
-    return absl::FailedPreconditionError(absl::StrCat("cannot make a pipe: ", strerror(errno)));
+    return absl::FailedPreconditionError(absl::StrCat("cannot make a pipe: ", SystemReason(errno)));
   }
   const pid_t child = fork();
   if (child == 0) Child(procs.c_str(), report[1]);
@@ -108,7 +108,7 @@ absl::StatusOr<int> RunCanary(const std::string& cgroup, int timeout_ms) {
   if (got == sizeof(message)) {
     return absl::FailedPreconditionError(absl::StrCat("the canary process cannot ",
                                                       kSteps[message[0] % std::size(kSteps)], ": ",
-                                                      strerror(message[1])));
+                                                      SystemReason(message[1])));
   }
   if (!WIFEXITED(status) || (WEXITSTATUS(status) & ~CANARY_ALL) != 0) {
     return absl::FailedPreconditionError(
