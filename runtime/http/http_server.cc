@@ -1,8 +1,10 @@
 #include "runtime/http/http_server.h"
 
 #include <atomic>
+#include <condition_variable>
 #include <exception>
 #include <list>
+#include <mutex>
 #include <optional>
 #include <thread>
 #include <type_traits>
@@ -11,7 +13,6 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 // After the standard headers: Boost 1.74 relies on <utility> being there.
 #include "boost/asio.hpp"
@@ -66,7 +67,7 @@ class Connections {
   bool Add() {
     std::shared_ptr<Connection> longest;
     {
-      absl::MutexLock lock(&mutex_);
+      const std::lock_guard<std::mutex> lock(mutex_);
       if (count_ - chosen_.size() >= limit_) {
         if (waiting_.empty()) return false;
         waiting_.front().chosen = true;
@@ -80,24 +81,24 @@ class Connections {
   }
 
   Place Wait(std::weak_ptr<Connection> connection) {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard<std::mutex> lock(mutex_);
     return waiting_.insert(waiting_.end(), {std::move(connection)});
   }
 
   void Leave(Place place) {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard<std::mutex> lock(mutex_);
     (place->chosen ? chosen_ : waiting_).erase(place);
   }
 
   void Remove() {
-    absl::MutexLock lock(&mutex_);
-    --count_;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (--count_ == 0) none_.notify_all();
   }
 
   void CloseIdle() {
     std::vector<std::shared_ptr<Connection>> all;
     {
-      absl::MutexLock lock(&mutex_);
+      const std::lock_guard<std::mutex> lock(mutex_);
       for (const Waiting& each : waiting_) all.push_back(each.connection.lock());
     }
     for (const std::shared_ptr<Connection>& each : all) {
@@ -106,14 +107,13 @@ class Connections {
   }
 
   void AwaitNone(absl::Duration limit) {
-    absl::MutexLock lock(&mutex_);
-    mutex_.AwaitWithTimeout(absl::Condition(
-                                +[](size_t* count) { return *count == 0; }, &count_),
-                            limit);
+    std::unique_lock<std::mutex> lock(mutex_);
+    none_.wait_for(lock, Chrono(limit), [this] { return count_ == 0; });
   }
 
  private:
-  absl::Mutex mutex_;
+  std::mutex mutex_;
+  std::condition_variable none_;
   const size_t limit_;
   size_t count_ = 0;
   std::list<Waiting> waiting_;  // longest first
@@ -417,7 +417,7 @@ class BeastHttpServer : public HttpServer {
   absl::Status SetTls(const TlsPair& tls) override {
     auto context = LoadTls(tls);
     if (!context.ok()) return context.status();
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard<std::mutex> lock(mutex_);
     tls_ = *std::move(context);
     return absl::OkStatus();
   }
@@ -458,7 +458,7 @@ class BeastHttpServer : public HttpServer {
     if (error || !shared_.connections.Add()) return;
     std::shared_ptr<ssl::context> tls;
     {
-      absl::MutexLock lock(&mutex_);
+      const std::lock_guard<std::mutex> lock(mutex_);
       tls = tls_;
     }
     if (tls == nullptr) {
@@ -477,7 +477,7 @@ class BeastHttpServer : public HttpServer {
   tcp::acceptor acceptor_;
   asio::steady_timer retry_;
   uint16_t port_ = 0;
-  absl::Mutex mutex_;
+  std::mutex mutex_;
   std::shared_ptr<ssl::context> tls_;
   std::vector<std::thread> threads_;
 };

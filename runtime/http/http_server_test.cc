@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <future>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -19,7 +20,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -452,19 +452,19 @@ TEST(HttpServerTest, TakesNewCertificatesWhileItServes) {
 }
 
 TEST(HttpServerTest, DrainLetsRequestsFinish) {
-  absl::Notification entered, leave;
+  std::promise<void> entered, leave;
   const auto server = StartServer({}, [&](const HttpRequest&) {
-    entered.Notify();
-    leave.WaitForNotification();
+    entered.set_value();
+    leave.get_future().wait();
     return HttpResponse();
   });
   Client idle(server->port());
   Client busy(server->port());
   busy.Send(kGet);
-  entered.WaitForNotification();
+  entered.get_future().wait();
   std::thread drain([&] { server->Drain(kPatience); });
   absl::SleepFor(absl::Milliseconds(100));
-  leave.Notify();
+  leave.set_value();
   const std::string response = busy.Read();
   EXPECT_THAT(response, StartsWith("HTTP/1.1 200 "));
   EXPECT_THAT(response, HasSubstr("Connection: close"));
