@@ -65,6 +65,7 @@ class Numberer {
     Numbered<Rule> numbered;
     for (const Rule& rule : rules) {
       const std::string action = ActionName(rule.action);
+      denies_ = denies_ || rule.action.deny;
       if (!seen_.insert(absl::StrCat(action, "\n", KeyOf(rule))).second) continue;
       if (profile_.rules.size() >= limit_) {
         overflow_ = true;
@@ -81,12 +82,15 @@ class Numberer {
   }
 
   bool overflow() const { return overflow_; }
+  // Whether any rule does.
+  bool denies() const { return denies_; }
 
  private:
   BpfProfile& profile_;
   const size_t limit_;
   std::unordered_set<std::string> seen_;
   bool overflow_ = false;
+  bool denies_ = false;
 };
 
 void LowerCapabilities(const Numbered<BpfCapability>& rules, varmor_profile& header) {
@@ -148,12 +152,10 @@ absl::StatusOr<BpfProfile> LowerBpf(const BpfRules& rules, absl::string_view pro
                                     Diagnostics& diagnostics, const BpfLimits& limits) {
   BpfProfile profile;
   profile.name = std::string(profile_name);
-  profile.complain = rules.complain;
   profile.cluster_addresses_missing = rules.cluster_addresses_missing;
   profile.egress_watches = rules.egress_watches;
   varmor_profile& header = profile.header;
   header.abi = VARMOR_BPF_ABI;
-  header.flags = rules.complain ? VARMOR_PROFILE_COMPLAIN : 0;
   header.default_deny = rules.default_deny ? VARMOR_CLASS_ALL : 0;
 
   Numberer numberer(profile, std::min<size_t>(limits.rules, VARMOR_RULES_MAX));
@@ -173,6 +175,10 @@ absl::StatusOr<BpfProfile> LowerBpf(const BpfRules& rules, absl::string_view pro
     return profile;
   }
   header.rule_count = static_cast<uint32_t>(profile.rules.size());
+  // Rules that only audit block nothing, and neither does a path that cannot be told.
+  const bool observes = !rules.default_deny && !profile.rules.empty() && !numberer.denies();
+  profile.complain = rules.complain || observes;
+  header.flags = profile.complain ? VARMOR_PROFILE_COMPLAIN : 0;
 
   VARMOR_RETURN_IF_ERROR(LowerBpfPaths(files, mounts, limits, profile, diagnostics));
   LowerSockets(sockets, profile);

@@ -97,6 +97,22 @@ TEST(LowerBpfTest, ModesAreInTheHeader) {
   EXPECT_EQ(profile.header.default_deny, VARMOR_CLASS_ALL);
 }
 
+TEST(LowerBpfTest, ProfilesThatDenyNothingComplain) {
+  BpfRules rules;
+  EXPECT_FALSE(Lower(rules).complain);
+  BpfCapability rule;
+  rule.mask = 1;
+  rule.action.audit = true;
+  rules.capabilities = {rule};
+  EXPECT_TRUE(Lower(rules).complain);
+  EXPECT_EQ(Lower(rules).header.flags, VARMOR_PROFILE_COMPLAIN);
+  rule.mask = 2;
+  rule.action.deny = true;
+  rules.capabilities.push_back(rule);
+  EXPECT_FALSE(Lower(rules).complain);
+  EXPECT_EQ(Lower(rules).header.flags, 0u);
+}
+
 TEST(LowerBpfTest, W29_RulesThatSayTheSameAreNumberedOnceAlsoBuiltInOnes) {
   BpfRules rules;
   rules.files = {File("/proc/**/mem", kReadWrite), File("/proc/**/mem", kReadWrite),
