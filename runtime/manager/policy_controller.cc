@@ -1,0 +1,569 @@
+#include "runtime/manager/policy_controller.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "lib/compiler/load/load_policy.h"
+#include "lib/compiler/policy/profile_name.h"
+#include "lib/compiler/status/status_macros.h"
+#include "runtime/kube/kube_object.h"
+#include "runtime/protocol/armor_profile.h"
+#include "runtime/protocol/names.h"
+
+namespace varmor {
+namespace {
+
+constexpr char kPolicyKind[] = "VarmorPolicy";
+constexpr char kOrphanKey[] = "ArmorProfile";
+
+// Events of one kind about one object, at most one in this time.
+constexpr absl::Duration kEventPeriod = absl::Minutes(1);
+// note of events.k8s.io/v1.
+constexpr size_t kEventBytes = 1024;
+// For drafts that lack a model: nothing says when it comes.
+constexpr absl::Duration kModelPeriod = absl::Minutes(1);
+// An ArmorProfile may be seen before its policy.
+constexpr absl::Duration kOrphanDelay = absl::Seconds(2);
+// Up to here, a report is looked at on its own for what has to be told at once.
+constexpr size_t kEagerNodes = 1000;
+
+bool IsClusterWide(const Json& policy) { return TextAt(policy, {"kind"}) == kClusterPolicyKind; }
+
+// "VarmorPolicy/shop/web", "VarmorClusterPolicy//web".
+std::string KeyOf(const Json& object) {
+  return absl::StrCat(TextAt(object, {"kind"}), "/", ObjectKey(object));
+}
+
+bool IsDeleting(const Json& object) {
+  return FieldAt(object, {"metadata", "deletionTimestamp"}) != nullptr;
+}
+
+ArmorProfileOwner OwnerReference(const Json& profile) {
+  const Json* owners = FieldAt(profile, {"metadata", "ownerReferences"});
+  if (owners == nullptr || !owners->is_array()) return {};
+  for (const Json& owner : *owners) {
+    const Json* controller = FieldAt(owner, {"controller"});
+    if (controller == nullptr || *controller != true) continue;
+    return {TextAt(owner, {"kind"}), TextAt(owner, {"name"}), TextAt(owner, {"uid"})};
+  }
+  return {};
+}
+
+bool NeedsModel(const Json& policy) {
+  for (const char* enforcer : {"appArmor", "seccomp", "bpf"}) {
+    if (TextAt(policy, {"spec", "policy", "defenseInDepth", enforcer, "profileType"}) ==
+        "BehaviorModel") {
+      return true;
+    }
+  }
+  return false;
+}
+
+std::string RevisionOf(const Json& profile) {
+  const Json* spec = FieldAt(profile, {"spec"});
+  return ArmorProfileRevision(spec == nullptr ? Json() : *spec);
+}
+
+}  // namespace
+
+PolicyController::PolicyController(PolicyControllerOptions options, KubeClient& client,
+                                   const Catalogue& catalogue, Metrics& metrics, Logger& logger,
+                                   Enqueue enqueue)
+    : options_(std::move(options)),
+      client_(client),
+      catalogue_(catalogue),
+      logger_(logger),
+      enqueue_(std::move(enqueue)),
+      reports_([this](const std::string& key) { ReportsChanged(key); }),
+      ready_(metrics.AddGauge("varmor_policy_ready", "1 when every node loaded the policy.",
+                              {"kind", "namespace", "name"})),
+      nodes_(metrics.AddGauge("varmor_policy_nodes", "Nodes by how they stand to the policy.",
+                              {"kind", "namespace", "name", "state"})),
+      writes_(metrics.AddCounter("varmor_plan_actions_total",
+                                 "What was done for policies and their ArmorProfiles.",
+                                 {"action"})) {}
+
+void PolicyController::PolicyChanged(const Json& object) {
+  ObjectCache& cache = IsClusterWide(object) ? cluster_policies_ : policies_;
+  if (cache.Set(object)) enqueue_(KeyOf(object), absl::ZeroDuration());
+}
+
+void PolicyController::PolicyGone(const Json& object) {
+  ObjectCache& cache = IsClusterWide(object) ? cluster_policies_ : policies_;
+  cache.Remove(object);
+  const std::string uid = TextAt(object, {"metadata", "uid"});
+  enqueue_(KeyOf(object), absl::ZeroDuration());
+  for (const ObjectPointer& profile : profiles_.All()) {
+    if (OwnerReference(*profile).uid == uid) {
+      enqueue_(absl::StrCat(kOrphanKey, "/", ObjectKey(*profile)), kOrphanDelay);
+    }
+  }
+}
+
+void PolicyController::ProfileChanged(const Json& object) {
+  if (!profiles_.Set(object)) return;
+  reports_.SetProfile(ObjectKey(object), RevisionOf(object));
+  const ObjectPointer owner = OwnerOf(object);
+  enqueue_(KeyOfOwner(object), owner == nullptr ? kOrphanDelay : absl::ZeroDuration());
+}
+
+void PolicyController::ProfileGone(const Json& object) {
+  profiles_.Remove(object);
+  if (profiles_.Get(ObjectKey(object)) == nullptr) reports_.RemoveProfile(ObjectKey(object));
+  EnqueueNamed(TextAt(object, {"metadata", "name"}));
+}
+
+// Who has the profile, or waits for its name.
+void PolicyController::EnqueueNamed(const std::string& profile_name) {
+  std::vector<std::string> keys;
+  {
+    absl::MutexLock lock(&mutex_);
+    for (const auto& [key, draft] : drafts_) {
+      if (draft.draft->profile_name == profile_name) keys.push_back(key);
+    }
+  }
+  for (const std::string& key : keys) enqueue_(key, absl::ZeroDuration());
+}
+
+void PolicyController::AgentPodChanged(const Json& object) {
+  const AgentPod pod = {TextAt(object, {"spec", "nodeName"}),
+                        TextAt(object, {"status", "phase"}) == "Running" && !IsDeleting(object)};
+  {
+    absl::MutexLock lock(&mutex_);
+    AgentPod& known = agents_[TextAt(object, {"metadata", "name"})];
+    if (known.node == pod.node && known.running == pod.running) return;
+    known = pod;
+  }
+  EnqueueAll(Window());
+}
+
+void PolicyController::AgentPodGone(const Json& object) {
+  std::string node;
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto found = agents_.find(TextAt(object, {"metadata", "name"}));
+    if (found == agents_.end()) return;
+    node = found->second.node;
+    agents_.erase(found);
+    for (const auto& [name, pod] : agents_) {
+      if (pod.node == node) node.clear();
+    }
+  }
+  if (!node.empty()) reports_.RemoveNode(node);
+  EnqueueAll(Window());
+}
+
+void PolicyController::AgentDaemonSetChanged(const Json& object) {
+  const int desired =
+      static_cast<int>(NumberAt(object, {"status", "desiredNumberScheduled"}).value_or(0));
+  {
+    absl::MutexLock lock(&mutex_);
+    if (desired_ == desired) return;
+    desired_ = desired;
+  }
+  EnqueueAll(Window());
+}
+
+void PolicyController::AgentDaemonSetGone() { AgentDaemonSetChanged(Json::object()); }
+
+void PolicyController::Start() {
+  {
+    absl::MutexLock lock(&mutex_);
+    settled_ = options_.clock() + options_.settle_time;
+  }
+  EnqueueAll(absl::ZeroDuration());
+  for (const ObjectPointer& profile : profiles_.All()) {
+    if (OwnerOf(*profile) == nullptr) enqueue_(KeyOfOwner(*profile), kOrphanDelay);
+  }
+}
+
+void PolicyController::EnqueueAll(absl::Duration after) {
+  for (const ObjectCache* cache : {&cluster_policies_, &policies_}) {
+    for (const ObjectPointer& policy : cache->All()) enqueue_(KeyOf(*policy), after);
+  }
+}
+
+void PolicyController::ReportsChanged(const std::string& key) {
+  const ObjectPointer profile = profiles_.Get(key);
+  if (profile == nullptr) return;
+  absl::Duration after = Window();
+  const AgentNodes agents = Agents();
+  if (agents.running.size() <= kEagerNodes) {
+    const NodeCounts counts = CountNodes(reports_.Get(key), RevisionOf(*profile), agents);
+    if (counts.pending <= 0 || counts.failed() > 0) after = absl::ZeroDuration();
+  }
+  enqueue_(KeyOfOwner(*profile), after);
+}
+
+ObjectPointer PolicyController::OwnerOf(const Json& profile) const {
+  const ArmorProfileOwner owner = OwnerReference(profile);
+  ObjectPointer policy;
+  if (owner.kind == kClusterPolicyKind) policy = cluster_policies_.Get("/" + owner.name);
+  if (owner.kind == kPolicyKind) {
+    policy =
+        policies_.Get(absl::StrCat(TextAt(profile, {"metadata", "namespace"}), "/", owner.name));
+  }
+  if (policy == nullptr || TextAt(*policy, {"metadata", "uid"}) != owner.uid) return nullptr;
+  return policy;
+}
+
+std::string PolicyController::KeyOfOwner(const Json& profile) const {
+  const ObjectPointer owner = OwnerOf(profile);
+  if (owner != nullptr) return KeyOf(*owner);
+  return absl::StrCat(kOrphanKey, "/", ObjectKey(profile));
+}
+
+AgentNodes PolicyController::Agents() const {
+  absl::MutexLock lock(&mutex_);
+  AgentNodes agents;
+  agents.desired = desired_;
+  for (const auto& [name, pod] : agents_) {
+    if (pod.running && !pod.node.empty()) agents.running.insert(pod.node);
+  }
+  return agents;
+}
+
+std::string PolicyController::NodeOfPod(const std::string& pod) const {
+  absl::MutexLock lock(&mutex_);
+  const auto found = agents_.find(pod);
+  return found == agents_.end() ? "" : found->second.node;
+}
+
+absl::Duration PolicyController::Window() const {
+  if (options_.status_window > absl::ZeroDuration()) return options_.status_window;
+  absl::MutexLock lock(&mutex_);
+  const int nodes = std::max(desired_, static_cast<int>(agents_.size()));
+  if (nodes < 100) return absl::Seconds(2);
+  if (nodes < 1000) return absl::Seconds(5);
+  if (nodes < 5000) return absl::Seconds(10);
+  return nodes < 8000 ? absl::Seconds(20) : absl::Seconds(30);
+}
+
+absl::Duration PolicyController::TimeToSettle() const {
+  absl::MutexLock lock(&mutex_);
+  return settled_ - options_.clock();
+}
+
+absl::StatusOr<absl::Duration> PolicyController::Reconcile(const std::string& key) {
+  const std::vector<std::string> parts = absl::StrSplit(key, absl::MaxSplits('/', 1));
+  if (parts[0] == kOrphanKey) {
+    const ObjectPointer profile = profiles_.Get(parts[1]);
+    if (profile == nullptr || OwnerOf(*profile) != nullptr) return absl::InfiniteDuration();
+    return ReconcileOrphan(*profile);
+  }
+  const ObjectPointer policy =
+      parts[0] == kClusterPolicyKind ? cluster_policies_.Get(parts[1]) : policies_.Get(parts[1]);
+  if (policy == nullptr) {
+    Forget(key);
+    return absl::InfiniteDuration();
+  }
+  return ReconcilePolicy(key, *policy);
+}
+
+absl::StatusOr<std::unique_ptr<BehaviorModel>> PolicyController::ModelOf(
+    const Json& policy, const ProfileDraft& draft) {
+  if (!NeedsModel(policy) || draft.profile_name.empty()) return nullptr;
+  const absl::StatusOr<Json> object =
+      client_.Get(kArmorProfileModels, draft.name_space, draft.profile_name);
+  if (absl::IsNotFound(object.status())) return nullptr;
+  if (!object.ok()) return object.status();
+  auto model = std::make_unique<BehaviorModel>();
+  Diagnostics diagnostics;
+  // One that cannot be read is as good as none; the log says why.
+  if (LoadMessage({"ArmorProfileModel", JsonText(*object)}, {}, model.get(), diagnostics)) {
+    return model;
+  }
+  for (const Diagnostic& d : diagnostics.list()) {
+    logger_.Warning("model cannot be read",
+                    {{"model", ArmorProfileKey(draft.name_space, draft.profile_name)},
+                     {"field", d.field},
+                     {"problem", d.problem}});
+  }
+  return nullptr;
+}
+
+absl::StatusOr<std::shared_ptr<const ProfileDraft>> PolicyController::DraftOf(
+    const std::string& key, const Json& policy) {
+  const std::string uid = TextAt(policy, {"metadata", "uid"});
+  const int64_t generation = NumberAt(policy, {"metadata", "generation"}).value_or(0);
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto found = drafts_.find(key);
+    if (found != drafts_.end() && found->second.uid == uid &&
+        found->second.generation == generation) {
+      return found->second.draft;
+    }
+  }
+  absl::StatusOr<ProfileDraft> draft =
+      DraftProfile(policy, options_.features, nullptr, nullptr, catalogue_);
+  if (!draft.ok()) return draft.status();
+  if (NeedsModel(policy)) {
+    VARMOR_ASSIGN_OR_RETURN(const std::unique_ptr<BehaviorModel> model, ModelOf(policy, *draft));
+    if (model != nullptr) {
+      draft = DraftProfile(policy, options_.features, model.get(), nullptr, catalogue_);
+      if (!draft.ok()) return draft.status();
+    }
+  }
+  auto result = std::make_shared<const ProfileDraft>(*std::move(draft));
+  absl::MutexLock lock(&mutex_);
+  drafts_[key] = {uid, generation, result};
+  return result;
+}
+
+void PolicyController::RefuseDraft(const std::string& key, const absl::Status& status) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = drafts_.find(key);
+  if (found == drafts_.end()) return;
+  auto refused = std::make_shared<ProfileDraft>(*found->second.draft);
+  refused->spec = nullptr;
+  refused->errors.push_back(
+      {"G9",
+       absl::StrCat("the compiled profile is too large for the API server: ", status.message())});
+  found->second.draft = std::move(refused);
+}
+
+std::string PolicyController::TakerOfName(const std::string& key, const ProfileDraft& draft) {
+  const std::string own = ArmorProfileKey(draft.name_space, draft.profile_name);
+  for (const ObjectPointer& profile : profiles_.Named(draft.profile_name)) {
+    if (ObjectKey(*profile) != own) return ObjectKey(*profile);
+  }
+  if (!draft.errors.empty()) return "";
+  absl::MutexLock lock(&mutex_);
+  std::string& holder = claims_.emplace(draft.profile_name, key).first->second;
+  if (holder == key) return "";
+  // Two policies at once: the ArmorProfile of the first is not there yet.
+  const auto other = drafts_.find(holder);
+  if (other == drafts_.end() || !other->second.draft->errors.empty()) {
+    holder = key;
+    return "";
+  }
+  return ArmorProfileKey(other->second.draft->name_space, draft.profile_name);
+}
+
+absl::StatusOr<absl::Duration> PolicyController::ReconcilePolicy(const std::string& key,
+                                                                 const Json& policy) {
+  VARMOR_ASSIGN_OR_RETURN(const std::shared_ptr<const ProfileDraft> draft, DraftOf(key, policy));
+  const std::string profile_key = ArmorProfileKey(draft->name_space, draft->profile_name);
+  const ObjectPointer profile = profiles_.Get(profile_key);
+  const ProfileReports reports = reports_.Get(profile_key);
+  const AgentNodes agents = Agents();
+  const absl::Duration to_settle = TimeToSettle();
+  PolicyView view;
+  view.policy = &policy;
+  view.draft = draft.get();
+  view.armor_profile = profile.get();
+  view.owner_exists = profile != nullptr && OwnerOf(*profile) != nullptr;
+  if (!draft->profile_name.empty()) view.same_name = TakerOfName(key, *draft);
+  view.reports = &reports;
+  view.agents = &agents;
+  view.settled = to_settle <= absl::ZeroDuration();
+  view.retire_timeout = options_.retire_timeout;
+  view.now = options_.clock();
+  const PolicyPlan plan = PlanPolicy(view);
+  absl::StatusOr<absl::Duration> again =
+      CarryOut(key, &policy, draft->name_space, draft->profile_name, plan);
+  if (!again.ok() && absl::IsResourceExhausted(again.status())) {
+    RefuseDraft(key, again.status());
+    return absl::ZeroDuration();
+  }
+  if (!again.ok()) return again;
+  Measure(policy);
+  if (!view.settled) again = std::min(*again, to_settle);
+  const bool lacks_model =
+      std::any_of(draft->errors.begin(), draft->errors.end(),
+                  [](const PolicyProblem& problem) { return problem.code == "G6"; });
+  if (lacks_model) {
+    absl::MutexLock lock(&mutex_);
+    drafts_.erase(key);
+    again = std::min(*again, kModelPeriod);
+  }
+  return again;
+}
+
+absl::StatusOr<absl::Duration> PolicyController::ReconcileOrphan(const Json& profile) {
+  const ArmorProfileOwner owner = OwnerReference(profile);
+  // Not made by a manager.
+  if (owner.kind != kPolicyKind && owner.kind != kClusterPolicyKind) {
+    return absl::InfiniteDuration();
+  }
+  const bool cluster_wide = owner.kind == kClusterPolicyKind;
+  const std::string name_space = TextAt(profile, {"metadata", "namespace"});
+  // The watch may be behind.
+  const absl::StatusOr<Json> policy =
+      client_.Get(cluster_wide ? kVarmorClusterPolicies : kVarmorPolicies,
+                  cluster_wide ? "" : name_space, owner.name);
+  if (policy.ok() && TextAt(*policy, {"metadata", "uid"}) == owner.uid) {
+    return absl::InfiniteDuration();
+  }
+  if (!policy.ok() && !absl::IsNotFound(policy.status())) return policy.status();
+  const std::string key = ObjectKey(profile);
+  const PolicyPlan plan =
+      PlanOrphan(profile, reports_.Get(key), Agents(), options_.retire_timeout, options_.clock());
+  return CarryOut(absl::StrCat(kOrphanKey, "/", key), nullptr, name_space,
+                  TextAt(profile, {"metadata", "name"}), plan);
+}
+
+absl::StatusOr<absl::Duration> PolicyController::CarryOut(const std::string& key,
+                                                          const Json* policy,
+                                                          const std::string& name_space,
+                                                          const std::string& name,
+                                                          const PolicyPlan& plan) {
+  for (const PlanAction& action : plan.actions) {
+    if (!options_.may_write()) {
+      return absl::FailedPreconditionError("this manager is not the leader (any more)");
+    }
+    const absl::Status status = CarryOut(policy, name_space, name, action);
+    if (!status.ok()) {
+      return absl::Status(status.code(), absl::StrCat(PlanActionName(action.kind), " for ", key,
+                                                      ": ", status.message()));
+    }
+    writes_.Add({PlanActionName(action.kind)});
+  }
+  return plan.again;
+}
+
+absl::Status PolicyController::CarryOut(const Json* policy, const std::string& name_space,
+                                        const std::string& name, const PlanAction& action) {
+  const bool cluster_wide = policy != nullptr && IsClusterWide(*policy);
+  const KubeResource& resource = cluster_wide ? kVarmorClusterPolicies : kVarmorPolicies;
+  ObjectCache& policies = cluster_wide ? cluster_policies_ : policies_;
+  const auto patch_policy = [&](absl::string_view subresource) {
+    const absl::StatusOr<Json> patched = client_.Patch(
+        resource, TextAt(*policy, {"metadata", "namespace"}), TextAt(*policy, {"metadata", "name"}),
+        KubePatch::kMerge, action.body, subresource);
+    // It went meanwhile; the watch will say so.
+    if (absl::IsNotFound(patched.status())) return absl::OkStatus();
+    if (patched.ok()) policies.Set(*patched);
+    return patched.status();
+  };
+  const auto keep_profile = [&](const absl::StatusOr<Json>& profile) {
+    if (!profile.ok()) return profile.status();
+    if (profiles_.Set(*profile)) reports_.SetProfile(ObjectKey(*profile), RevisionOf(*profile));
+    return absl::OkStatus();
+  };
+  const auto patch_profile = [&](absl::string_view subresource) {
+    const absl::StatusOr<Json> patched = client_.Patch(kArmorProfiles, name_space, name,
+                                                       KubePatch::kMerge, action.body, subresource);
+    if (absl::IsNotFound(patched.status())) return absl::OkStatus();
+    return keep_profile(patched);
+  };
+  switch (action.kind) {
+    case PlanAction::Kind::kPatchPolicy:
+      return patch_policy("");
+    case PlanAction::Kind::kPatchPolicyStatus:
+      return patch_policy("status");
+    case PlanAction::Kind::kCreateProfile:
+      return keep_profile(client_.Create(kArmorProfiles, name_space, action.body));
+    case PlanAction::Kind::kUpdateProfile:
+      return keep_profile(client_.Update(kArmorProfiles, action.body));
+    case PlanAction::Kind::kPatchProfile:
+      return patch_profile("");
+    case PlanAction::Kind::kPatchProfileStatus:
+      return patch_profile("status");
+    case PlanAction::Kind::kDeleteProfile: {
+      const absl::Status status = client_.Delete(kArmorProfiles, name_space, name);
+      return absl::IsNotFound(status) ? absl::OkStatus() : status;
+    }
+    case PlanAction::Kind::kEvent:
+      Record(*policy, action.body);
+      return absl::OkStatus();
+  }
+  return absl::InternalError("unknown action");
+}
+
+// Events are a courtesy: one that cannot be written is logged, and nothing waits for it.
+void PolicyController::Record(const Json& policy, const Json& event) {
+  const std::string reason = TextAt(event, {"reason"});
+  const std::string message = TextAt(event, {"message"});
+  const std::string key = KeyOf(policy);
+  logger_.Warning(reason, {{"policy", key}, {"message", message}});
+  const absl::Time now = options_.clock();
+  {
+    absl::MutexLock lock(&mutex_);
+    absl::Time& last = recorded_.emplace(key + " " + reason, absl::InfinitePast()).first->second;
+    if (now < last + kEventPeriod) return;
+    last = now;
+  }
+  std::string note = message.substr(0, kEventBytes);
+  // Not within a character of several bytes.
+  while (note.size() < message.size() && !note.empty() && (message[note.size()] & 0xc0) == 0x80) {
+    note.pop_back();
+  }
+  const std::string policy_namespace = TextAt(policy, {"metadata", "namespace"});
+  const std::string name_space = policy_namespace.empty() ? "default" : policy_namespace;
+  Json regarding = {{"apiVersion", kPolicyApiVersion},
+                    {"kind", TextAt(policy, {"kind"})},
+                    {"name", TextAt(policy, {"metadata", "name"})},
+                    {"uid", TextAt(policy, {"metadata", "uid"})}};
+  if (!policy_namespace.empty()) regarding["namespace"] = policy_namespace;
+  const Json object = {
+      {"metadata", {{"generateName", "varmor-"}, {"namespace", name_space}}},
+      {"eventTime", absl::FormatTime("%Y-%m-%d%ET%H:%M:%E6SZ", now, absl::UTCTimeZone())},
+      {"type", TextAt(event, {"type"})},
+      {"reason", reason},
+      {"action", "Reconcile"},
+      {"note", note},
+      {"regarding", std::move(regarding)},
+      {"reportingController", "varmor.org/manager"},
+      {"reportingInstance", "varmor-manager"}};
+  const absl::Status status = client_.Create(kEvents, name_space, object).status();
+  if (!status.ok()) {
+    logger_.Warning("event cannot be written", {{"policy", key}, {"error", status.ToString()}});
+  }
+}
+
+void PolicyController::Forget(const std::string& key) {
+  std::vector<std::string> free_names;
+  {
+    absl::MutexLock lock(&mutex_);
+    drafts_.erase(key);
+    for (auto it = claims_.begin(); it != claims_.end();) {
+      if (it->second == key) {
+        free_names.push_back(it->first);
+        it = claims_.erase(it);
+      } else {
+        ++it;
+      }
+    }
+    for (auto it = recorded_.lower_bound(key + " ");
+         it != recorded_.end() && absl::StartsWith(it->first, key + " ");) {
+      it = recorded_.erase(it);
+    }
+  }
+  for (const std::string& name : free_names) EnqueueNamed(name);
+  const std::vector<std::string> parts = absl::StrSplit(key, '/');
+  const auto of_policy = [&](const LabelValues& values) {
+    return values[0] == parts[0] && values[1] == parts[1] && values[2] == parts[2];
+  };
+  ready_.RemoveIf(of_policy);
+  nodes_.RemoveIf(of_policy);
+}
+
+void PolicyController::Measure(const Json& policy) {
+  const std::string kind = TextAt(policy, {"kind"});
+  const std::string name_space = TextAt(policy, {"metadata", "namespace"});
+  const std::string name = TextAt(policy, {"metadata", "name"});
+  const ObjectCache& cache = IsClusterWide(policy) ? cluster_policies_ : policies_;
+  const ObjectPointer newest = cache.Get(ObjectKey(policy));
+  if (newest == nullptr) return;
+  const Json* ready = FieldAt(*newest, {"status", "ready"});
+  ready_.Set({kind, name_space, name}, ready != nullptr && *ready == true ? 1 : 0);
+  const auto count = [&](const char* key) {
+    return static_cast<double>(NumberAt(*newest, {"status", key}).value_or(0));
+  };
+  const double desired = count("desiredNodes");
+  const double loaded = count("loadedNodes");
+  const double failed = count("failedNodes");
+  nodes_.Set({kind, name_space, name, "desired"}, desired);
+  nodes_.Set({kind, name_space, name, "loaded"}, loaded);
+  nodes_.Set({kind, name_space, name, "failed"}, failed);
+  nodes_.Set({kind, name_space, name, "pending"}, std::max(0.0, desired - loaded - failed));
+}
+
+}  // namespace varmor

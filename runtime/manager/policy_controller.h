@@ -1,0 +1,139 @@
+// Carries out plans: what is known of the cluster goes into PlanPolicy, and what that says into the
+// API server. Has no threads of its own; thread-safe, as long as no key is reconciled by two
+// threads at once.
+#ifndef RUNTIME_MANAGER_POLICY_CONTROLLER_H_
+#define RUNTIME_MANAGER_POLICY_CONTROLLER_H_
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "lib/compiler/catalogue/catalogue.h"
+#include "runtime/kube/kube_client.h"
+#include "runtime/log/logger.h"
+#include "runtime/manager/object_cache.h"
+#include "runtime/manager/plan.h"
+#include "runtime/manager/policy_check.h"
+#include "runtime/manager/report_store.h"
+#include "runtime/metrics/metrics.h"
+
+namespace varmor {
+
+struct PolicyControllerOptions {
+  PolicyFeatures features;
+  absl::Duration retire_timeout = absl::Minutes(10);
+  // From Start on, for how long silence of a node is no news: three reports of a node.
+  absl::Duration settle_time = absl::Minutes(3);
+  // How long reports are collected before the status is written, at most; 0: by the number of
+  // nodes.
+  absl::Duration status_window = absl::ZeroDuration();
+  // Asked before every write: whether this manager still is the leader.
+  std::function<bool()> may_write = [] { return true; };
+  std::function<absl::Time()> clock = absl::Now;
+};
+
+class PolicyController {
+ public:
+  // Has the key reconciled after a time; again when it is asked for meanwhile.
+  using Enqueue = std::function<void(const std::string& key, absl::Duration after)>;
+
+  // What is referred to must outlive the controller.
+  PolicyController(PolicyControllerOptions options, KubeClient& client, const Catalogue& catalogue,
+                   Metrics& metrics, Logger& logger, Enqueue enqueue);
+
+  // News of watches; `object` as it was last where it is gone.
+  void PolicyChanged(const Json& object);
+  void PolicyGone(const Json& object);
+  void ProfileChanged(const Json& object);
+  void ProfileGone(const Json& object);
+  // Pods of the agents, and their DaemonSet.
+  void AgentPodChanged(const Json& object);
+  void AgentPodGone(const Json& object);
+  void AgentDaemonSetChanged(const Json& object);
+  void AgentDaemonSetGone();
+
+  // All that exists is known. Enqueues every policy, and every ArmorProfile without one.
+  void Start();
+  // Every policy, soon.
+  void EnqueueAll(absl::Duration after);
+
+  // Does what the key needs. Returns when it is to be done again though nothing happens. ABORTED
+  // when somebody else was faster; FAILED_PRECONDITION when this manager is not the leader.
+  absl::StatusOr<absl::Duration> Reconcile(const std::string& key);
+
+  ReportStore& reports() { return reports_; }
+  // Node of a pod of the agents, "" when there is no such pod.
+  std::string NodeOfPod(const std::string& pod) const;
+
+ private:
+  struct Draft {
+    std::string uid;
+    int64_t generation = 0;
+    std::shared_ptr<const ProfileDraft> draft;
+  };
+  struct AgentPod {
+    std::string node;
+    bool running = false;
+  };
+
+  void EnqueueNamed(const std::string& profile_name);
+  void ReportsChanged(const std::string& key);
+  // Of an ArmorProfile: that of its policy, or its own when that does not exist.
+  std::string KeyOfOwner(const Json& profile) const;
+  ObjectPointer OwnerOf(const Json& profile) const;
+  AgentNodes Agents() const;
+  absl::Duration Window() const;
+  absl::Duration TimeToSettle() const;
+
+  absl::StatusOr<absl::Duration> ReconcilePolicy(const std::string& key, const Json& policy);
+  absl::StatusOr<absl::Duration> ReconcileOrphan(const Json& profile);
+  absl::StatusOr<std::shared_ptr<const ProfileDraft>> DraftOf(const std::string& key,
+                                                              const Json& policy);
+  // The draft of a policy whose profile the API server did not take.
+  void RefuseDraft(const std::string& key, const absl::Status& status);
+  absl::StatusOr<std::unique_ptr<BehaviorModel>> ModelOf(const Json& policy,
+                                                         const ProfileDraft& draft);
+  // Another ArmorProfile of the draft's name, or a policy that is about to have one.
+  std::string TakerOfName(const std::string& key, const ProfileDraft& draft);
+  absl::StatusOr<absl::Duration> CarryOut(const std::string& key, const Json* policy,
+                                          const std::string& name_space, const std::string& name,
+                                          const PolicyPlan& plan);
+  absl::Status CarryOut(const Json* policy, const std::string& name_space, const std::string& name,
+                        const PlanAction& action);
+  void Record(const Json& policy, const Json& event);
+  void Forget(const std::string& key);
+  void Measure(const Json& policy);
+
+  const PolicyControllerOptions options_;
+  KubeClient& client_;
+  const Catalogue& catalogue_;
+  Logger& logger_;
+  const Enqueue enqueue_;
+  ReportStore reports_;
+  ObjectCache policies_;          // keys with "/", which both kinds share
+  ObjectCache cluster_policies_;  // "/NAME"
+  ObjectCache profiles_;
+  Gauge& ready_;
+  Gauge& nodes_;
+  Counter& writes_;
+
+  mutable absl::Mutex mutex_;
+  absl::Time settled_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteFuture();
+  std::map<std::string, AgentPod> agents_ ABSL_GUARDED_BY(mutex_);
+  int desired_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::map<std::string, Draft> drafts_ ABSL_GUARDED_BY(mutex_);
+  // Profile name to the key of the policy that may use it.
+  std::map<std::string, std::string> claims_ ABSL_GUARDED_BY(mutex_);
+  // Object and reason to when it was last recorded.
+  std::map<std::string, absl::Time> recorded_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace varmor
+
+#endif  // RUNTIME_MANAGER_POLICY_CONTROLLER_H_

@@ -1,0 +1,392 @@
+#include "runtime/manager/policy_controller.h"
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "lib/compiler/catalogue/catalogue.h"
+#include "runtime/kube/testing/fake_kube_client.h"
+#include "runtime/protocol/armor_profile.h"
+#include "runtime/protocol/names.h"
+
+namespace varmor {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class PolicyControllerTest : public testing::Test {
+ protected:
+  PolicyControllerTest() {
+    kube_.SetClock([this] { return now_; });
+    for (const char* name : {"shop", "shop-a", "varmor"}) {
+      EXPECT_TRUE(kube_.Create(kNamespaces, "", {{"metadata", {{"name", name}}}}).ok());
+    }
+    NewManager();
+    AddAgent("a");
+    AddAgent("b");
+    kube_.TakeWrites();
+  }
+
+  // A manager that knows nothing yet: the first, or the next leader.
+  void NewManager() {
+    queue_.clear();
+    known_.clear();
+    // The old one's series have to go with it.
+    controller_.reset();
+    metrics_ = std::make_unique<Metrics>();
+    PolicyControllerOptions options;
+    options.clock = [this] { return now_; };
+    options.may_write = [this] { return leader_; };
+    controller_ = std::make_unique<PolicyController>(
+        options, kube_, BuiltinCatalogue(), *metrics_, logger_,
+        [this](const std::string& key, absl::Duration) { queue_.insert(key); });
+    FeedAgents();
+    Feed();
+    controller_->Start();
+  }
+
+  void AddAgent(const std::string& node) {
+    agents_.push_back(node);
+    FeedAgents();
+  }
+  void FeedAgents() {
+    for (const std::string& node : agents_) {
+      controller_->AgentPodChanged({{"metadata", {{"name", "agent-" + node}}},
+                                    {"spec", {{"nodeName", node}}},
+                                    {"status", {{"phase", "Running"}}}});
+    }
+    controller_->AgentDaemonSetChanged({{"status", {{"desiredNumberScheduled", agents_.size()}}}});
+  }
+
+  // What watches would say.
+  void Feed() {
+    std::map<std::string, Json> now;
+    for (const KubeResource* resource :
+         {&kVarmorPolicies, &kVarmorClusterPolicies, &kArmorProfiles}) {
+      const absl::StatusOr<KubeList> list = kube_.List(*resource, {});
+      for (const Json& object : list->items) {
+        now[resource->plural + ObjectKey(object)] = object;
+        if (resource == &kArmorProfiles) {
+          controller_->ProfileChanged(object);
+        } else {
+          controller_->PolicyChanged(object);
+        }
+      }
+    }
+    for (const auto& [key, object] : known_) {
+      if (now.count(key) > 0) continue;
+      if (object["kind"] == "ArmorProfile") {
+        controller_->ProfileGone(object);
+      } else {
+        controller_->PolicyGone(object);
+      }
+    }
+    known_ = std::move(now);
+  }
+
+  // Works until nothing is left to do; the texts of the writes.
+  std::vector<std::string> Run() {
+    kube_.TakeWrites();
+    errors_.clear();
+    Feed();
+    for (int round = 0; round < 20 && !queue_.empty(); ++round) {
+      const std::set<std::string> keys = std::move(queue_);
+      queue_.clear();
+      for (const std::string& key : keys) {
+        const absl::StatusOr<absl::Duration> again = controller_->Reconcile(key);
+        if (!again.ok()) errors_.push_back(again.status());
+        if (again.ok() && *again == absl::ZeroDuration()) queue_.insert(key);
+      }
+      Feed();
+    }
+    EXPECT_THAT(queue_, IsEmpty());
+    std::vector<std::string> writes;
+    for (const FakeKubeClient::Call& call : kube_.TakeWrites()) writes.push_back(call.Text());
+    now_ += absl::Seconds(1);
+    return writes;
+  }
+
+  Json Policy(const std::string& name_space, const std::string& name) {
+    return {{"apiVersion", "crd.varmor.org/v1beta1"},
+            {"kind", "VarmorPolicy"},
+            {"metadata", {{"name", name}, {"namespace", name_space}}},
+            {"spec",
+             {{"target", {{"kind", "Deployment"}, {"name", "web"}}},
+              {"policy", {{"enforcer", "AppArmor"}, {"mode", "RuntimeDefault"}}}}}};
+  }
+  void Apply(const Json& policy) {
+    ASSERT_TRUE(
+        kube_.Create(kVarmorPolicies, policy["metadata"]["namespace"].get<std::string>(), policy)
+            .ok());
+  }
+  void Edit(const char* merge_patch) {
+    ASSERT_TRUE(
+        kube_.Patch(kVarmorPolicies, "shop", "web", KubePatch::kMerge, Json::parse(merge_patch))
+            .ok());
+  }
+  Json Get(const KubeResource& resource, const std::string& name_space, const std::string& name) {
+    const absl::StatusOr<Json> object = kube_.Get(resource, name_space, name);
+    return object.ok() ? *object : Json();
+  }
+  Json Status(const std::string& name_space = "shop", const std::string& name = "web") {
+    return Get(kVarmorPolicies, name_space, name)["status"];
+  }
+  void Report(const std::string& node, ProfileState state = ProfileState::kSucceeded) {
+    ProfileStatus status;
+    status.name_space = "shop";
+    status.armor_profile = "varmor-shop-web";
+    status.node_name = node;
+    status.state = state;
+    status.message = state == ProfileState::kFailed ? "no" : "Ready";
+    status.revision = ArmorProfileRevision(Get(kArmorProfiles, "shop", "varmor-shop-web")["spec"]);
+    controller_->reports().Add(status);
+  }
+  void Protect() {
+    Apply(Policy("shop", "web"));
+    Run();
+    Report("a");
+    Report("b");
+    Run();
+    ASSERT_EQ(Status()["phase"], "Protecting");
+  }
+
+  absl::Time now_ = absl::FromUnixSeconds(1735689600);
+  bool leader_ = true;
+  FakeKubeClient kube_;
+  std::unique_ptr<Metrics> metrics_;
+  Logger logger_{false, [](const std::string&) {}};
+  std::set<std::string> queue_;
+  std::map<std::string, Json> known_;
+  std::vector<std::string> agents_;
+  std::vector<absl::Status> errors_;
+  std::unique_ptr<PolicyController> controller_;
+};
+
+TEST_F(PolicyControllerTest, PolicyBecomesReady) {
+  Apply(Policy("shop", "web"));
+  EXPECT_THAT(Run(), ElementsAre("patch varmorpolicies shop/web",
+                                 "create armorprofiles shop/varmor-shop-web",
+                                 "patch varmorpolicies/status shop/web",
+                                 "patch armorprofiles/status shop/varmor-shop-web"));
+  EXPECT_EQ(Status()["phase"], "Pending");
+  Report("a");
+  Report("b");
+  EXPECT_THAT(Run(), ElementsAre("patch varmorpolicies/status shop/web",
+                                 "patch armorprofiles/status shop/varmor-shop-web"));
+  EXPECT_EQ(Status()["phase"], "Protecting");
+  EXPECT_THAT(Run(), IsEmpty());
+  EXPECT_THAT(
+      metrics_->Text(),
+      HasSubstr("varmor_policy_ready{kind=\"VarmorPolicy\",namespace=\"shop\",name=\"web\"} 1"));
+}
+
+TEST_F(PolicyControllerTest, NextLeaderWritesNothing) {
+  Protect();
+  NewManager();
+  EXPECT_THAT(Run(), IsEmpty());
+  Report("a");
+  EXPECT_THAT(Run(), IsEmpty());
+  Report("b");
+  EXPECT_THAT(Run(), IsEmpty());
+  now_ += absl::Minutes(4);
+  controller_->EnqueueAll(absl::ZeroDuration());
+  EXPECT_THAT(Run(), IsEmpty());
+  EXPECT_EQ(Status()["phase"], "Protecting");
+}
+
+TEST_F(PolicyControllerTest, SilentNodeIsMissedWhenTheLeaderHasSettled) {
+  Protect();
+  NewManager();
+  Run();
+  Report("a");
+  Run();
+  now_ += absl::Minutes(4);
+  controller_->EnqueueAll(absl::ZeroDuration());
+  Run();
+  EXPECT_EQ(Status()["phase"], "Pending");
+}
+
+TEST_F(PolicyControllerTest, WhoIsNotTheLeaderDoesNotWrite) {
+  leader_ = false;
+  Apply(Policy("shop", "web"));
+  EXPECT_THAT(Run(), IsEmpty());
+  ASSERT_FALSE(errors_.empty());
+  EXPECT_TRUE(absl::IsFailedPrecondition(errors_[0]));
+}
+
+TEST_F(PolicyControllerTest, UpdateAndRefusedUpdate) {
+  Protect();
+  Edit(R"({"spec": {"policy": {"enforcer": "AppArmorSeccomp"}}})");
+  EXPECT_THAT(Run(), ElementsAre("update armorprofiles shop/varmor-shop-web",
+                                 "patch varmorpolicies/status shop/web",
+                                 "patch armorprofiles/status shop/varmor-shop-web"));
+  Edit(R"({"spec": {"policy": {"enforcer": "AppArmor"}}})");
+  const std::vector<std::string> writes = Run();
+  ASSERT_EQ(writes.size(), 2u);
+  EXPECT_EQ(writes[0], "patch varmorpolicies/status shop/web");
+  EXPECT_THAT(writes[1], HasSubstr("create events shop/"));
+  EXPECT_EQ(Status()["phase"], "Error");
+}
+
+TEST_F(PolicyControllerTest, DeletedPolicyGoesWhenTheNodesLetGo) {
+  Protect();
+  ASSERT_TRUE(kube_.Delete(kVarmorPolicies, "shop", "web").ok());
+  Run();
+  EXPECT_FALSE(Get(kArmorProfiles, "shop", "varmor-shop-web").is_null());
+  Report("a", ProfileState::kRetired);
+  Report("b", ProfileState::kRetired);
+  Run();
+  EXPECT_TRUE(Get(kArmorProfiles, "shop", "varmor-shop-web").is_null());
+  EXPECT_TRUE(Get(kVarmorPolicies, "shop", "web").is_null());
+  EXPECT_THAT(metrics_->Text(), testing::Not(HasSubstr("name=\"web\"")));
+  EXPECT_THAT(Run(), IsEmpty());
+  // The name is free again.
+  Apply(Policy("shop", "web"));
+  Run();
+  EXPECT_EQ(Status()["phase"], "Pending");
+}
+
+TEST_F(PolicyControllerTest, ProfileWhosePolicyWentWithoutTheManagerIsRetired) {
+  Protect();
+  // As if the finalizer had been taken away by hand while no manager ran.
+  ASSERT_TRUE(kube_
+                  .Patch(kVarmorPolicies, "shop", "web", KubePatch::kMerge,
+                         Json::parse(R"({"metadata": {"finalizers": null}})"))
+                  .ok());
+  ASSERT_TRUE(kube_.Delete(kVarmorPolicies, "shop", "web").ok());
+  NewManager();
+  Run();
+  const Json profile = Get(kArmorProfiles, "shop", "varmor-shop-web");
+  EXPECT_EQ(profile["metadata"]["annotations"][kRetireAnnotation], "true");
+  Report("a", ProfileState::kRetired);
+  Report("b", ProfileState::kRetired);
+  Run();
+  EXPECT_TRUE(Get(kArmorProfiles, "shop", "varmor-shop-web").is_null());
+}
+
+TEST_F(PolicyControllerTest, ProfilesThatOthersMadeAreLeftAlone) {
+  ASSERT_TRUE(kube_
+                  .Create(kArmorProfiles, "shop",
+                          Json::parse(R"({"metadata": {"name": "mine"}, "spec": {}})"))
+                  .ok());
+  EXPECT_THAT(Run(), IsEmpty());
+}
+
+TEST_F(PolicyControllerTest, OneOfTwoPoliciesWithTheSameProfileNameIsRefused) {
+  Apply(Policy("shop-a", "web"));
+  Apply(Policy("shop", "a-web"));
+  Run();
+  EXPECT_EQ(Status("shop-a", "web")["phase"], "Pending");
+  EXPECT_EQ(Status("shop", "a-web")["phase"], "Error");
+  EXPECT_EQ(Status("shop", "a-web")["conditions"][0]["reason"], "NameCollision");
+  // The first one goes: the second gets its turn.
+  ASSERT_TRUE(kube_.Delete(kVarmorPolicies, "shop-a", "web").ok());
+  Run();
+  now_ += absl::Minutes(11);
+  controller_->EnqueueAll(absl::ZeroDuration());
+  Run();
+  EXPECT_EQ(Status("shop", "a-web")["phase"], "Pending");
+}
+
+TEST_F(PolicyControllerTest, SecondPolicyIsRefusedBeforeTheFirstHasItsProfile) {
+  Apply(Policy("shop-a", "web"));
+  Apply(Policy("shop", "a-web"));
+  kube_.SetHook([](const FakeKubeClient::Call& call) -> absl::Status {
+    if (call.verb == "create" && call.resource == "armorprofiles") {
+      return absl::UnavailableError("busy");
+    }
+    return absl::OkStatus();
+  });
+  Run();
+  EXPECT_EQ(Status("shop", "a-web")["conditions"][0]["reason"], "NameCollision");
+  kube_.SetHook(nullptr);
+  controller_->EnqueueAll(absl::ZeroDuration());
+  Run();
+  EXPECT_EQ(Status("shop-a", "web")["phase"], "Pending");
+  EXPECT_EQ(Status("shop", "a-web")["phase"], "Error");
+}
+
+TEST_F(PolicyControllerTest, ProfileThatIsTooLargeIsAnErrorThatIsNotRepeated) {
+  kube_.SetHook([](const FakeKubeClient::Call& call) -> absl::Status {
+    if (call.verb == "create" && call.resource == "armorprofiles") {
+      return absl::ResourceExhaustedError("etcdserver: request is too large");
+    }
+    return absl::OkStatus();
+  });
+  Apply(Policy("shop", "web"));
+  Run();
+  EXPECT_EQ(Status()["phase"], "Error");
+  EXPECT_THAT(Status()["conditions"][0]["message"].get<std::string>(),
+              HasSubstr("G9: the compiled profile is too large for the API server"));
+  controller_->EnqueueAll(absl::ZeroDuration());
+  EXPECT_THAT(Run(), IsEmpty());
+}
+
+TEST_F(PolicyControllerTest, FailedWriteIsTriedAgain) {
+  int failures = 1;
+  kube_.SetHook([&](const FakeKubeClient::Call& call) -> absl::Status {
+    if (call.verb == "patch" && call.subresource == "status" && failures-- > 0) {
+      return absl::UnavailableError("busy");
+    }
+    return absl::OkStatus();
+  });
+  Apply(Policy("shop", "web"));
+  Run();
+  EXPECT_EQ(errors_.size(), 1u);
+  controller_->EnqueueAll(absl::ZeroDuration());
+  Run();
+  EXPECT_EQ(Status()["phase"], "Pending");
+}
+
+TEST_F(PolicyControllerTest, RecordedBehaviourIsReadWhenItComes) {
+  Json policy = Policy("shop", "web");
+  policy["spec"]["policy"] = Json::parse(R"({"enforcer": "Seccomp", "mode": "DefenseInDepth",
+      "defenseInDepth": {"seccomp": {"profileType": "BehaviorModel"}}})");
+  Apply(policy);
+  Run();
+  EXPECT_EQ(Status()["phase"], "Error");
+  EXPECT_THAT(Status()["conditions"][0]["message"].get<std::string>(), HasSubstr("G6: "));
+  ASSERT_TRUE(kube_
+                  .Create(kArmorProfileModels, "shop", Json::parse(R"({
+      "apiVersion": "crd.varmor.org/v1beta1", "kind": "ArmorProfileModel",
+      "metadata": {"name": "varmor-shop-web"}, "storageType": "CRDInternal",
+      "data": {"dynamicResult": {"seccomp": {"syscalls": ["read", "write", "exit_group"]}}}})"))
+                  .ok());
+  controller_->EnqueueAll(absl::ZeroDuration());
+  Run();
+  EXPECT_EQ(Status()["phase"], "Pending") << Status();
+}
+
+TEST_F(PolicyControllerTest, NodesComeAndGo) {
+  Protect();
+  now_ += absl::Minutes(4);
+  AddAgent("c");
+  Run();
+  EXPECT_EQ(Status()["phase"], "Pending");
+  EXPECT_EQ(Status()["desiredNodes"], 3);
+  agents_.pop_back();
+  controller_->AgentPodGone({{"metadata", {{"name", "agent-c"}}}});
+  FeedAgents();
+  Run();
+  EXPECT_EQ(Status()["phase"], "Protecting");
+  EXPECT_EQ(controller_->NodeOfPod("agent-a"), "a");
+  EXPECT_EQ(controller_->NodeOfPod("agent-c"), "");
+}
+
+TEST_F(PolicyControllerTest, ManyPoliciesStaySilentWhenNothingChanges) {
+  for (int i = 0; i < 200; ++i) Apply(Policy("shop", absl::StrCat("p", i)));
+  Run();
+  for (int i = 0; i < 200; ++i) {
+    EXPECT_EQ(Status("shop", absl::StrCat("p", i))["phase"], "Pending");
+  }
+  NewManager();
+  EXPECT_THAT(Run(), IsEmpty());
+}
+
+}  // namespace
+}  // namespace varmor
