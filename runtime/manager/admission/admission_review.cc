@@ -14,6 +14,29 @@ constexpr int kForbidden = 403;
 // "Response", in Kubernetes' documentation).
 constexpr size_t kWarningsLimit = 4000;
 
+// Kubernetes' own objects have less than 30 levels. Copying and comparing goes down by recursion.
+constexpr int kDepthLimit = 500;
+
+// Whether objects and arrays of a JSON text nest deeper than kDepthLimit.
+bool IsTooDeep(absl::string_view text) {
+  int depth = 0;
+  bool in_string = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      in_string = c != '"';
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '{' || c == '[') {
+      if (++depth > kDepthLimit) return true;
+    } else if (c == '}' || c == ']') {
+      --depth;
+    }
+  }
+  return false;
+}
+
 Json Member(const Json& object, const char* key) {
   const auto found = object.find(key);
   return found == object.end() ? Json() : *found;
@@ -44,6 +67,10 @@ Json WarningsJson(const std::vector<std::string>& warnings) {
 }  // namespace
 
 absl::StatusOr<AdmissionRequest> ParseAdmissionReview(absl::string_view body) {
+  if (IsTooDeep(body)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the review nests deeper than ", kDepthLimit, " levels"));
+  }
   const Json review = Json::parse(body, nullptr, /*allow_exceptions=*/false);
   if (review.is_discarded()) return absl::InvalidArgumentError("the review is not JSON");
   std::vector<std::string> problems;

@@ -60,6 +60,19 @@ TEST(AdmissionReviewTest, RefusesOthers) {
   }
 }
 
+TEST(AdmissionReviewTest, RefusesDeepNesting) {
+  const auto review = [](int depth) {
+    return R"({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": {
+        "uid": "[[\"[", "operation": "CREATE", "kind": {"kind": "Pod"}, "object": )" +
+           std::string(depth, '[') + std::string(depth, ']') + "}}";
+  };
+  EXPECT_TRUE(ParseAdmissionReview(review(498)).ok());
+  EXPECT_EQ(ParseAdmissionReview(review(499)).status().message(),
+            "the review nests deeper than 500 levels");
+  EXPECT_EQ(ParseAdmissionReview(review(3000000)).status().message(),
+            "the review nests deeper than 500 levels");
+}
+
 TEST(AdmissionReviewTest, PrintsAnswers) {
   EXPECT_EQ(AdmissionReviewText("u", {}),
             R"({"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview",)"
