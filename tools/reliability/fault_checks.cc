@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "lib/enforcers/bpf/cgroups.h"
 #include "tools/reliability/failing_calls.h"
@@ -172,7 +173,9 @@ Operation EnrollOperation(const std::string& cgroup) {
   }();
   op.run = [subject](BpfEnforcer& e) { return e.Enroll(subject); };
   op.judge = [&](BpfEnforcer& e, const absl::Status& status) {
-    return JudgeCgroup(e, cgroup, status.ok() ? kProberProfile : "");
+    // When undoing fails as well, the status says what there is.
+    const bool has_it = status.ok() || absl::StrContains(status.message(), "has the profile");
+    return JudgeCgroup(e, cgroup, has_it ? kProberProfile : "");
   };
   op.undo = [&](BpfEnforcer& e) { return WithdrawIfThere(e, cgroup); };
   return op;

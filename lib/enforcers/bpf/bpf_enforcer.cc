@@ -76,21 +76,32 @@ void BpfEnforcer::Parts::CleanUp(PinLock lock, std::vector<uint32_t> slots) {
   }
 }
 
+absl::Status BpfEnforcer::Parts::FollowTakeover() {
+  if (IsComplete(version->path)) {
+    const absl::StatusOr<uint32_t> id = ControlIdOf(version->path);
+    if (id.ok() && *id == version->control_id) return absl::OkStatus();
+    if (!id.ok() && !absl::IsNotFound(id.status())) return id.status();
+  }
+  const absl::StatusOr<std::string> name =
+      FindVersionWithControl(options.directory, version->control_id);
+  if (absl::IsNotFound(name.status())) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "version ", version->name, " is not in force any more; start the enforcer again"));
+  }
+  if (!name.ok()) return name.status();
+  version->name = *name;
+  version->path = absl::StrCat(options.directory, "/", *name);
+  profiles->SetRecords(absl::StrCat(version->path, "/profiles"));
+  return absl::OkStatus();
+}
+
 absl::StatusOr<PinLock> BpfEnforcer::Parts::Begin() {
   WaitForCleaner();
   if (!version.has_value()) {
     return absl::FailedPreconditionError("the BPF enforcer has not been started");
   }
   VARMOR_ASSIGN_OR_RETURN(PinLock lock, PinLock::Take(options.directory));
-  const absl::StatusOr<UniqueFd> control = OpenPin(absl::StrCat(version->path, "/maps/control"));
-  uint32_t id = 0;
-  absl::Status found = control.status();
-  if (found.ok()) found = MapParametersOf(control->get(), &id).status();
-  if (absl::IsResourceExhausted(found)) return found;
-  if (!found.ok() || id != version->control_id || !IsComplete(version->path)) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "version ", version->name, " is not in force any more; start the enforcer again"));
-  }
+  VARMOR_RETURN_IF_ERROR(FollowTakeover());
   std::vector<std::string> warnings;
   VARMOR_RETURN_IF_ERROR(profiles->Refresh(warnings));
   return lock;

@@ -158,7 +158,8 @@ class BpfEnforcer : public Enforcer {
 
   // Confines a cgroup; or gives a confined one another profile or other addresses, in one step.
   // INVALID_ARGUMENT for the root cgroup, this process's cgroup, those above it, and addresses that
-  // are none; NOT_FOUND when there is no such profile.
+  // are none; NOT_FOUND when there is no such profile. After other errors nothing has changed, or
+  // the message says that the cgroup "has the profile".
   absl::Status Enroll(const BpfSubject& subject);
   // NOT_FOUND when it is not confined.
   absl::Status Withdraw(uint64_t cgroup);

@@ -37,8 +37,10 @@ struct BpfEnforcer::Parts {
   void CleanUp(PinLock lock, std::vector<uint32_t> slots);
 
   // Takes the lock and looks at what is there now. FAILED_PRECONDITION before Start, and when the
-  // version that was started is not the one that is pinned any more.
+  // maps that Start found or made are not the pinned ones any more.
   absl::StatusOr<PinLock> Begin();
+  // Another build that has taken over has the same maps.
+  absl::Status FollowTakeover();
   // Sets version, profiles and subjects.
   absl::Status Use(ActiveVersion found);
   // Empties what an interrupted run left, and writes what this process knows better.

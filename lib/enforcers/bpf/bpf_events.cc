@@ -73,16 +73,8 @@ struct BpfEventReader::Parts {
 
 absl::Status BpfEventReader::Parts::FindVersion() {
   if (IsComplete(version)) return absl::OkStatus();
-  VARMOR_ASSIGN_OR_RETURN(const std::vector<PinnedVersion> versions, ListVersions(directory));
-  for (const PinnedVersion& one : versions) {
-    const std::string path = absl::StrCat(directory, "/", one.name);
-    const absl::StatusOr<UniqueFd> control = OpenPin(absl::StrCat(path, "/maps/control"));
-    uint32_t id = 0;
-    if (one.complete && control.ok() && MapParametersOf(control->get(), &id).ok() &&
-        id == control_id) {
-      version = path;
-    }
-  }
+  VARMOR_ASSIGN_OR_RETURN(const std::string name, FindVersionWithControl(directory, control_id));
+  version = absl::StrCat(directory, "/", name);
   return absl::OkStatus();
 }
 

@@ -138,15 +138,13 @@ absl::Status BpfEnforcer::Parts::Settle(BpfStartReport& report) {
                                                       control.abi, " inside; uninstall it"));
   }
   VARMOR_ASSIGN_OR_RETURN(const uint32_t host, MountNamespaceOf(options.host_mount_namespace));
-  const varmor_control before = control;
+  // Whoever was killed may have confined a cgroup without waking the programs.
+  control.generation++;
   control.host_mount_namespace = host;
   if (options.protected_process != 0) {
     control.protected_process = static_cast<uint32_t>(options.protected_process);
   }
-  if (before.host_mount_namespace != control.host_mount_namespace ||
-      before.protected_process != control.protected_process) {
-    VARMOR_RETURN_IF_ERROR(subjects->WriteControl(control));
-  }
+  VARMOR_RETURN_IF_ERROR(subjects->WriteControl(control));
   VARMOR_RETURN_IF_ERROR(profiles->Refresh(report.warnings));
   return profiles->Sweep();
 }
@@ -208,7 +206,10 @@ absl::StatusOr<BpfStartReport> BpfEnforcer::Start() {
   VARMOR_RETURN_IF_ERROR(p.Use(*std::move(active)));
   for (const std::string& name : found.ours) {
     if (name == report.version) continue;
-    VARMOR_RETURN_IF_ERROR(RemoveVersion(*p.calls, absl::StrCat(directory, "/", name)));
+    const std::string other = absl::StrCat(directory, "/", name);
+    // Somebody may have applied profiles there since a takeover that came no further than this.
+    VARMOR_RETURN_IF_ERROR(CopyRecords(*p.calls, other, p.version->path));
+    VARMOR_RETURN_IF_ERROR(RemoveVersion(*p.calls, other));
     report.superseded.push_back(name);
   }
   VARMOR_RETURN_IF_ERROR(p.Settle(report));

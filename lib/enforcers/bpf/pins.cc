@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "lib/compiler/diagnostic/diagnostic.h"
@@ -26,6 +27,13 @@ constexpr const char* kParts[] = {"links", "test_programs", "profiles", "maps"};
 bool IsDirectory(const std::string& path) {
   struct stat found;
   return lstat(path.c_str(), &found) == 0 && S_ISDIR(found.st_mode);
+}
+
+// Whether an open directory is the one of this path.
+bool IsAt(int fd, const std::string& path) {
+  struct stat opened, named;
+  return fstat(fd, &opened) == 0 && stat(path.c_str(), &named) == 0 &&
+         opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
 }
 
 absl::Status Foreign(const std::string& path, absl::string_view why) {
@@ -81,13 +89,27 @@ absl::Status MakeOne(BpfCalls& calls, const std::string& path) {
 
 }  // namespace
 
-absl::StatusOr<PinLock> PinLock::Take(const std::string& directory) {
-  UniqueFd fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd.ok()) return ReadFailed(absl::StrCat("directory ", Quoted(directory)), errno);
-  while (flock(fd.get(), LOCK_EX) != 0) {
-    if (errno != EINTR) return ReadFailed(absl::StrCat("the lock of ", Quoted(directory)), errno);
+absl::StatusOr<PinLock> PinLock::Take(const std::string& directory,
+                                      std::chrono::milliseconds timeout) {
+  const auto end = std::chrono::steady_clock::now() + timeout;
+  while (true) {
+    UniqueFd fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd.ok()) return ReadFailed(absl::StrCat("directory ", Quoted(directory)), errno);
+    if (flock(fd.get(), LOCK_EX | LOCK_NB) == 0) {
+      if (IsAt(fd.get(), directory)) return PinLock(std::move(fd));
+      continue;  // it was removed, and perhaps made again
+    }
+    if (errno != EWOULDBLOCK && errno != EINTR) {
+      return ReadFailed(absl::StrCat("the lock of ", Quoted(directory)), errno);
+    }
+    if (std::chrono::steady_clock::now() > end) {
+      return absl::DeadlineExceededError(
+          absl::StrCat("another process has had the lock of ", Quoted(directory), " for ",
+                       std::chrono::duration_cast<std::chrono::seconds>(timeout).count(),
+                       " seconds; `lsof ", directory, "` shows it: continue it or end it"));
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
-  return PinLock(std::move(fd));
 }
 
 absl::Status MakePinDirectory(BpfCalls& calls, const std::string& directory) {

@@ -12,6 +12,7 @@
 #ifndef LIB_ENFORCERS_BPF_PINS_H_
 #define LIB_ENFORCERS_BPF_PINS_H_
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -25,8 +26,10 @@ namespace varmor {
 // Keeps other processes and threads from changing what is pinned, for as long as it lives.
 class PinLock {
  public:
-  // Waits for whoever holds it. NOT_FOUND when the directory is missing.
-  static absl::StatusOr<PinLock> Take(const std::string& directory);
+  // Waits for whoever holds it; DEADLINE_EXCEEDED when that takes too long. NOT_FOUND when the
+  // directory is missing.
+  static absl::StatusOr<PinLock> Take(const std::string& directory,
+                                      std::chrono::milliseconds timeout = std::chrono::minutes(2));
 
  private:
   explicit PinLock(UniqueFd fd) : fd_(std::move(fd)) {}

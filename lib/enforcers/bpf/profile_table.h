@@ -64,6 +64,8 @@ class ProfileTable {
 
   const SlotMaps& maps() const { return maps_; }
   std::string RecordPath(uint32_t slot) const;
+  // They lie in another directory now.
+  void SetRecords(std::string records) { records_ = std::move(records); }
 
  private:
   struct Plan;
@@ -72,7 +74,7 @@ class ProfileTable {
   absl::StatusOr<uint32_t> FreeSlot();
   absl::StatusOr<uint32_t> FreeNumber();
   BpfCalls& calls_;
-  const std::string records_;
+  std::string records_;
   const int slots_;
   const uint32_t slot_count_;
   SlotMaps maps_;

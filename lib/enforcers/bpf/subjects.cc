@@ -10,6 +10,7 @@
 #include "lib/compiler/diagnostic/diagnostic.h"
 #include "lib/compiler/status/status_macros.h"
 #include "lib/enforcers/bpf/bpf_reads.h"
+#include "lib/enforcers/files.h"
 
 namespace varmor {
 namespace {
@@ -119,16 +120,23 @@ absl::Status SubjectTable::Put(uint64_t cgroup, uint32_t profile, uint32_t flags
   if (calls_.Update(subjects_, &cgroup, &subject) != 0) {
     return BpfCallFailed(absl::StrCat("confine cgroup ", cgroup), errno);
   }
-  if (before.ok()) return absl::OkStatus();
-  absl::StatusOr<varmor_control> control = ReadControl();
-  absl::Status status = control.status();
-  if (status.ok()) {
-    control->generation++;
-    status = WriteControl(*control);
-  }
+  // Also for one that was confined before: whoever did it may have come no further than this.
+  const absl::Status woken = WakePrograms();
+  if (woken.ok()) return woken;
   // Processes that were nobody's would stay so.
-  if (!status.ok()) calls_.Delete(subjects_, &cgroup);
-  return status;
+  const bool undone = before.ok() ? calls_.Update(subjects_, &cgroup, before->data()) == 0
+                                  : calls_.Delete(subjects_, &cgroup) == 0;
+  if (undone) return woken;
+  return absl::Status(
+      woken.code(),
+      absl::StrCat(woken.message(), "; cannot undo it: ", SystemReason(errno), "; cgroup ", cgroup,
+                   " has the profile, save for processes that ran in it before it was confined"));
+}
+
+absl::Status SubjectTable::WakePrograms() {
+  VARMOR_ASSIGN_OR_RETURN(varmor_control control, ReadControl());
+  control.generation++;
+  return WriteControl(control);
 }
 
 absl::Status SubjectTable::Delete(uint64_t cgroup) {

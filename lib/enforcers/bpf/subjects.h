@@ -35,11 +35,15 @@ class SubjectTable {
   // By pod number.
   absl::StatusOr<std::map<uint32_t, std::set<PodAddress>>> ReadPods() const;
 
-  // Adds or changes a subject; on an error it is as before.
+  // Adds or changes a subject. After an error it is as before, or the message says "has the
+  // profile": undoing failed as well.
   absl::Status Put(uint64_t cgroup, uint32_t profile, uint32_t flags,
                    const std::set<PodAddress>& addresses);
   // NOT_FOUND when there is none.
   absl::Status Delete(uint64_t cgroup);
+
+  // Lets the programs look again whose the processes are that were nobody's.
+  absl::Status WakePrograms();
 
   absl::StatusOr<varmor_control> ReadControl() const;
   absl::Status WriteControl(const varmor_control& control);

@@ -116,17 +116,6 @@ absl::Status FillControl(BpfCalls& calls, const LoadRequest& request,
   return BpfCallFailed("write map control", errno);
 }
 
-// The records of the profiles that the maps hold.
-absl::Status CopyRecords(BpfCalls& calls, const std::string& from, const std::string& to) {
-  VARMOR_ASSIGN_OR_RETURN(const std::vector<std::string> names,
-                          ListDirectory(absl::StrCat(from, "/profiles")));
-  for (const std::string& name : names) {
-    VARMOR_ASSIGN_OR_RETURN(const UniqueFd record, OpenPin(absl::StrCat(from, "/profiles/", name)));
-    VARMOR_RETURN_IF_ERROR(PinAt(calls, record.get(), absl::StrCat(to, "/profiles/", name)));
-  }
-  return absl::OkStatus();
-}
-
 absl::Status AttachPrograms(BpfCalls& calls, bpf_object* object, const std::string& path) {
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object) {
@@ -214,6 +203,41 @@ absl::StatusOr<ActiveVersion> OpenVersion(const std::string& directory, const st
   }
   VARMOR_RETURN_IF_ERROR(MapParametersOf(version.map("control"), &version.control_id).status());
   return version;
+}
+
+absl::StatusOr<uint32_t> ControlIdOf(const std::string& path) {
+  VARMOR_ASSIGN_OR_RETURN(const UniqueFd control, OpenPin(absl::StrCat(path, "/maps/control")));
+  uint32_t id = 0;
+  VARMOR_RETURN_IF_ERROR(MapParametersOf(control.get(), &id).status());
+  return id;
+}
+
+absl::Status CopyRecords(BpfCalls& calls, const std::string& from, const std::string& to) {
+  VARMOR_ASSIGN_OR_RETURN(const std::vector<std::string> names,
+                          ListDirectory(absl::StrCat(from, "/profiles")));
+  VARMOR_ASSIGN_OR_RETURN(const std::vector<std::string> there,
+                          ListDirectory(absl::StrCat(to, "/profiles")));
+  for (const std::string& name : names) {
+    if (std::binary_search(there.begin(), there.end(), name)) continue;
+    VARMOR_ASSIGN_OR_RETURN(const UniqueFd record, OpenPin(absl::StrCat(from, "/profiles/", name)));
+    VARMOR_RETURN_IF_ERROR(PinAt(calls, record.get(), absl::StrCat(to, "/profiles/", name)));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> FindVersionWithControl(const std::string& directory,
+                                                   uint32_t control_id) {
+  VARMOR_ASSIGN_OR_RETURN(const std::vector<PinnedVersion> versions, ListVersions(directory));
+  for (const PinnedVersion& version : versions) {
+    if (!version.complete || AbiOfVersion(version.name) != static_cast<int>(VARMOR_PROGRAMS_ABI)) {
+      continue;
+    }
+    const absl::StatusOr<uint32_t> id = ControlIdOf(absl::StrCat(directory, "/", version.name));
+    if (absl::IsNotFound(id.status())) continue;
+    if (!id.ok()) return id.status();
+    if (*id == control_id) return version.name;
+  }
+  return absl::NotFoundError("no version has these maps any more");
 }
 
 absl::Status CheckLinks(const std::string& path, const std::vector<std::string>& programs) {

@@ -51,6 +51,17 @@ struct LoadRequest {
 absl::StatusOr<ActiveVersion> OpenVersion(const std::string& directory, const std::string& name,
                                           const ObjectShapes& shapes);
 
+// The kernel's number of the map "control" of a version. NOT_FOUND when it has none.
+absl::StatusOr<uint32_t> ControlIdOf(const std::string& path);
+
+// Pins the records of profiles that the version at `from` has and the one at `to` has not.
+absl::Status CopyRecords(BpfCalls& calls, const std::string& from, const std::string& to);
+
+// The name of the complete version of our ABI that has the map "control" with this number: what
+// another build is called that has taken over, with the same maps. NOT_FOUND when there is none.
+absl::StatusOr<std::string> FindVersionWithControl(const std::string& directory,
+                                                   uint32_t control_id);
+
 // Whether the links of a version are there and of its programs. NOT_FOUND names the first of
 // `programs` that is not attached; FAILED_PRECONDITION a pin that is no link of ours.
 absl::Status CheckLinks(const std::string& path, const std::vector<std::string>& programs);
