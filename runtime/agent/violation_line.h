@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "lib/enforcers/audit/audit_violation.h"
 #include "lib/enforcers/bpf/bpf_violation.h"

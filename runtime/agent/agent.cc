@@ -1,0 +1,743 @@
+#include "runtime/agent/agent.h"
+
+#include <sys/utsname.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
+#include "lib/compiler/version.h"
+#include "runtime/agent/match_container.h"
+
+namespace varmor {
+namespace {
+
+using Kind = AgentAction::Kind;
+
+constexpr absl::Duration kFirstRetry = absl::Seconds(1);
+constexpr absl::Duration kLongestRetry = absl::Minutes(2);
+constexpr size_t kKeptTimes = 256;
+
+// Of an action that failed, whatever its reason was.
+std::string FailureKey(const AgentAction& action) {
+  return absl::StrCat(static_cast<int>(action.kind), " ", static_cast<int>(action.enforcer), " ",
+                      action.profile, " ", action.cgroup);
+}
+
+std::string ContainerText(const Container& container) {
+  return absl::StrCat(
+      "container ", container.id.name_space, "/", container.id.id,
+      container.name == container.id.id ? "" : absl::StrCat(" (", container.name, ")"));
+}
+
+// "varmor-shop-web" of "varmor-shop-web (enforce)" or "varmor-shop-web//child_0 (enforce)".
+std::string ProfileOfLabel(const std::string& label) {
+  const std::string name = label.substr(0, label.find(" ("));
+  return name.substr(0, name.find("//"));
+}
+
+std::string ProfileKey(const AgentPolicy& policy) {
+  return absl::StrCat(policy.profile_namespace, "/", policy.profile);
+}
+
+}  // namespace
+
+Agent::Agent(AgentOptions options, ContainerRuntime& runtime, NodeKernel& kernel,
+             ViolationAuditor& auditor, AgentLog& log)
+    : options_(std::move(options)),
+      runtime_(runtime),
+      kernel_(kernel),
+      auditor_(auditor),
+      log_(log) {
+  totals_.node = options_.node;
+  totals_.version = kVersion;
+  totals_.started = absl::Now();
+  totals_.runtime = runtime.name();
+  utsname system = {};
+  if (uname(&system) == 0) totals_.kernel = system.release;
+}
+
+// ---- the kernel ------------------------------------------------------------------------------
+
+absl::Status Agent::Start() {
+  std::vector<std::string> reasons;
+  for (const EnforcerKind kind : kEnforcerKinds) {
+    StartEnforcer(kind);
+    const EnforcerSupport& support = support_[kind];
+    if (support.available) continue;
+    reasons.push_back(
+        absl::StrCat(EnforcerName(kind), ": ", support.problem,
+                     support.fix.empty() ? "" : absl::StrCat(" (", support.fix, ")")));
+  }
+  if (actual_.available.empty()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("no enforcer can be used on this node:\n", absl::StrJoin(reasons, "\n")));
+  }
+  for (const std::string& reason : reasons) log_.Warning(absl::StrCat("not available: ", reason));
+  ReadKernel();
+  return absl::OkStatus();
+}
+
+void Agent::StartEnforcer(EnforcerKind kind) {
+  EnforcerSupport& support = support_[kind];
+  support = kernel_.Probe(kind);
+  actual_.available.erase(kind);
+  if (!support.available) return;
+  std::vector<std::string> warnings;
+  const absl::Status started = kernel_.Start(kind, warnings);
+  for (const std::string& warning : warnings) log_.Warning(warning);
+  if (!started.ok()) {
+    support.available = false;
+    support.problem = std::string(started.message());
+    log_.Error(absl::StrCat(EnforcerName(kind), ": ", started.message()));
+    return;
+  }
+  if (kind == EnforcerKind::kBpf) ++bpf_starts_;
+  actual_.available.insert(kind);
+  log_.Info(absl::StrCat(
+      EnforcerName(kind), " is ready",
+      support.limits.empty()
+          ? ""
+          : absl::StrCat("; this kernel does without: ", absl::StrJoin(support.limits, "; "))));
+}
+
+void Agent::Alarm(EnforcerKind kind, const std::string& what) {
+  ++totals_.tampered[kind];
+  log_.Error(absl::StrCat("TAMPERING: ", EnforcerName(kind), ": ", what));
+}
+
+LoadedProfile* Agent::FindLoaded(EnforcerKind kind, const std::string& profile) {
+  for (LoadedProfile& one : actual_.profiles) {
+    if (one.enforcer == kind && one.name == profile) return &one;
+  }
+  return nullptr;
+}
+
+// What somebody took away is an alarm here; what somebody changed is one when it is repaired.
+void Agent::ReadProfiles(EnforcerKind kind, bool alarm) {
+  absl::StatusOr<std::vector<LoadedProfile>> loaded = kernel_.Loaded(kind);
+  if (!loaded.ok()) {
+    if (kind == EnforcerKind::kBpf && alarm) {
+      Alarm(kind, std::string(loaded.status().message()));
+      StartEnforcer(kind);
+      if (actual_.available.count(kind) > 0) loaded = kernel_.Loaded(kind);
+    }
+    if (!loaded.ok()) {
+      log_.Error(absl::StrCat("cannot read the ", EnforcerName(kind),
+                              " profiles: ", loaded.status().message()));
+      return;
+    }
+  }
+  std::vector<LoadedProfile>& profiles = actual_.profiles;
+  profiles.erase(std::remove_if(profiles.begin(), profiles.end(),
+                                [&](const LoadedProfile& one) { return one.enforcer == kind; }),
+                 profiles.end());
+  profiles.insert(profiles.end(), loaded->begin(), loaded->end());
+  for (auto at = applied_.begin(); at != applied_.end();) {
+    if (at->first != kind || FindLoaded(kind, at->second) != nullptr) {
+      ++at;
+      continue;
+    }
+    if (alarm) Alarm(kind, absl::StrCat("profile ", at->second, " was removed"));
+    at = applied_.erase(at);
+  }
+}
+
+void Agent::ReadKernel() {
+  for (const EnforcerKind kind : kEnforcerKinds) {
+    if (actual_.available.count(kind) > 0) ReadProfiles(kind, true);
+  }
+  if (actual_.available.count(EnforcerKind::kBpf) == 0) return;
+  absl::StatusOr<std::vector<LoadedSubject>> subjects = kernel_.Subjects();
+  if (subjects.ok()) {
+    actual_.subjects = *std::move(subjects);
+  } else {
+    log_.Error(absl::StrCat("cannot read the BPF subjects: ", subjects.status().message()));
+  }
+}
+
+void Agent::Check() {
+  for (const EnforcerKind kind : kEnforcerKinds) {
+    if (actual_.available.count(kind) == 0) StartEnforcer(kind);
+  }
+  ReadKernel();
+  for (auto& [id, known] : containers_) {
+    if (known.container.pid != 0) LookAtProcess(known);
+  }
+  Reconcile();
+}
+
+// ---- policies --------------------------------------------------------------------------------
+
+const AgentPolicy* Agent::PolicyOf(const std::string& profile) const {
+  for (const AgentPolicy& policy : policies_) {
+    if (policy.profile == profile && !policy.retiring && policy.problem.empty()) return &policy;
+  }
+  return nullptr;
+}
+
+void Agent::SetPolicies(std::vector<AgentPolicy> policies,
+                        std::map<std::string, std::string> problems, bool complete) {
+  for (const auto& [source, problem] : problems) {
+    const auto before = problems_.find(source);
+    if (before == problems_.end() || before->second != problem) log_.Error(problem);
+  }
+  std::set<std::string> names;
+  for (const AgentPolicy& policy : policies) {
+    names.insert(policy.profile);
+    auditor_.PutProfile(policy.profile, policy.identity, policy.artifacts);
+  }
+  for (const AgentPolicy& policy : policies_) {
+    if (names.count(policy.profile) == 0) auditor_.DropProfile(policy.profile);
+  }
+  policies_ = std::move(policies);
+  problems_ = std::move(problems);
+  policies_complete_ = complete;
+  policies_known_ = true;
+  failures_.clear();
+  ChooseAll();
+  Reconcile();
+}
+
+void Agent::Reapply(const std::string& profile_key) {
+  for (const AgentPolicy& policy : policies_) {
+    if (ProfileKey(policy) != profile_key) continue;
+    for (LoadedProfile& one : actual_.profiles) {
+      if (one.name == policy.profile) one.digest.clear();
+    }
+  }
+  failures_.clear();
+  Reconcile();
+}
+
+// ---- containers ------------------------------------------------------------------------------
+
+void Agent::LookAtProcess(Known& known) {
+  absl::StatusOr<ProcessFacts> facts = kernel_.Process(known.container.pid);
+  if (facts.ok()) {
+    known.facts = *std::move(facts);
+  } else if (absl::IsNotFound(facts.status())) {
+    known.facts.reset();
+  } else {
+    known.problems.push_back(std::string(facts.status().message()));
+  }
+}
+
+void Agent::Choose(Known& known) {
+  known.problems.clear();
+  std::string profile;
+  bool bpf = true;
+  if (options_.in_cluster) {
+    const AnnotatedProfile annotated = ReadAnnotations(known.container);
+    known.problems = annotated.problems;
+    profile = annotated.profile;
+    bpf = annotated.bpf;
+    if (!profile.empty() && PolicyOf(profile) == nullptr && policies_known_) {
+      known.problems.push_back(absl::StrCat("profile ", profile, " is not on this node"));
+    }
+  } else {
+    std::vector<const AgentPolicy*> candidates;
+    for (const AgentPolicy& policy : policies_) {
+      if (!policy.retiring && policy.problem.empty()) candidates.push_back(&policy);
+    }
+    std::vector<std::string> shadowed;
+    const AgentPolicy* policy = ChoosePolicy(candidates, known.container, shadowed);
+    if (policy != nullptr) profile = policy->profile;
+    for (const std::string& other : shadowed) {
+      known.problems.push_back(
+          absl::StrCat("a policy in ", other, " matches too and is passed over"));
+    }
+  }
+  const AgentPolicy* policy = PolicyOf(profile);
+  known.bpf = bpf && policy != nullptr && policy->artifacts.digests().count(EnforcerKind::kBpf) > 0;
+  if (profile != known.profile) {
+    known.enrolled.clear();
+    known.enroll_problem.clear();
+  }
+  known.profile = profile;
+  if (!profile.empty()) known.used.insert(profile);
+  TellAuditor(known);
+}
+
+void Agent::ChooseAll() {
+  for (auto& [id, known] : containers_) Choose(known);
+}
+
+void Agent::TellAuditor(const Known& known) {
+  if (known.profile.empty() || known.container.pid == 0) return;
+  AuditedContainer audited;
+  ViolationSubject& subject = audited.subject;
+  subject.container = known.container.id;
+  subject.container_name = known.container.name;
+  subject.image = known.container.image;
+  subject.pod_name = known.container.pod.name;
+  subject.pod_namespace = known.container.pod.name_space;
+  subject.pod_uid = known.container.pod.uid;
+  subject.profile = known.profile;
+  audited.pid = known.container.pid;
+  if (known.facts.has_value()) {
+    subject.mount_namespace = known.facts->mount_namespace;
+    audited.cgroup = known.facts->cgroup;
+    audited.cgroup_path = known.facts->cgroup_path;
+  }
+  auditor_.PutContainer(std::move(audited));
+}
+
+void Agent::Track(Container container, std::optional<absl::Time> created) {
+  const ContainerId id = container.id;
+  const auto [at, is_new] = containers_.emplace(id, Known());
+  Known& known = at->second;
+  const bool restarted = known.container.pid != container.pid;
+  if (is_new || (restarted && container.pid != 0)) {
+    ++totals_.containers_seen;
+    known.created = created;
+    known.judged = false;
+    known.enrolled.clear();
+    known.enroll_problem.clear();
+  }
+  known.container = std::move(container);
+  if (known.container.pid != 0) {
+    LookAtProcess(known);
+  } else {
+    known.facts.reset();
+    auditor_.DropContainer(id);
+  }
+  Choose(known);
+}
+
+void Agent::Forget(const ContainerId& id) {
+  auditor_.DropContainer(id);
+  containers_.erase(id);
+}
+
+absl::Status Agent::Resync() {
+  std::set<ContainerId> seen;
+  const absl::Status listed = runtime_.List([&](Container container) {
+    seen.insert(container.id);
+    Track(std::move(container), {});
+  });
+  if (!listed.ok()) return listed;
+  ++totals_.resyncs;
+  std::vector<ContainerId> gone;
+  for (const auto& [id, known] : containers_) {
+    if (seen.count(id) == 0) gone.push_back(id);
+  }
+  for (const ContainerId& id : gone) Forget(id);
+  containers_known_ = true;
+  Reconcile();
+  return absl::OkStatus();
+}
+
+void Agent::OnEvent(const ContainerEvent& event) {
+  log_.Debug(
+      absl::StrCat(ContainerEventName(event.kind), " ", event.id.name_space, "/", event.id.id));
+  const auto found = containers_.find(event.id);
+  switch (event.kind) {
+    case ContainerEvent::Kind::kDeleted:
+      Forget(event.id);
+      break;
+    case ContainerEvent::Kind::kExited:
+      if (found == containers_.end()) return;
+      found->second.container.pid = 0;
+      found->second.facts.reset();
+      auditor_.DropContainer(event.id);
+      break;
+    case ContainerEvent::Kind::kStarted:
+      if (found != containers_.end() && found->second.container.pid == event.pid) {
+        LookAtProcess(found->second);
+        break;
+      }
+      [[fallthrough]];
+    case ContainerEvent::Kind::kCreated: {
+      absl::StatusOr<Container> container = runtime_.Get(event.id);
+      if (!container.ok()) {
+        // Gone already, or the runtime is; the next list tells.
+        if (!absl::IsNotFound(container.status())) containers_known_ = false;
+        return;
+      }
+      if (event.pid != 0) container->pid = event.pid;
+      Track(*std::move(container), event.time);
+      break;
+    }
+  }
+  Reconcile();
+}
+
+absl::Status Agent::EnrollNow(const ContainerId& id, pid_t pid) {
+  absl::StatusOr<Container> container = runtime_.Get(id);
+  if (!container.ok()) return container.status();
+  container->pid = pid;
+  Track(*std::move(container), absl::Now());
+  Reconcile();
+  const auto found = containers_.find(id);
+  if (found == containers_.end()) return absl::NotFoundError("the container is gone");
+  const Known& known = found->second;
+  if (options_.in_cluster && !known.profile.empty() && PolicyOf(known.profile) == nullptr) {
+    return absl::UnavailableError(absl::StrCat("profile ", known.profile, " is not on this node"));
+  }
+  if (!known.bpf) return absl::OkStatus();
+  const std::string state = EnforcerStateOf(known, EnforcerKind::kBpf);
+  if (state == "ok") return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat("BPF: ", state));
+}
+
+// ---- what to do, and doing it ------------------------------------------------------------------
+
+AgentWanted Agent::Wanted() const {
+  AgentWanted wanted;
+  wanted.complete = policies_known_ && policies_complete_ && containers_known_;
+  for (const AgentPolicy& policy : policies_) {
+    if (policy.retiring || !policy.problem.empty()) continue;
+    wanted.profiles.push_back({policy.profile, policy.artifacts.digests()});
+  }
+  std::set<uint64_t> cgroups;
+  for (const auto& [id, known] : containers_) {
+    wanted.referenced.insert(known.used.begin(), known.used.end());
+    const std::string& named = known.container.app_armor_profile;
+    if (!named.empty()) wanted.referenced.insert(named);
+    if (!known.bpf || !known.facts.has_value() || known.facts->cgroup == 0) continue;
+    if (!cgroups.insert(known.facts->cgroup).second) continue;
+    WantedSubject subject;
+    subject.cgroup = known.facts->cgroup;
+    subject.profile = known.profile;
+    subject.addresses = known.container.pod.addresses;
+    std::sort(subject.addresses.begin(), subject.addresses.end());
+    wanted.subjects.push_back(std::move(subject));
+  }
+  return wanted;
+}
+
+void Agent::Reconcile() {
+  const absl::Time now = absl::Now();
+  for (const AgentAction& action : PlanAgent(Wanted(), actual_)) {
+    const auto failed = failures_.find(FailureKey(action));
+    if (failed != failures_.end() && failed->second.next > now) continue;
+    if (action.tampered) {
+      Alarm(action.enforcer, absl::StrCat("profile ", action.profile, ": ", action.reason));
+    }
+    const absl::Status done = Do(action);
+    if (done.ok()) {
+      Succeeded(action);
+    } else {
+      Failed(action, done);
+    }
+  }
+  for (auto& [id, known] : containers_) NoteEnrolled(known);
+  JudgeNew();
+}
+
+absl::Status Agent::Do(const AgentAction& action) {
+  switch (action.kind) {
+    case Kind::kApply:
+      return Apply(action);
+    case Kind::kEnroll:
+      return EnrollAction(action);
+    case Kind::kWithdraw: {
+      const absl::Status status = kernel_.Withdraw(action.cgroup);
+      return absl::IsNotFound(status) ? absl::OkStatus() : status;
+    }
+    case Kind::kRetire: {
+      const absl::StatusOr<ArmorProfileArtifacts> artifacts =
+          AllowAllArtifacts(action.enforcer, action.profile);
+      if (!artifacts.ok()) return artifacts.status();
+      return kernel_.Apply(action.enforcer, *artifacts, kAllowAllDigest);
+    }
+    case Kind::kRemove: {
+      const absl::Status status = kernel_.Remove(action.enforcer, action.profile);
+      return absl::IsNotFound(status) ? absl::OkStatus() : status;
+    }
+  }
+  return absl::InternalError("an action that does not exist");
+}
+
+absl::Status Agent::Apply(const AgentAction& action) {
+  const AgentPolicy* policy = PolicyOf(action.profile);
+  if (policy == nullptr) return absl::InternalError("a profile without a policy");
+  return kernel_.Apply(action.enforcer, policy->artifacts.Unpack(),
+                       policy->artifacts.digests().at(action.enforcer));
+}
+
+absl::Status Agent::EnrollAction(const AgentAction& action) {
+  BpfSubject subject;
+  subject.cgroup = action.cgroup;
+  subject.profile = action.profile;
+  for (auto& [id, known] : containers_) {
+    if (!known.facts.has_value() || known.facts->cgroup != action.cgroup || !known.bpf) continue;
+    subject.addresses = known.container.pod.addresses;
+    const absl::Status status = kernel_.Enroll(subject);
+    known.enroll_problem = status.ok() ? "" : std::string(status.message());
+    return status;
+  }
+  return absl::InternalError("a cgroup without a container");
+}
+
+// When and how a container got its profile; once.
+void Agent::NoteEnrolled(Known& known) {
+  if (!known.enrolled.empty() || !known.bpf || !known.facts.has_value()) return;
+  if (EnforcerStateOf(known, EnforcerKind::kBpf) != "ok") return;
+  if (!known.created.has_value()) {
+    known.enrolled = "found running";
+    return;
+  }
+  const double seconds = std::max(0.0, absl::ToDoubleSeconds(absl::Now() - *known.created));
+  totals_.enrol_seconds.push_back(seconds);
+  if (totals_.enrol_seconds.size() > kKeptTimes) {
+    totals_.enrol_seconds.erase(totals_.enrol_seconds.begin());
+  }
+  // Asked after the enrolment: if it still waits, nothing of the container's was executed before.
+  const absl::StatusOr<ProcessFacts> now = kernel_.Process(known.container.pid);
+  if (now.ok() && now->waits) {
+    ++totals_.enrolled_in_time;
+    known.enrolled = "before its program";
+    return;
+  }
+  ++totals_.enrolled_late;
+  known.enrolled = absl::StrCat(
+      "at most ",
+      absl::FormatDuration(absl::Milliseconds(static_cast<int64_t>(seconds * 1000) + 1)),
+      " after its creation, perhaps after its program started");
+  log_.Warning(absl::StrCat(ContainerText(known.container), " was confined ", known.enrolled));
+}
+
+void Agent::Succeeded(const AgentAction& action) {
+  failures_.erase(FailureKey(action));
+  log_.Info(absl::StrCat("done: ", action.Text()));
+  std::vector<LoadedProfile>& profiles = actual_.profiles;
+  std::vector<LoadedSubject>& subjects = actual_.subjects;
+  const auto of_cgroup = [&](const LoadedSubject& one) { return one.cgroup == action.cgroup; };
+  switch (action.kind) {
+    case Kind::kApply:
+    case Kind::kRetire: {
+      LoadedProfile* loaded = FindLoaded(action.enforcer, action.profile);
+      if (loaded == nullptr) {
+        profiles.push_back({action.enforcer, action.profile, "", true, ""});
+        loaded = &profiles.back();
+      }
+      const AgentPolicy* policy = PolicyOf(action.profile);
+      loaded->digest = action.kind == Kind::kRetire || policy == nullptr
+                           ? kAllowAllDigest
+                           : policy->artifacts.digests().at(action.enforcer);
+      loaded->intact = true;
+      loaded->problem.clear();
+      applied_.insert({action.enforcer, action.profile});
+      break;
+    }
+    case Kind::kRemove:
+      profiles.erase(std::remove_if(profiles.begin(), profiles.end(),
+                                    [&](const LoadedProfile& one) {
+                                      return one.enforcer == action.enforcer &&
+                                             one.name == action.profile;
+                                    }),
+                     profiles.end());
+      applied_.erase({action.enforcer, action.profile});
+      break;
+    case Kind::kEnroll: {
+      subjects.erase(std::remove_if(subjects.begin(), subjects.end(), of_cgroup), subjects.end());
+      LoadedSubject subject;
+      subject.cgroup = action.cgroup;
+      subject.profile = action.profile;
+      for (const auto& [id, known] : containers_) {
+        if (known.bpf && known.facts.has_value() && known.facts->cgroup == action.cgroup) {
+          subject.addresses = known.container.pod.addresses;
+          break;
+        }
+      }
+      std::sort(subject.addresses.begin(), subject.addresses.end());
+      subjects.push_back(std::move(subject));
+      break;
+    }
+    case Kind::kWithdraw:
+      subjects.erase(std::remove_if(subjects.begin(), subjects.end(), of_cgroup), subjects.end());
+      break;
+  }
+}
+
+void Agent::Failed(const AgentAction& action, const absl::Status& status) {
+  Failure& failure = failures_[FailureKey(action)];
+  const std::string message(status.message());
+  if (failure.message != message) {
+    log_.Error(absl::StrCat("cannot ", action.Text(), ": ", message));
+  }
+  failure.message = message;
+  const int doublings = std::min(failure.times++, 10);
+  failure.next = absl::Now() + std::min(kFirstRetry * (1 << doublings), kLongestRetry);
+  ++totals_.failures[action.enforcer];
+}
+
+absl::Time Agent::next_retry() const {
+  absl::Time next = absl::InfiniteFuture();
+  for (const auto& [key, failure] : failures_) next = std::min(next, failure.next);
+  return next;
+}
+
+// fail_closed: new containers that should be confined by BPF and are not.
+void Agent::JudgeNew() {
+  for (auto& [id, known] : containers_) {
+    if (known.judged || known.container.pid == 0 || !known.created.has_value()) continue;
+    known.judged = true;
+    if (!options_.fail_closed || !known.bpf) continue;
+    const std::string state = EnforcerStateOf(known, EnforcerKind::kBpf);
+    if (state == "ok") continue;
+    ++totals_.killed;
+    kernel_.Kill(known.container.pid);
+    known.problems.push_back(absl::StrCat("killed, because it could not be confined: ", state));
+    log_.Error(absl::StrCat(ContainerText(known.container),
+                            " was killed, because BPF could not "
+                            "confine it: ",
+                            state));
+  }
+}
+
+void Agent::UnloadAll(EnforcerKind kind) {
+  std::vector<std::string> names;
+  for (const LoadedProfile& one : actual_.profiles) {
+    if (one.enforcer == kind && !IsProfileOfRun(one.name)) names.push_back(one.name);
+  }
+  for (const std::string& name : names) {
+    const absl::Status removed = kernel_.Remove(kind, name);
+    if (!removed.ok() && !absl::IsNotFound(removed)) {
+      log_.Warning(absl::StrCat("stays: ", EnforcerName(kind), " ", name, ": ", removed.message()));
+    }
+  }
+}
+
+// ---- what is known -----------------------------------------------------------------------------
+
+void Agent::SetWatching(bool watching, const std::string& problem) {
+  totals_.watching = watching;
+  totals_.runtime_problem = problem;
+}
+
+std::string Agent::NotReady() const {
+  if (!policies_known_) return "policies are not known yet";
+  if (!containers_known_) return "containers are not known yet";
+  return "";
+}
+
+std::string Agent::StateOf(const AgentPolicy& policy, EnforcerKind kind) const {
+  const auto support = support_.find(kind);
+  if (support == support_.end() || !support->second.available) {
+    return absl::StrCat("unsupported: ", support == support_.end() ? "" : support->second.problem);
+  }
+  for (const Kind action : {Kind::kApply, Kind::kRetire, Kind::kRemove}) {
+    AgentAction key;
+    key.kind = action;
+    key.enforcer = kind;
+    key.profile = policy.profile;
+    const auto failed = failures_.find(FailureKey(key));
+    if (failed != failures_.end()) return failed->second.message;
+  }
+  const std::string& digest = policy.artifacts.digests().at(kind);
+  for (const LoadedProfile& one : actual_.profiles) {
+    if (one.enforcer == kind && one.name == policy.profile && one.intact && one.digest == digest) {
+      return "ok";
+    }
+  }
+  return "pending";
+}
+
+// Of a running container, for an enforcer of its policy.
+std::string Agent::EnforcerStateOf(const Known& known, EnforcerKind kind) const {
+  const AgentPolicy* policy = PolicyOf(known.profile);
+  if (policy == nullptr) return "the policy is not known";
+  const std::string state = StateOf(*policy, kind);
+  if (!known.facts.has_value()) return "its process has ended";
+  const ProcessFacts& facts = *known.facts;
+  if (kind == EnforcerKind::kBpf) {
+    if (!known.enroll_problem.empty()) return known.enroll_problem;
+    for (const LoadedSubject& one : actual_.subjects) {
+      if (one.cgroup == facts.cgroup && one.profile == known.profile) return state;
+    }
+    return state == "ok" ? "not confined yet" : state;
+  }
+  if (state != "ok") return state;
+  if (kind == EnforcerKind::kSeccomp) {
+    // Which filter it is, nobody can tell.
+    return facts.seccomp_filter || facts.waits ? "ok" : "it was started without a seccomp profile";
+  }
+  if (facts.waits || ProfileOfLabel(facts.app_armor_label) == known.profile) return "ok";
+  return absl::StrCat("it was started under ", facts.app_armor_label.empty()
+                                                   ? "no AppArmor profile"
+                                                   : facts.app_armor_label);
+}
+
+std::vector<PolicyStatus> Agent::Policies() const {
+  std::vector<PolicyStatus> out;
+  for (const AgentPolicy& policy : policies_) {
+    PolicyStatus status;
+    status.source = policy.source;
+    status.identity = policy.identity;
+    status.profile_namespace = policy.profile_namespace;
+    status.profile = policy.profile;
+    status.revision = policy.revision;
+    status.warnings = policy.warnings;
+    for (const auto& [id, known] : containers_) {
+      status.containers += known.profile == policy.profile && known.container.pid != 0 ? 1 : 0;
+    }
+    std::vector<std::string> messages;
+    bool pending = false;
+    if (policy.retiring) {
+      const bool left =
+          std::any_of(actual_.profiles.begin(), actual_.profiles.end(),
+                      [&](const LoadedProfile& one) { return one.name == policy.profile; });
+      status.state = left || !containers_known_ ? "retiring" : "retired";
+      status.message = left ? "containers still refer to it" : "Ready";
+    } else if (!policy.problem.empty()) {
+      status.state = "failed";
+      status.message = policy.problem;
+    } else {
+      for (const auto& [kind, digest] : policy.artifacts.digests()) {
+        const std::string name(EnforcerName(kind));
+        const std::string state = StateOf(policy, kind);
+        status.enforcers[name] = state;
+        pending |= state == "pending";
+        if (state == "ok" || state == "pending") continue;
+        messages.push_back(absl::StartsWith(state, "unsupported: ")
+                               ? absl::StrCat("unsupported: ", name, ": ", state.substr(13))
+                               : absl::StrCat(name, ": ", state));
+      }
+      status.state = !messages.empty() ? "failed" : pending ? "pending" : "enforced";
+      status.message = messages.empty() ? "Ready" : absl::StrJoin(messages, "; ");
+    }
+    out.push_back(std::move(status));
+  }
+  return out;
+}
+
+AgentStatus Agent::Status() const {
+  AgentStatus status = totals_;
+  status.not_ready = NotReady();
+  status.ready = status.not_ready.empty();
+  status.enforcers = support_;
+  status.policies = Policies();
+  status.problems = problems_;
+  status.subjects = actual_.subjects.size();
+  for (const LoadedProfile& one : actual_.profiles) ++status.profiles[one.enforcer];
+  for (const auto& [id, known] : containers_) {
+    ContainerStatus container;
+    container.id = id;
+    container.name = known.container.name;
+    container.image = known.container.image;
+    if (known.container.in_pod) {
+      container.pod = absl::StrCat(known.container.pod.name_space, "/", known.container.pod.name);
+    }
+    container.running = known.container.pid != 0;
+    container.profile = known.profile;
+    container.problems = known.problems;
+    container.enrolled = known.enrolled;
+    const AgentPolicy* policy = PolicyOf(known.profile);
+    if (policy != nullptr && container.running) {
+      for (const auto& [kind, digest] : policy->artifacts.digests()) {
+        if (kind == EnforcerKind::kBpf && !known.bpf) continue;
+        container.enforcers[std::string(EnforcerName(kind))] = EnforcerStateOf(known, kind);
+      }
+    }
+    status.containers.push_back(std::move(container));
+  }
+  return status;
+}
+
+}  // namespace varmor

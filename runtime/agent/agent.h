@@ -1,0 +1,157 @@
+// The agent: keeps track of policies and containers, asks the plan what to do, and does it.
+//
+// All of it is called in one thread; agent_loop.h has that thread.
+#ifndef RUNTIME_AGENT_AGENT_H_
+#define RUNTIME_AGENT_AGENT_H_
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "runtime/agent/agent_log.h"
+#include "runtime/agent/agent_policy.h"
+#include "runtime/agent/agent_status.h"
+#include "runtime/agent/node_kernel.h"
+#include "runtime/agent/plan.h"
+#include "runtime/agent/violation_auditor.h"
+#include "runtime/container/container_runtime.h"
+
+namespace varmor {
+
+struct AgentOptions {
+  std::string node;
+  // Annotations say which profile a container has (match_container.h); else the targets of
+  // policies.
+  bool in_cluster = false;
+  // Containers that are started while the agent runs and cannot be confined by BPF as their policy
+  // says are killed.
+  bool fail_closed = false;
+};
+
+class Agent {
+ public:
+  // What is referred to has to outlive the agent.
+  Agent(AgentOptions options, ContainerRuntime& runtime, NodeKernel& kernel,
+        ViolationAuditor& auditor, AgentLog& log);
+
+  // Asks what the node offers and takes over what an earlier agent left. FAILED_PRECONDITION when
+  // no enforcer can be used, with the reason for each.
+  absl::Status Start();
+
+  // The policies, all of them, what is wrong with their sources, and whether that is all there is:
+  // until then nothing in force is removed.
+  void SetPolicies(std::vector<AgentPolicy> policies, std::map<std::string, std::string> problems,
+                   bool complete);
+
+  // Lists all containers. UNAVAILABLE when the runtime does not answer: what was known stays.
+  absl::Status Resync();
+  void OnEvent(const ContainerEvent& event);
+  // A container whose program waits to be executed, by its first process. OK when it is confined as
+  // its policy says, or no policy is about it.
+  absl::Status EnrollNow(const ContainerId& id, pid_t pid);
+
+  // Compares the kernel with what should be there, repairs, and tries again what failed.
+  void Check();
+  // Applies a policy again and reports it, by "NAMESPACE/NAME" of its ArmorProfile.
+  void Reapply(const std::string& profile_key);
+
+  // What the loop knows.
+  void SetWatching(bool watching, const std::string& problem);
+  void CountOverflow() { ++totals_.queue_overflows; }
+  void SetAuditProblem(const std::string& problem) { totals_.audit_problem = problem; }
+
+  bool ready() const { return NotReady().empty(); }
+  // Without the counts of the auditor and of the BPF ring. By profile key in the cluster.
+  std::vector<PolicyStatus> Policies() const;
+  AgentStatus Status() const;
+  // How often the BPF programs were started: readers of their events open them anew then.
+  int bpf_starts() const { return bpf_starts_; }
+  // When Check has something to try again; infinite future when not.
+  absl::Time next_retry() const;
+
+  // At the end: takes AppArmor profiles, seccomp files or everything of BPF out of the node.
+  void UnloadAll(EnforcerKind kind);
+
+ private:
+  struct Known {
+    Container container;
+    std::optional<ProcessFacts> facts;
+    // The profile its policy has; "" for none.
+    std::string profile;
+    // BPF is wanted for it.
+    bool bpf = false;
+    // Profiles it ever had: they are kept for it.
+    std::set<std::string> used;
+    std::vector<std::string> problems;
+    // Its creation was seen; else it was found.
+    std::optional<absl::Time> created;
+    bool judged = false;  // fail_closed has looked at it
+    std::string enrolled;
+    std::string enroll_problem;
+  };
+  struct Failure {
+    std::string message;
+    int times = 0;
+    absl::Time next;
+  };
+
+  void Track(Container container, std::optional<absl::Time> created);
+  void Forget(const ContainerId& id);
+  void LookAtProcess(Known& known);
+  void Choose(Known& known);
+  void ChooseAll();
+  void TellAuditor(const Known& known);
+
+  AgentWanted Wanted() const;
+  void Reconcile();
+  // Does one, and brings actual_ up to date.
+  absl::Status Do(const AgentAction& action);
+  absl::Status Apply(const AgentAction& action);
+  absl::Status EnrollAction(const AgentAction& action);
+  void NoteEnrolled(Known& known);
+  void Succeeded(const AgentAction& action);
+  void Failed(const AgentAction& action, const absl::Status& status);
+  void JudgeNew();
+
+  void ReadKernel();
+  void ReadProfiles(EnforcerKind kind, bool alarm);
+  void StartEnforcer(EnforcerKind kind);
+  void Alarm(EnforcerKind kind, const std::string& what);
+
+  const AgentPolicy* PolicyOf(const std::string& profile) const;
+  LoadedProfile* FindLoaded(EnforcerKind kind, const std::string& profile);
+  std::string StateOf(const AgentPolicy& policy, EnforcerKind kind) const;
+  std::string EnforcerStateOf(const Known& known, EnforcerKind kind) const;
+  std::string NotReady() const;
+
+  const AgentOptions options_;
+  ContainerRuntime& runtime_;
+  NodeKernel& kernel_;
+  ViolationAuditor& auditor_;
+  AgentLog& log_;
+
+  std::vector<AgentPolicy> policies_;
+  std::map<std::string, std::string> problems_;
+  bool policies_complete_ = false;
+  bool policies_known_ = false;
+  bool containers_known_ = false;
+  std::map<ContainerId, Known> containers_;
+  AgentActual actual_;
+  std::map<EnforcerKind, EnforcerSupport> support_;
+  std::map<std::string, Failure> failures_;
+  // Profiles that this agent has put into force, to see what others take away.
+  std::set<std::pair<EnforcerKind, std::string>> applied_;
+  int bpf_starts_ = 0;
+  // Counters and the like.
+  AgentStatus totals_;
+};
+
+}  // namespace varmor
+
+#endif  // RUNTIME_AGENT_AGENT_H_

@@ -1,0 +1,309 @@
+#include "runtime/agent/agent_status.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "lib/enforcers/files.h"
+#include "runtime/metrics/metrics.h"
+
+namespace varmor {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string TimeText(absl::Time time) {
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", time, absl::UTCTimeZone());
+}
+
+Json EnforcersJson(const AgentStatus& status) {
+  Json out = Json::object();
+  for (const auto& [kind, support] : status.enforcers) {
+    Json& one = out[std::string(EnforcerName(kind))];
+    one["available"] = support.available;
+    if (!support.available) {
+      one["problem"] = support.problem;
+      one["fix"] = support.fix;
+    }
+    if (!support.limits.empty()) one["limits"] = support.limits;
+    const auto profiles = status.profiles.find(kind);
+    one["profiles"] = profiles == status.profiles.end() ? 0 : profiles->second;
+    const auto tampered = status.tampered.find(kind);
+    one["tampered"] = tampered == status.tampered.end() ? 0 : tampered->second;
+  }
+  return out;
+}
+
+Json PolicyJson(const PolicyStatus& policy) {
+  Json out;
+  out["source"] = policy.source;
+  out["kind"] = policy.identity.kind;
+  out["namespace"] = policy.identity.name_space;
+  out["name"] = policy.identity.name;
+  out["profile"] = policy.profile;
+  out["state"] = policy.state;
+  out["message"] = policy.message;
+  out["enforcers"] = policy.enforcers;
+  out["containers"] = policy.containers;
+  if (!policy.warnings.empty()) out["warnings"] = policy.warnings;
+  return out;
+}
+
+Json ContainerJson(const ContainerStatus& container) {
+  Json out;
+  out["namespace"] = container.id.name_space;
+  out["id"] = container.id.id;
+  out["name"] = container.name;
+  out["image"] = container.image;
+  if (!container.pod.empty()) out["pod"] = container.pod;
+  out["running"] = container.running;
+  out["profile"] = container.profile;
+  out["enforcers"] = container.enforcers;
+  out["enrolled"] = container.enrolled;
+  if (!container.problems.empty()) out["problems"] = container.problems;
+  return out;
+}
+
+std::string Text(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+std::string Indented(const std::string& text) {
+  return absl::StrReplaceAll(text, {{"\n", "\n      "}});
+}
+
+void AddEnforcers(const Json& enforcers, std::string& out) {
+  for (const auto& [name, value] : enforcers.items()) {
+    absl::StrAppend(&out, " ", name, "=", value.get<std::string>());
+  }
+}
+
+// Resident memory of this process: total and the part that is no file, in bytes.
+void Memory(double& resident, double& anonymous) {
+  const absl::StatusOr<std::string> text = ReadFileWhole("/proc/self/statm");
+  long long size = 0;
+  long long total = 0;
+  long long shared = 0;
+  resident = anonymous = 0;
+  if (!text.ok() || std::sscanf(text->c_str(), "%lld %lld %lld", &size, &total, &shared) != 3) {
+    return;
+  }
+  const auto page = static_cast<double>(sysconf(_SC_PAGESIZE));
+  resident = static_cast<double>(total) * page;
+  anonymous = static_cast<double>(total - shared) * page;
+}
+
+void AddViolationMetrics(const AgentStatus& status, Metrics& metrics) {
+  Counter& violations = metrics.AddCounter(
+      "varmor_violations_total", "Violations, written or not.",
+      {"enforcer", "action", "policy_kind", "policy_namespace", "policy_name", "rule"});
+  for (const auto& [key, count] : status.violations.violations) {
+    violations.Add({key.enforcer, key.action, key.policy.kind, key.policy.name_space,
+                    key.policy.name, key.rule},
+                   static_cast<double>(count));
+  }
+  Counter& dropped = metrics.AddCounter("varmor_violation_events_dropped_total",
+                                        "Violations that were not written.", {"reason"});
+  dropped.Add({"rate_limit"}, static_cast<double>(status.violations.suppressed));
+  dropped.Add({"log_not_writable"}, static_cast<double>(status.violations.unwritten));
+  dropped.Add({"bad_record"}, static_cast<double>(status.violations.bad_records));
+  dropped.Add({"audit_overrun"}, static_cast<double>(status.violations.audit_overruns));
+  uint64_t ring = 0;
+  for (const auto& [name, count] : status.bpf_drops) ring += count;
+  dropped.Add({"bpf_ring_full"}, static_cast<double>(ring));
+}
+
+void AddProfileMetrics(const AgentStatus& status, Metrics& metrics) {
+  Gauge& profiles =
+      metrics.AddGauge("varmor_profiles", "Policies by enforcer and state.", {"enforcer", "state"});
+  Gauge& containers = metrics.AddGauge(
+      "varmor_protected_containers", "Running containers that an enforcer confines.", {"enforcer"});
+  for (const EnforcerKind kind : kEnforcerKinds) {
+    const std::string name(EnforcerName(kind));
+    for (const char* state : {"ok", "pending", "failed"}) profiles.Set({name, state}, 0);
+    for (const PolicyStatus& policy : status.policies) {
+      const auto found = policy.enforcers.find(name);
+      if (found == policy.enforcers.end()) continue;
+      const std::string state =
+          found->second == "ok" || found->second == "pending" ? found->second : "failed";
+      profiles.Add({name, state}, 1);
+    }
+    containers.Set({name}, 0);
+    for (const ContainerStatus& container : status.containers) {
+      const auto found = container.enforcers.find(name);
+      if (found != container.enforcers.end() && found->second == "ok") containers.Add({name}, 1);
+    }
+  }
+  Counter& tampered = metrics.AddCounter(
+      "varmor_tampering_total", "Profiles that somebody else changed in the kernel.", {"enforcer"});
+  Counter& failures = metrics.AddCounter("varmor_enforcer_failures_total",
+                                         "Changes that an enforcer refused.", {"enforcer"});
+  for (const auto& [kind, support] : status.enforcers) {
+    const std::string name(EnforcerName(kind));
+    const auto changed = status.tampered.find(kind);
+    tampered.Add({name},
+                 changed == status.tampered.end() ? 0 : static_cast<double>(changed->second));
+    const auto failed = status.failures.find(kind);
+    failures.Add({name}, failed == status.failures.end() ? 0 : static_cast<double>(failed->second));
+  }
+}
+
+void AddAgentMetrics(const AgentStatus& status, Metrics& metrics) {
+  const std::pair<std::pair<const char*, const char*>, double> gauges[] = {
+      {{"varmor_agent_ready", "1 when the agent is ready."}, status.ready ? 1.0 : 0.0},
+      {{"varmor_runtime_connected", "1 while events of the container runtime are read."},
+       status.watching ? 1.0 : 0.0},
+      {{"varmor_bpf_subjects", "Cgroups that BPF confines."}, static_cast<double>(status.subjects)},
+      {{"varmor_containers", "Containers that are known."},
+       static_cast<double>(status.containers.size())},
+  };
+  for (const auto& [name, value] : gauges) metrics.AddGauge(name.first, name.second).Set({}, value);
+  const std::pair<std::pair<const char*, const char*>, uint64_t> counters[] = {
+      {{"varmor_containers_seen_total", "Containers that were started or found."},
+       status.containers_seen},
+      {{"varmor_runtime_resyncs_total", "How often all containers were listed."}, status.resyncs},
+      {{"varmor_queue_overflows_total", "How often events were too many, and all was listed."},
+       status.queue_overflows},
+      {{"varmor_containers_killed_total",
+        "Containers that were killed because they could not be "
+        "confined (failMode closed)."},
+       status.killed},
+  };
+  for (const auto& [name, value] : counters) {
+    metrics.AddCounter(name.first, name.second).Add({}, static_cast<double>(value));
+  }
+  Counter& enrolled = metrics.AddCounter("varmor_containers_enrolled_total",
+                                         "New containers that were confined by BPF, by whether "
+                                         "before their program was executed.",
+                                         {"in_time"});
+  enrolled.Add({"true"}, static_cast<double>(status.enrolled_in_time));
+  enrolled.Add({"false"}, static_cast<double>(status.enrolled_late));
+  Histogram& attach = metrics.AddHistogram(
+      "varmor_container_attach_seconds",
+      "From the creation of a container to its confinement by BPF, the last 256.", {},
+      RequestSeconds());
+  for (const double seconds : status.enrol_seconds) attach.Observe({}, seconds);
+  double resident = 0;
+  double anonymous = 0;
+  Memory(resident, anonymous);
+  Gauge& memory =
+      metrics.AddGauge("varmor_agent_memory_bytes", "Resident memory of the agent.", {"part"});
+  memory.Set({"all"}, resident);
+  memory.Set({"anonymous"}, anonymous);
+}
+
+}  // namespace
+
+Json AgentStatusJson(const AgentStatus& status) {
+  Json out;
+  out["node"] = status.node;
+  out["version"] = status.version;
+  out["kernel"] = status.kernel;
+  out["started"] = TimeText(status.started);
+  out["ready"] = status.ready;
+  if (!status.ready) out["notReady"] = status.not_ready;
+  Json& runtime = out["runtime"];
+  runtime["name"] = status.runtime;
+  runtime["watching"] = status.watching;
+  if (!status.runtime_problem.empty()) runtime["problem"] = status.runtime_problem;
+  out["enforcers"] = EnforcersJson(status);
+  if (!status.audit_problem.empty()) out["auditProblem"] = status.audit_problem;
+  out["policies"] = Json::array();
+  for (const PolicyStatus& policy : status.policies) out["policies"].push_back(PolicyJson(policy));
+  out["problems"] = status.problems;
+  out["containers"] = Json::array();
+  for (const ContainerStatus& container : status.containers) {
+    out["containers"].push_back(ContainerJson(container));
+  }
+  uint64_t denied = 0;
+  uint64_t others = 0;
+  for (const auto& [key, count] : status.violations.violations) {
+    (key.action == "DENIED" ? denied : others) += count;
+  }
+  out["violations"] = {
+      {"denied", denied}, {"allowed", others}, {"suppressed", status.violations.suppressed}};
+  out["enrolled"] = {{"inTime", status.enrolled_in_time}, {"late", status.enrolled_late}};
+  return out;
+}
+
+std::string AgentStatusText(const Json& status) {
+  std::string out = absl::StrCat(
+      "varmor-agent ", Text(status, "version"), " on ", Text(status, "node"), ", Linux ",
+      Text(status, "kernel"), ", since ", Text(status, "started"), "\n",
+      status.value("ready", false) ? "ready\n"
+                                   : absl::StrCat("NOT READY: ", Text(status, "notReady"), "\n"));
+  const Json& runtime = status["runtime"];
+  absl::StrAppend(&out, "runtime: ", Text(runtime, "name"),
+                  runtime.value("watching", false)
+                      ? ""
+                      : absl::StrCat(", NOT WATCHED: ", Text(runtime, "problem")),
+                  "\n");
+  for (const auto& [name, one] : status["enforcers"].items()) {
+    absl::StrAppend(
+        &out, name, ": ",
+        one.value("available", false)
+            ? absl::StrCat(one.value("profiles", 0), " profiles")
+            : absl::StrCat(
+                  "NOT AVAILABLE: ", Text(one, "problem"),
+                  Text(one, "fix").empty() ? "" : absl::StrCat("\n  fix: ", Text(one, "fix"))),
+        one.value("tampered", 0) > 0
+            ? absl::StrCat(", TAMPERED with ", one.value("tampered", 0), " times")
+            : "",
+        "\n");
+  }
+  if (status.contains("auditProblem")) {
+    absl::StrAppend(&out, "violations of AppArmor and seccomp are NOT SEEN: ",
+                    Text(status, "auditProblem"), "\n");
+  }
+  absl::StrAppend(&out, status["policies"].size(), " policies\n");
+  for (const Json& policy : status["policies"]) {
+    absl::StrAppend(&out, "  ", Text(policy, "profile"), " (", Text(policy, "source"),
+                    "): ", Text(policy, "state"), ", ", policy.value("containers", 0),
+                    " containers,");
+    AddEnforcers(policy["enforcers"], out);
+    absl::StrAppend(&out, "\n");
+    if (!policy.contains("warnings")) continue;
+    for (const Json& warning : policy["warnings"]) {
+      absl::StrAppend(&out, "    warning: ", Indented(warning.get<std::string>()), "\n");
+    }
+  }
+  for (const auto& [source, problem] : status["problems"].items()) {
+    absl::StrAppend(&out, "  PROBLEM: ", Indented(problem.get<std::string>()), "\n");
+  }
+  absl::StrAppend(&out, status["containers"].size(), " containers\n");
+  for (const Json& container : status["containers"]) {
+    absl::StrAppend(&out, "  ", Text(container, "namespace"), "/", Text(container, "id"), " ",
+                    Text(container, "name"), container.value("running", false) ? "" : ", stopped",
+                    ": ",
+                    Text(container, "profile").empty() ? "no policy" : Text(container, "profile"));
+    AddEnforcers(container["enforcers"], out);
+    if (!Text(container, "enrolled").empty()) {
+      absl::StrAppend(&out, ", confined ", Text(container, "enrolled"));
+    }
+    absl::StrAppend(&out, "\n");
+    if (!container.contains("problems")) continue;
+    for (const Json& problem : container["problems"]) {
+      absl::StrAppend(&out, "    PROBLEM: ", Indented(problem.get<std::string>()), "\n");
+    }
+  }
+  const Json& violations = status["violations"];
+  absl::StrAppend(&out, "violations: ", violations.value("denied", 0), " denied, ",
+                  violations.value("allowed", 0), " allowed, ", violations.value("suppressed", 0),
+                  " not written\n");
+  return out;
+}
+
+std::string AgentMetricsText(const AgentStatus& status) {
+  Metrics metrics;
+  AddViolationMetrics(status, metrics);
+  AddProfileMetrics(status, metrics);
+  AddAgentMetrics(status, metrics);
+  return metrics.Text();
+}
+
+}  // namespace varmor

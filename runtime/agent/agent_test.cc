@@ -1,0 +1,446 @@
+#include "runtime/agent/agent.h"
+
+#include <memory>
+
+#include "absl/memory/memory.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "gmock/gmock.h"
+#include "google/protobuf/text_format.h"
+#include "gtest/gtest.h"
+#include "runtime/agent/testing/fake_node_kernel.h"
+#include "runtime/container/testing/fake_container_runtime.h"
+
+namespace varmor {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using ::testing::UnorderedElementsAre;
+
+constexpr char kWeb[] = "varmor-shop-web";
+
+// A policy about containers named "web".
+AgentPolicy Policy(const std::string& content, const std::set<EnforcerKind>& enforcers) {
+  AgentPolicy policy;
+  policy.source = "web.yaml";
+  policy.identity = {"VarmorPolicy", "web", "shop"};
+  policy.profile_namespace = "shop";
+  policy.profile = kWeb;
+  policy.target.set_kind("Pod");
+  policy.target.set_name("web");
+  ArmorProfileArtifacts artifacts;
+  if (enforcers.count(EnforcerKind::kAppArmor) > 0) {
+    artifacts.mutable_app_armor()->set_name(kWeb);
+    artifacts.mutable_app_armor()->add_pieces()->set_text(content);
+  }
+  if (enforcers.count(EnforcerKind::kBpf) > 0) {
+    artifacts.mutable_bpf()->set_name(kWeb);
+    artifacts.mutable_bpf()->set_digest(content);
+  }
+  if (enforcers.count(EnforcerKind::kSeccomp) > 0) {
+    artifacts.mutable_seccomp()->set_name(kWeb);
+    artifacts.mutable_seccomp()->set_json(content);
+  }
+  policy.artifacts = PackedArtifacts(artifacts);
+  return policy;
+}
+
+const std::set<EnforcerKind> kAll(std::begin(kEnforcerKinds), std::end(kEnforcerKinds));
+
+class AgentTest : public ::testing::Test {
+ protected:
+  AgentTest() { Restart(); }
+
+  // Another agent on the same node.
+  void Restart() { agent_ = absl::make_unique<Agent>(options_, runtime_, kernel_, auditor_, log_); }
+  void StartWith(std::vector<AgentPolicy> policies) {
+    ASSERT_EQ(agent_->Start(), absl::OkStatus());
+    agent_->SetPolicies(std::move(policies), {}, true);
+    ASSERT_EQ(agent_->Resync(), absl::OkStatus());
+  }
+
+  Container Web(const std::string& id, pid_t pid, bool waits = false) {
+    Container container;
+    container.id = {"default", id};
+    container.name = "web";
+    container.pid = pid;
+    ProcessFacts facts;
+    facts.cgroup = static_cast<uint64_t>(pid) + 1000;
+    facts.cgroup_path = "/default/" + id;
+    facts.mount_namespace = 1;
+    facts.waits = waits;
+    facts.app_armor_label = "unconfined";
+    kernel_.processes[pid] = facts;
+    return container;
+  }
+  // A container that is started while the agent runs.
+  void Run(const std::string& id, pid_t pid, bool late = false) {
+    runtime_.PutSilently(Web(id, pid, !late));
+    Event(ContainerEvent::Kind::kCreated, id, pid);
+  }
+  void Event(ContainerEvent::Kind kind, const std::string& id, pid_t pid = 0) {
+    ContainerEvent event;
+    event.kind = kind;
+    event.id = {"default", id};
+    event.pid = pid;
+    event.time = absl::Now();
+    agent_->OnEvent(event);
+  }
+  void Exit(const std::string& id, pid_t pid) {
+    kernel_.processes.erase(pid);
+    Event(ContainerEvent::Kind::kExited, id);
+  }
+  std::vector<std::string> Done() { return std::exchange(kernel_.done, {}); }
+  PolicyStatus TheStatus() { return agent_->Policies().at(0); }
+  ContainerStatus StatusOf(const std::string& id) {
+    for (const ContainerStatus& one : agent_->Status().containers) {
+      if (one.id.id == id) return one;
+    }
+    return {};
+  }
+
+  AgentOptions options_;
+  FakeContainerRuntime runtime_;
+  FakeNodeKernel kernel_;
+  ViolationLogOptions NoFile() {
+    ViolationLogOptions options;
+    options.path.clear();
+    return options;
+  }
+  ViolationLog violation_log_{NoFile()};
+  ViolationAuditor auditor_{{}, violation_log_};
+  AgentLog log_{false, false};
+  std::unique_ptr<Agent> agent_;
+};
+
+TEST_F(AgentTest, NoEnforcerIsARefusal) {
+  kernel_.missing = kAll;
+  const absl::Status status = agent_->Start();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()),
+              ::testing::AllOf(HasSubstr("AppArmor: this kernel has none"),
+                               HasSubstr("BPF: this kernel has none")));
+}
+
+TEST_F(AgentTest, AContainerFromBeforeAndOneFromAfter) {
+  runtime_.PutSilently(Web("old", 10));
+  StartWith({Policy("1", {EnforcerKind::kBpf})});
+  EXPECT_THAT(Done(), ElementsAre("start AppArmor", "start BPF", "start Seccomp",
+                                  "apply BPF varmor-shop-web", "enroll 1010 in varmor-shop-web"));
+  EXPECT_EQ(StatusOf("old").enrolled, "found running");
+  Run("new", 11);
+  EXPECT_THAT(Done(), ElementsAre("enroll 1011 in varmor-shop-web"));
+  EXPECT_EQ(StatusOf("new").enrolled, "before its program");
+  EXPECT_EQ(agent_->Status().enrolled_in_time, 1u);
+  EXPECT_TRUE(agent_->ready());
+}
+
+TEST_F(AgentTest, ALateEnrolmentIsMeasuredAndTold) {
+  StartWith({Policy("1", {EnforcerKind::kBpf})});
+  Run("late", 11, true);
+  EXPECT_THAT(StatusOf("late").enrolled, HasSubstr("after its creation"));
+  EXPECT_EQ(agent_->Status().enrolled_late, 1u);
+  EXPECT_THAT(agent_->Status().enrol_seconds, SizeIs(1));
+}
+
+TEST_F(AgentTest, ContainersWaitForTheirPolicy) {
+  StartWith({});
+  Run("early", 11);
+  Done();
+  agent_->SetPolicies({Policy("1", {EnforcerKind::kBpf})}, {}, true);
+  EXPECT_THAT(Done(), ElementsAre("apply BPF varmor-shop-web", "enroll 1011 in varmor-shop-web"));
+}
+
+TEST_F(AgentTest, AContainerThatEndsIsWithdrawn) {
+  StartWith({Policy("1", {EnforcerKind::kBpf})});
+  Run("c", 11);
+  Done();
+  Exit("c", 11);
+  EXPECT_THAT(Done(), ElementsAre("withdraw 1011"));
+  Event(ContainerEvent::Kind::kDeleted, "c");
+  EXPECT_THAT(agent_->Status().containers, IsEmpty());
+  Run("c", 12);
+  EXPECT_THAT(Done(), ElementsAre("enroll 1012 in varmor-shop-web"));
+}
+
+TEST_F(AgentTest, AChangedPolicyIsReplacedForRunningContainers) {
+  StartWith({Policy("1", {EnforcerKind::kBpf})});
+  Run("c", 11);
+  Done();
+  agent_->SetPolicies({Policy("2", {EnforcerKind::kBpf})}, {}, true);
+  EXPECT_THAT(Done(), ElementsAre("apply BPF varmor-shop-web"));
+  EXPECT_EQ(TheStatus().state, "enforced");
+}
+
+TEST_F(AgentTest, APolicyThatGoesIsRetiredAndThenRemoved) {
+  StartWith({Policy("1", kAll)});
+  Run("c", 11);
+  Done();
+  agent_->SetPolicies({}, {}, true);
+  EXPECT_THAT(Done(), ElementsAre("withdraw 1011", "retire AppArmor varmor-shop-web",
+                                  "remove BPF varmor-shop-web", "retire Seccomp varmor-shop-web"));
+  Exit("c", 11);
+  EXPECT_THAT(Done(), IsEmpty());
+  Event(ContainerEvent::Kind::kDeleted, "c");
+  EXPECT_THAT(Done(),
+              ElementsAre("remove AppArmor varmor-shop-web", "remove Seccomp varmor-shop-web"));
+}
+
+TEST_F(AgentTest, NothingGoesWhileSomethingIsNotKnown) {
+  StartWith({Policy("1", {EnforcerKind::kBpf})});
+  Run("c", 11);
+  Done();
+  Restart();
+  ASSERT_EQ(agent_->Start(), absl::OkStatus());
+  EXPECT_FALSE(agent_->ready());
+  ASSERT_EQ(agent_->Resync(), absl::OkStatus());
+  EXPECT_THAT(Done(), Not(Contains(HasSubstr("withdraw"))));
+  agent_->SetPolicies({}, {{"web.yaml", "web.yaml: nonsense"}}, false);
+  EXPECT_THAT(Done(), IsEmpty());
+  EXPECT_EQ(kernel_.subjects.count(1011), 1u);
+  agent_->SetPolicies({}, {}, true);
+  EXPECT_THAT(Done(), ElementsAre("withdraw 1011", "remove BPF varmor-shop-web"));
+}
+
+TEST_F(AgentTest, ARestartTakesOverWhatIsThere) {
+  StartWith({Policy("1", {EnforcerKind::kBpf})});
+  Run("stays", 11);
+  Run("goes", 12);
+  Done();
+  runtime_.DeleteSilently({"default", "goes"});
+  kernel_.processes.erase(12);
+  kernel_.subjects[1012].cgroup_exists = false;
+  for (auto& [key, profile] : kernel_.profiles) profile.digest.clear();  // another process
+  Restart();
+  ASSERT_EQ(agent_->Start(), absl::OkStatus());
+  agent_->SetPolicies({Policy("1", {EnforcerKind::kBpf})}, {}, true);
+  ASSERT_EQ(agent_->Resync(), absl::OkStatus());
+  EXPECT_THAT(Done(), ElementsAre("start AppArmor", "start BPF", "start Seccomp",
+                                  "apply BPF varmor-shop-web", "withdraw 1012"));
+  EXPECT_EQ(kernel_.subjects.at(1011).profile, kWeb);
+}
+
+TEST_F(AgentTest, TamperingIsRepairedAndCounted) {
+  StartWith({Policy("1", {EnforcerKind::kAppArmor})});
+  Done();
+  LoadedProfile& loaded = kernel_.profiles[{EnforcerKind::kAppArmor, kWeb}];
+  loaded.intact = false;
+  loaded.problem = "the kernel's hash is another";
+  agent_->Check();
+  EXPECT_THAT(Done(), ElementsAre("apply AppArmor varmor-shop-web"));
+  EXPECT_EQ(agent_->Status().tampered[EnforcerKind::kAppArmor], 1u);
+  kernel_.profiles.clear();
+  agent_->Check();
+  EXPECT_THAT(Done(), ElementsAre("apply AppArmor varmor-shop-web"));
+  EXPECT_EQ(agent_->Status().tampered[EnforcerKind::kAppArmor], 2u);
+  agent_->Check();
+  EXPECT_THAT(Done(), IsEmpty());
+}
+
+TEST_F(AgentTest, DetachedProgramsAreStartedAgain) {
+  StartWith({Policy("1", {EnforcerKind::kBpf})});
+  Run("c", 11);
+  Done();
+  kernel_.detached = absl::FailedPreconditionError("program file_open is not attached any more");
+  kernel_.profiles.clear();
+  kernel_.subjects.clear();
+  agent_->Check();
+  EXPECT_THAT(Done(), ElementsAre("start BPF", "apply BPF varmor-shop-web",
+                                  "enroll 1011 in varmor-shop-web"));
+  EXPECT_EQ(agent_->bpf_starts(), 2);
+  EXPECT_GE(agent_->Status().tampered[EnforcerKind::kBpf], 1u);
+}
+
+TEST_F(AgentTest, WhatIsMissingIsSaidAndTheRestIsApplied) {
+  kernel_.missing = {EnforcerKind::kBpf};
+  StartWith({Policy("1", kAll)});
+  const PolicyStatus status = TheStatus();
+  EXPECT_EQ(status.state, "failed");
+  EXPECT_EQ(status.message, "unsupported: BPF: this kernel has none");
+  EXPECT_EQ(status.enforcers.at("AppArmor"), "ok");
+  EXPECT_EQ(status.enforcers.at("Seccomp"), "ok");
+}
+
+// A kernel that gets what it lacked.
+TEST_F(AgentTest, AnEnforcerThatBecomesAvailableIsUsed) {
+  kernel_.missing = {EnforcerKind::kBpf};
+  StartWith({Policy("1", {EnforcerKind::kBpf})});
+  Run("c", 11);
+  kernel_.missing.clear();
+  Done();
+  agent_->Check();
+  EXPECT_THAT(Done(), ElementsAre("start BPF", "apply BPF varmor-shop-web",
+                                  "enroll 1011 in varmor-shop-web"));
+}
+
+TEST_F(AgentTest, FailuresAreToldAndTriedAgain) {
+  kernel_.refusals[{EnforcerKind::kAppArmor, kWeb}] = absl::InvalidArgumentError("line 7 is wrong");
+  StartWith({Policy("1", {EnforcerKind::kAppArmor, EnforcerKind::kSeccomp})});
+  EXPECT_EQ(TheStatus().state, "failed");
+  EXPECT_EQ(TheStatus().message, "AppArmor: line 7 is wrong");
+  EXPECT_EQ(TheStatus().enforcers.at("Seccomp"), "ok");
+  EXPECT_LT(agent_->next_retry(), absl::Now() + absl::Seconds(2));
+  kernel_.refusals.clear();
+  absl::SleepFor(absl::Milliseconds(1100));
+  agent_->Check();
+  EXPECT_EQ(TheStatus().state, "enforced");
+  EXPECT_EQ(agent_->next_retry(), absl::InfiniteFuture());
+}
+
+TEST_F(AgentTest, ContainersWithoutTheirProfilesAreTold) {
+  StartWith({Policy("1", kAll)});
+  Run("c", 11);
+  kernel_.processes[11].waits = false;
+  kernel_.processes[11].app_armor_label = "cri-containerd.apparmor.d (enforce)";
+  Event(ContainerEvent::Kind::kStarted, "c", 11);
+  const std::map<std::string, std::string> enforcers = StatusOf("c").enforcers;
+  EXPECT_EQ(enforcers.at("AppArmor"), "it was started under cri-containerd.apparmor.d (enforce)");
+  EXPECT_EQ(enforcers.at("Seccomp"), "it was started without a seccomp profile");
+  EXPECT_EQ(enforcers.at("BPF"), "ok");
+  kernel_.processes[11].app_armor_label = "varmor-shop-web//child_0 (enforce)";
+  kernel_.processes[11].seccomp_filter = true;
+  Event(ContainerEvent::Kind::kStarted, "c", 11);
+  EXPECT_EQ(StatusOf("c").enforcers.at("AppArmor"), "ok");
+  EXPECT_EQ(StatusOf("c").enforcers.at("Seccomp"), "ok");
+}
+
+TEST_F(AgentTest, FailClosedKillsNewContainersOnly) {
+  options_.fail_closed = true;
+  Restart();
+  kernel_.missing = {EnforcerKind::kBpf};
+  runtime_.PutSilently(Web("old", 10));
+  StartWith({Policy("1", {EnforcerKind::kBpf})});
+  EXPECT_THAT(kernel_.killed, IsEmpty());
+  Run("new", 11);
+  EXPECT_THAT(kernel_.killed, ElementsAre(11));
+  EXPECT_EQ(agent_->Status().killed, 1u);
+  EXPECT_THAT(StatusOf("new").problems, Contains(HasSubstr("killed")));
+}
+
+TEST_F(AgentTest, FailOpenTells) {
+  kernel_.refusals[{EnforcerKind::kBpf, kWeb}] = absl::FailedPreconditionError("no room");
+  StartWith({Policy("1", {EnforcerKind::kBpf})});
+  Run("c", 11);
+  EXPECT_THAT(kernel_.killed, IsEmpty());
+  EXPECT_EQ(StatusOf("c").enforcers.at("BPF"), "no room");
+}
+
+TEST_F(AgentTest, HooksWaitForTheEnrolment) {
+  StartWith({Policy("1", {EnforcerKind::kBpf})});
+  runtime_.PutSilently(Web("c", 11, true));
+  EXPECT_EQ(agent_->EnrollNow({"default", "c"}, 11), absl::OkStatus());
+  EXPECT_EQ(kernel_.subjects.count(1011), 1u);
+  EXPECT_EQ(StatusOf("c").enrolled, "before its program");
+  Container other = Web("o", 12);
+  other.name = "other";
+  runtime_.PutSilently(other);
+  EXPECT_EQ(agent_->EnrollNow({"default", "o"}, 12), absl::OkStatus());
+  EXPECT_EQ(agent_->EnrollNow({"default", "none"}, 13).code(), absl::StatusCode::kNotFound);
+  kernel_.refusals[{EnforcerKind::kBpf, kWeb}] = absl::FailedPreconditionError("no room");
+  runtime_.PutSilently(Web("d", 14, true));
+  EXPECT_EQ(agent_->EnrollNow({"default", "d"}, 14).message(), "BPF: no room");
+}
+
+TEST_F(AgentTest, InTheClusterAnnotationsDecide) {
+  options_.in_cluster = true;
+  Restart();
+  Container container = Web("c", 11, true);
+  container.in_pod = true;
+  container.pod.name_space = "shop";
+  container.pod.addresses = {"10.0.0.9", "10.0.0.1"};
+  container.pod.annotations["container.bpf.security.beta.varmor.org/web"] =
+      "localhost/varmor-shop-web";
+  runtime_.PutSilently(container);
+  Container plain = Web("p", 12);
+  runtime_.PutSilently(plain);
+  StartWith({});
+  EXPECT_THAT(StatusOf("c").problems, ElementsAre("profile varmor-shop-web is not on this node"));
+  EXPECT_EQ(agent_->EnrollNow({"default", "c"}, 11).code(), absl::StatusCode::kUnavailable);
+  agent_->SetPolicies({Policy("1", {EnforcerKind::kBpf})}, {}, true);
+  EXPECT_THAT(kernel_.subjects, SizeIs(1));
+  EXPECT_THAT(kernel_.subjects.at(1011).addresses, ElementsAre("10.0.0.1", "10.0.0.9"));
+  EXPECT_EQ(agent_->EnrollNow({"default", "c"}, 11), absl::OkStatus());
+}
+
+TEST_F(AgentTest, RetiringPoliciesReportWhenTheyAreGone) {
+  options_.in_cluster = true;
+  Restart();
+  Container container = Web("c", 11);
+  container.in_pod = true;
+  container.pod.annotations["container.seccomp.security.beta.varmor.org/web"] =
+      "localhost/varmor-shop-web";
+  runtime_.PutSilently(container);
+  StartWith({Policy("1", {EnforcerKind::kSeccomp})});
+  AgentPolicy going = Policy("1", {EnforcerKind::kSeccomp});
+  going.retiring = true;
+  Done();
+  agent_->SetPolicies({going}, {}, true);
+  EXPECT_THAT(Done(), ElementsAre("retire Seccomp varmor-shop-web"));
+  EXPECT_EQ(TheStatus().state, "retiring");
+  runtime_.DeleteSilently({"default", "c"});
+  Event(ContainerEvent::Kind::kDeleted, "c");
+  EXPECT_THAT(Done(), ElementsAre("remove Seccomp varmor-shop-web"));
+  EXPECT_EQ(TheStatus().state, "retired");
+}
+
+TEST_F(AgentTest, ReapplyGivesTheEnforcersEverythingAgain) {
+  StartWith({Policy("1", kAll)});
+  Done();
+  agent_->Reapply("shop/varmor-shop-web");
+  EXPECT_THAT(Done(), SizeIs(3));
+  agent_->Reapply("shop/varmor-shop-other");
+  EXPECT_THAT(Done(), IsEmpty());
+}
+
+TEST_F(AgentTest, ALostRuntimeForgetsNothing) {
+  StartWith({Policy("1", {EnforcerKind::kBpf})});
+  Run("c", 11);
+  Done();
+  runtime_.Break();
+  EXPECT_EQ(agent_->Resync().code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(Done(), IsEmpty());
+  EXPECT_EQ(kernel_.subjects.count(1011), 1u);
+}
+
+// 2,000 containers start and end; then nothing of them is left.
+TEST_F(AgentTest, ManyContainersLeaveNothingBehind) {
+  StartWith({Policy("1", kAll)});
+  for (int i = 0; i < 2000; ++i) {
+    const std::string id = absl::StrCat("c", i);
+    const pid_t pid = 10000 + i;
+    Run(id, pid);
+    Event(ContainerEvent::Kind::kStarted, id, pid);
+    if (i % 3 == 0) Exit(id, pid);
+    kernel_.processes.erase(pid);
+    runtime_.DeleteSilently({"default", id});
+    Event(ContainerEvent::Kind::kDeleted, id);
+  }
+  EXPECT_THAT(kernel_.subjects, IsEmpty());
+  EXPECT_THAT(agent_->Status().containers, IsEmpty());
+  EXPECT_EQ(agent_->Status().containers_seen, 2000u);
+  EXPECT_THAT(agent_->Status().enrol_seconds, SizeIs(256));
+  auditor_.Summarise(absl::Now() + absl::Minutes(2));
+  EXPECT_EQ(auditor_.containers(), 0u);
+}
+
+TEST_F(AgentTest, StatusIsReadable) {
+  kernel_.missing = {EnforcerKind::kAppArmor};
+  runtime_.PutSilently(Web("c", 11));
+  StartWith({Policy("1", kAll)});
+  const AgentStatus status = agent_->Status();
+  const std::string text = AgentStatusText(AgentStatusJson(status));
+  EXPECT_THAT(text, HasSubstr("AppArmor: NOT AVAILABLE: this kernel has none\n"));
+  EXPECT_THAT(text, HasSubstr("  varmor-shop-web (web.yaml): failed, 1 containers,"));
+  EXPECT_THAT(text, HasSubstr("  default/c web: varmor-shop-web AppArmor=unsupported"));
+  const std::string metrics = AgentMetricsText(status);
+  EXPECT_THAT(metrics, HasSubstr("varmor_profiles{enforcer=\"BPF\",state=\"ok\"} 1\n"));
+  EXPECT_THAT(metrics, HasSubstr("varmor_protected_containers{enforcer=\"BPF\"} 1\n"));
+  EXPECT_THAT(metrics, HasSubstr("varmor_agent_memory_bytes{part=\"all\"} "));
+}
+
+}  // namespace
+}  // namespace varmor

@@ -1,0 +1,340 @@
+// varmor-agent: reads flags and environment, makes the parts, and connects them.
+#include <malloc.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "absl/memory/memory.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
+#include "lib/compiler/status/status_macros.h"
+#include "lib/compiler/version.h"
+#include "runtime/agent/agent.h"
+#include "runtime/agent/agent_flags.h"
+#include "runtime/agent/agent_log.h"
+#include "runtime/agent/agent_loop.h"
+#include "runtime/agent/control_socket.h"
+#include "runtime/agent/host_namespaces.h"
+#include "runtime/agent/node_kernel.h"
+#include "runtime/agent/policy_directory.h"
+#include "runtime/agent/violation_auditor.h"
+#include "runtime/container/containerd/containerd_runtime.h"
+#include "runtime/http/http_server.h"
+#include "runtime/metrics/metrics.h"
+
+namespace varmor {
+namespace {
+
+constexpr absl::Duration kAskLimit = absl::Seconds(5);
+
+NodeKernelOptions KernelOptions(const AgentFlags& flags) {
+  NodeKernelOptions options;
+  options.app_armor = flags.UsesEnforcer("AppArmor");
+  options.bpf = flags.UsesEnforcer("BPF");
+  options.seccomp = flags.UsesEnforcer("Seccomp");
+  options.app_armor_options.state_directory = flags.state_directory + "/apparmor";
+  options.seccomp_options.state_directory = flags.state_directory + "/seccomp";
+  options.seccomp_options.directory = flags.seccomp_directory;
+  options.bpf_options.directory = flags.bpf_directory;
+  options.bpf_options.protected_process = getpid();
+  return options;
+}
+
+ViolationLogOptions LogOptions(const AgentFlags& flags) {
+  ViolationLogOptions options;
+  options.path = flags.violation_log == "-" ? "" : flags.violation_log;
+  options.standard_output = flags.violation_log == "-";
+  return options;
+}
+
+ViolationAuditorOptions AuditorOptions(const AgentFlags& flags) {
+  ViolationAuditorOptions options;
+  options.settings.node_name = flags.node_name;
+  options.settings.metadata = flags.metadata;
+  options.settings.v08 = flags.violation_format == "v0.8";
+  return options;
+}
+
+ContainerdOptions RuntimeOptions(const AgentFlags& flags) {
+  ContainerdOptions options;
+  options.socket = flags.runtime_socket;
+  options.namespaces = absl::StrSplit(flags.runtime_namespaces, ',', absl::SkipEmpty());
+  return options;
+}
+
+class Daemon {
+ public:
+  Daemon(AgentFlags flags, AgentLog& log)
+      : flags_(std::move(flags)),
+        log_(log),
+        kernel_(KernelOptions(flags_)),
+        runtime_(MakeContainerdRuntime(RuntimeOptions(flags_))),
+        violation_log_(LogOptions(flags_)),
+        auditor_(AuditorOptions(flags_), violation_log_),
+        agent_({flags_.node_name, !flags_.Alone(), flags_.fail_mode == "closed"}, *runtime_,
+               kernel_, auditor_, log_),
+        loop_(LoopOptions(), agent_, *runtime_, log_),
+        policies_({flags_.policy_directory, flags_.lenient, flags_.install_namespace}) {}
+
+  // Until a signal ends it.
+  absl::Status Run();
+
+ private:
+  AgentLoopOptions LoopOptions() const {
+    AgentLoopOptions options;
+    options.check_every = flags_.check_interval;
+    return options;
+  }
+
+  absl::Status Listen();
+  void OpenAudit();
+  void WaitForSignals();
+  void ReadPolicies();
+  void FollowBpf();
+  void Leave();
+  AgentStatus Status();
+  ControlJson Answer(const ControlJson& request);
+  HttpResponse AnswerHttp(const HttpRequest& request);
+
+  const AgentFlags flags_;
+  AgentLog& log_;
+  EnforcersKernel kernel_;
+  std::unique_ptr<ContainerRuntime> runtime_;
+  ViolationLog violation_log_;
+  ViolationAuditor auditor_;
+  Agent agent_;
+  AgentLoop loop_;
+  PolicyDirectory policies_;
+  std::string directory_problem_;
+  bool policies_read_ = false;
+  int bpf_starts_ = 0;
+  std::unique_ptr<ControlServer> control_;
+  std::unique_ptr<HttpServer> health_;
+  std::unique_ptr<HttpServer> metrics_;
+};
+
+void Daemon::OpenAudit() {
+  auto audit = absl::make_unique<AuditLog>();
+  const absl::Status opened = InHostNetwork([&] { return audit->Open(); });
+  if (opened.ok()) {
+    auditor_.SetAudit(std::move(audit));
+    return;
+  }
+  const std::string problem = absl::StrCat(
+      opened.message(), "; reading log files in its place (--auditLogPaths) is not built");
+  agent_.SetAuditProblem(problem);
+  log_.Warning(absl::StrCat("violations of AppArmor and seccomp are not seen: ", problem));
+}
+
+// A directory that cannot be read changes nothing, and is said once.
+void Daemon::ReadPolicies() {
+  const absl::StatusOr<bool> changed = policies_.Scan();
+  if (!changed.ok()) {
+    if (directory_problem_ != changed.status().message()) {
+      directory_problem_ = std::string(changed.status().message());
+      log_.Error(directory_problem_);
+    }
+    return;
+  }
+  directory_problem_.clear();
+  if (!*changed && policies_read_) return;
+  policies_read_ = true;
+  for (const AgentPolicy& policy : policies_.policies()) {
+    for (const std::string& warning : policy.warnings) log_.Warning(warning);
+  }
+  agent_.SetPolicies(policies_.policies(), policies_.problems(), policies_.complete());
+  malloc_trim(0);  // compiling needs much more than what is kept
+}
+
+void Daemon::FollowBpf() {
+  if (bpf_starts_ == agent_.bpf_starts() || kernel_.bpf() == nullptr) return;
+  bpf_starts_ = agent_.bpf_starts();
+  absl::StatusOr<BpfEventReader> reader = BpfEventReader::Open(
+      *kernel_.bpf(),
+      [this](const BpfViolation& violation) { auditor_.Handle(violation, absl::Now()); },
+      [this](const absl::Status& /*bad*/) { auditor_.HandleBadRecord(); });
+  if (reader.ok()) {
+    auditor_.SetBpf(absl::make_unique<BpfEventReader>(*std::move(reader)));
+  } else {
+    log_.Error(
+        absl::StrCat("violations of BPF profiles are not seen: ", reader.status().message()));
+  }
+  malloc_trim(0);
+}
+
+AgentStatus Daemon::Status() {
+  // Shared, since the loop may come to it after this has given up.
+  const auto status = std::make_shared<AgentStatus>();
+  const bool answered = loop_.PostAndWait(
+      [this, status] {
+        *status = agent_.Status();
+        if (kernel_.bpf() == nullptr) return;
+        const absl::StatusOr<std::vector<BpfDrops>> drops = kernel_.bpf()->Drops();
+        if (!drops.ok()) return;
+        for (const BpfDrops& one : *drops) status->bpf_drops[one.event_class] = one.events;
+      },
+      kAskLimit);
+  if (!answered) {
+    AgentStatus late;
+    late.node = flags_.node_name;
+    late.version = kVersion;
+    late.not_ready = "the agent is busy";
+    return late;
+  }
+  AgentStatus out = *status;
+  out.violations = auditor_.Counts();
+  return out;
+}
+
+ControlJson Daemon::Answer(const ControlJson& request) {
+  const std::string command = request.value("command", "");
+  if (command == "status") return AgentStatusJson(Status());
+  if (command != "enroll") return {{"error", absl::StrCat("unknown command \"", command, "\"")}};
+  const ContainerId id{request.value("namespace", ""), request.value("id", "")};
+  const auto pid = request.value("pid", 0);
+  if (id.id.empty() || pid <= 0) return {{"error", "enroll needs id and pid"}};
+  const auto enrolled = std::make_shared<absl::Status>();
+  if (!loop_.PostAndWait([this, id, pid, enrolled] { *enrolled = agent_.EnrollNow(id, pid); },
+                         kAskLimit)) {
+    return {{"error", "the agent is busy"}, {"wait", true}};
+  }
+  if (enrolled->ok()) return {{"ok", true}};
+  return {{"error", std::string(enrolled->message())}, {"wait", !absl::IsNotFound(*enrolled)}};
+}
+
+// Liveness is that the loop answers; readiness, that it knows policies and containers.
+HttpResponse Daemon::AnswerHttp(const HttpRequest& request) {
+  HttpResponse response;
+  if (request.path == "/health/readiness" || request.path == "/health/liveness" ||
+      request.path == "/healthz") {
+    const auto not_ready = std::make_shared<std::string>();
+    if (!loop_.PostAndWait([this, not_ready] { *not_ready = agent_.Status().not_ready; },
+                           kAskLimit)) {
+      response.status = 503;
+      response.body = "the agent is busy\n";
+    } else if (request.path == "/health/readiness" && !not_ready->empty()) {
+      response.status = 503;
+      response.body = *not_ready + "\n";
+    } else {
+      response.body = "ok";
+    }
+    return response;
+  }
+  if (flags_.daemon.enable_metrics && (request.path == "/metrics" || request.path == "/metric")) {
+    response.content_type = Metrics::kContentType;
+    response.body = AgentMetricsText(Status());
+    return response;
+  }
+  response.status = 404;
+  response.body = "not found\n";
+  return response;
+}
+
+absl::Status Daemon::Listen() {
+  if (!flags_.socket.empty()) {
+    VARMOR_ASSIGN_OR_RETURN(
+        control_,
+        ControlServer::Start(flags_.socket, [this](const ControlJson& r) { return Answer(r); }));
+  }
+  HttpServerOptions options;
+  options.address = flags_.listen_address;
+  const auto handler = [this](const HttpRequest& request) { return AnswerHttp(request); };
+  if (flags_.readiness_port != 0) {
+    options.port = static_cast<uint16_t>(flags_.readiness_port);
+    VARMOR_ASSIGN_OR_RETURN(health_, HttpServer::Start(options, handler));
+  }
+  if (flags_.daemon.enable_metrics && flags_.metrics_port != flags_.readiness_port) {
+    options.port = static_cast<uint16_t>(flags_.metrics_port);
+    VARMOR_ASSIGN_OR_RETURN(metrics_, HttpServer::Start(options, handler));
+  }
+  return absl::OkStatus();
+}
+
+void Daemon::WaitForSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  int signal = 0;
+  sigwait(&signals, &signal);
+  log_.Info(absl::StrCat("ending because of signal ", signal));
+  loop_.Stop();
+}
+
+// What is in force stays in force, unless flags say otherwise.
+void Daemon::Leave() {
+  if (flags_.daemon.unload_all_aa_profiles) agent_.UnloadAll(EnforcerKind::kAppArmor);
+  if (flags_.daemon.remove_all_seccomp_profiles) agent_.UnloadAll(EnforcerKind::kSeccomp);
+  if (!flags_.unload_bpf || kernel_.bpf() == nullptr) return;
+  const absl::Status removed = kernel_.bpf()->Uninstall();
+  if (!removed.ok()) log_.Error(absl::StrCat("BPF stays in force: ", removed.message()));
+}
+
+absl::Status Daemon::Run() {
+  const absl::Status cgroups = EnterHostCgroupNamespace();
+  if (!cgroups.ok()) log_.Warning(cgroups.message());
+  VARMOR_RETURN_IF_ERROR(violation_log_.Open());
+  VARMOR_RETURN_IF_ERROR(agent_.Start());
+  OpenAudit();
+  auditor_.Start();
+  loop_.tick = [this] { ReadPolicies(); };
+  loop_.after_step = [this] { FollowBpf(); };
+  VARMOR_RETURN_IF_ERROR(Listen());
+  std::thread signals([this] { WaitForSignals(); });
+  loop_.Run();
+  signals.join();
+  control_.reset();
+  health_.reset();
+  metrics_.reset();
+  auditor_.Stop();
+  Leave();
+  return absl::OkStatus();
+}
+
+int Main(int argc, char** argv) {
+  // Threads are few; one heap for each would be more memory than they need.
+  mallopt(M_ARENA_MAX, 2);
+  signal(SIGPIPE, SIG_IGN);
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+
+  AgentFlags flags;
+  std::string usage;
+  const absl::Status read = ReadAgentFlags({argv + 1, argv + argc}, getenv, flags, usage);
+  if (absl::IsCancelled(read)) {
+    std::fputs(usage.c_str(), stdout);
+    return 0;
+  }
+  if (!read.ok()) {
+    std::fprintf(stderr, "varmor-agent: %s\n", std::string(read.message()).c_str());
+    return 2;
+  }
+  if (flags.daemon.version) {
+    std::printf("varmor-agent %s\ncompiler: %s\n", kVersion, __VERSION__);
+    return 0;
+  }
+  AgentLog log(flags.daemon.log_format == "json", flags.daemon.verbosity >= 2 || flags.daemon.debug,
+               flags.metadata);
+  for (const std::string& note : flags.notes) log.Warning(note);
+  Daemon daemon(std::move(flags), log);
+  const absl::Status ended = daemon.Run();
+  if (ended.ok()) return 0;
+  log.Error(ended.message());
+  return 1;
+}
+
+}  // namespace
+}  // namespace varmor
+
+int main(int argc, char** argv) { return varmor::Main(argc, argv); }

@@ -1,0 +1,82 @@
+#include "runtime/agent/testing/fake_node_kernel.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+namespace varmor {
+
+EnforcerSupport FakeNodeKernel::Probe(EnforcerKind kind) {
+  EnforcerSupport support;
+  support.available = missing.count(kind) == 0;
+  if (!support.available) support.problem = "this kernel has none";
+  return support;
+}
+
+absl::Status FakeNodeKernel::Start(EnforcerKind kind, std::vector<std::string>& /*warnings*/) {
+  done.push_back(absl::StrCat("start ", EnforcerName(kind)));
+  return absl::OkStatus();
+}
+
+absl::Status FakeNodeKernel::Apply(EnforcerKind kind, const ArmorProfileArtifacts& artifacts,
+                                   const std::string& digest) {
+  const std::string name = kind == EnforcerKind::kAppArmor ? artifacts.app_armor().name()
+                           : kind == EnforcerKind::kBpf    ? artifacts.bpf().name()
+                                                           : artifacts.seccomp().name();
+  if (refusals.count({kind, name}) > 0) return refusals[{kind, name}];
+  profiles[{kind, name}] = {kind, name, digest, true, ""};
+  done.push_back(absl::StrCat(digest == kAllowAllDigest ? "retire " : "apply ", EnforcerName(kind),
+                              " ", name));
+  return absl::OkStatus();
+}
+
+absl::Status FakeNodeKernel::Remove(EnforcerKind kind, const std::string& profile) {
+  if (profiles.erase({kind, profile}) == 0) return absl::NotFoundError("no such profile");
+  done.push_back(absl::StrCat("remove ", EnforcerName(kind), " ", profile));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<LoadedProfile>> FakeNodeKernel::Loaded(EnforcerKind kind) {
+  if (kind == EnforcerKind::kBpf && !detached.ok())
+    return std::exchange(detached, absl::OkStatus());
+  std::vector<LoadedProfile> out;
+  for (const auto& [key, profile] : profiles) {
+    if (key.first == kind) out.push_back(profile);
+  }
+  return out;
+}
+
+absl::Status FakeNodeKernel::Enroll(const BpfSubject& subject) {
+  const Key key{EnforcerKind::kBpf, subject.profile};
+  if (refusals.count(key) > 0) return refusals[key];
+  if (profiles.count(key) == 0) return absl::NotFoundError("no such profile");
+  LoadedSubject& loaded = subjects[subject.cgroup];
+  loaded.cgroup = subject.cgroup;
+  loaded.profile = subject.profile;
+  loaded.addresses = subject.addresses;
+  std::sort(loaded.addresses.begin(), loaded.addresses.end());
+  done.push_back(absl::StrCat("enroll ", subject.cgroup, " in ", subject.profile));
+  return absl::OkStatus();
+}
+
+absl::Status FakeNodeKernel::Withdraw(uint64_t cgroup) {
+  if (subjects.erase(cgroup) == 0) return absl::NotFoundError("not confined");
+  done.push_back(absl::StrCat("withdraw ", cgroup));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<LoadedSubject>> FakeNodeKernel::Subjects() {
+  std::vector<LoadedSubject> out;
+  for (const auto& [cgroup, subject] : subjects) out.push_back(subject);
+  return out;
+}
+
+absl::StatusOr<ProcessFacts> FakeNodeKernel::Process(pid_t pid) {
+  const auto found = processes.find(pid);
+  if (found == processes.end()) return absl::NotFoundError("it ended");
+  return found->second;
+}
+
+void FakeNodeKernel::Kill(pid_t pid) { killed.insert(pid); }
+
+}  // namespace varmor

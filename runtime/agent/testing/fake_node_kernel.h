@@ -1,0 +1,47 @@
+// A node's kernel that does what a test says. What the real one does is told by the guest's suite
+// "agent".
+#ifndef RUNTIME_AGENT_TESTING_FAKE_NODE_KERNEL_H_
+#define RUNTIME_AGENT_TESTING_FAKE_NODE_KERNEL_H_
+
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "runtime/agent/node_kernel.h"
+
+namespace varmor {
+
+class FakeNodeKernel : public NodeKernel {
+ public:
+  using Key = std::pair<EnforcerKind, std::string>;
+
+  EnforcerSupport Probe(EnforcerKind kind) override;
+  absl::Status Start(EnforcerKind kind, std::vector<std::string>& warnings) override;
+  absl::Status Apply(EnforcerKind kind, const ArmorProfileArtifacts& artifacts,
+                     const std::string& digest) override;
+  absl::Status Remove(EnforcerKind kind, const std::string& profile) override;
+  absl::StatusOr<std::vector<LoadedProfile>> Loaded(EnforcerKind kind) override;
+  absl::Status Enroll(const BpfSubject& subject) override;
+  absl::Status Withdraw(uint64_t cgroup) override;
+  absl::StatusOr<std::vector<LoadedSubject>> Subjects() override;
+  absl::StatusOr<ProcessFacts> Process(pid_t pid) override;
+  void Kill(pid_t pid) override;
+
+  std::set<EnforcerKind> missing;
+  std::map<Key, LoadedProfile> profiles;
+  std::map<uint64_t, LoadedSubject> subjects;
+  std::map<pid_t, ProcessFacts> processes;
+  std::set<pid_t> killed;
+  // Answers of Apply and Enroll, by profile.
+  std::map<Key, absl::Status> refusals;
+  // Of Loaded(kBpf), once.
+  absl::Status detached;
+  // What was done: "apply BPF varmor-a", "enroll 7 in varmor-a", ...
+  std::vector<std::string> done;
+};
+
+}  // namespace varmor
+
+#endif  // RUNTIME_AGENT_TESTING_FAKE_NODE_KERNEL_H_

@@ -1,0 +1,294 @@
+#include "runtime/agent/violation_auditor.h"
+
+#include <poll.h>
+#include <sys/stat.h>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "lib/enforcers/bpf/cgroups.h"
+#include "runtime/protocol/armor_profile.h"
+
+namespace varmor {
+namespace {
+
+// Bounds on what is kept.
+constexpr size_t kMaxProcesses = 4096;
+constexpr size_t kMaxSeries = 4096;
+constexpr absl::Duration kKeepProcesses = absl::Seconds(30);
+constexpr absl::Duration kKeepSimulator = absl::Seconds(30);
+constexpr int kPollMs = 500;
+
+// "varmor-shop-web" of "varmor-shop-web//child_0".
+std::string ParentProfile(const std::string& profile) {
+  return profile.substr(0, profile.find("//"));
+}
+
+std::string RateKey(const std::string& enforcer, const ViolationSubject& subject) {
+  return absl::StrCat(enforcer, " ", subject.container.name_space, " ", subject.container.id, " ",
+                      subject.container.id.empty() ? subject.profile : "");
+}
+
+}  // namespace
+
+ViolationAuditor::ViolationAuditor(ViolationAuditorOptions options, ViolationLog& log)
+    : options_(std::move(options)),
+      log_(log),
+      rate_(options_.lines_per_second, options_.lines_at_once) {}
+
+ViolationAuditor::~ViolationAuditor() { Stop(); }
+
+void ViolationAuditor::PutContainer(AuditedContainer container) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const ContainerId id = container.subject.container;
+  containers_[id] = {std::move(container), {}};
+}
+
+void ViolationAuditor::DropContainer(const ContainerId& id) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = containers_.find(id);
+  if (found != containers_.end() && !found->second.ended.has_value()) {
+    found->second.ended = absl::Now();
+  }
+}
+
+void ViolationAuditor::PutProfile(const std::string& profile, const PolicyIdentity& policy,
+                                  const PackedArtifacts& artifacts) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  profiles_[profile] = {policy, artifacts};
+  if (simulator_profile_ == profile) simulator_.reset();
+}
+
+void ViolationAuditor::DropProfile(const std::string& profile) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = profiles_.find(profile);
+  if (found == profiles_.end()) return;
+  const PolicyIdentity policy = found->second.policy;
+  for (auto at = counts_.violations.begin(); at != counts_.violations.end();) {
+    const PolicyIdentity& of = at->first.policy;
+    const bool same =
+        of.kind == policy.kind && of.name == policy.name && of.name_space == policy.name_space;
+    at = same ? counts_.violations.erase(at) : std::next(at);
+  }
+  counts_.profiles.erase(profile);
+  profiles_.erase(found);
+  if (simulator_profile_ == profile) simulator_.reset();
+}
+
+void ViolationAuditor::SetBpf(std::unique_ptr<BpfEventReader> reader) {
+  const std::lock_guard<std::mutex> lock(sources_mutex_);
+  bpf_ = std::move(reader);
+}
+
+void ViolationAuditor::SetAudit(std::unique_ptr<AuditLog> log) {
+  const std::lock_guard<std::mutex> lock(sources_mutex_);
+  audit_ = std::move(log);
+}
+
+ViolationCounts ViolationAuditor::Counts() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return counts_;
+}
+
+size_t ViolationAuditor::containers() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return containers_.size();
+}
+
+const AuditedContainer* ViolationAuditor::ByCgroup(uint64_t cgroup) const {
+  if (cgroup == 0) return nullptr;
+  for (const auto& [id, known] : containers_) {
+    // The numbers of cgroups are used again: a running container has it, not one that ended.
+    if (known.container.cgroup == cgroup && !known.ended.has_value()) return &known.container;
+  }
+  for (const auto& [id, known] : containers_) {
+    if (known.container.cgroup == cgroup) return &known.container;
+  }
+  return nullptr;
+}
+
+const AuditedContainer* ViolationAuditor::ByProcess(pid_t pid, absl::Time now) {
+  if (pid <= 0) return nullptr;
+  const auto remember = [&](const AuditedContainer& container) {
+    if (processes_.size() < kMaxProcesses) processes_[pid] = {container.subject.container, now};
+    return &container;
+  };
+  const absl::StatusOr<std::string> path = CgroupOfProcess(pid);
+  struct stat mount_namespace = {};
+  const bool alive = stat(absl::StrCat("/proc/", pid, "/ns/mnt").c_str(), &mount_namespace) == 0;
+  for (const auto& [id, known] : containers_) {
+    const AuditedContainer& one = known.container;
+    if (known.ended.has_value()) continue;
+    if (one.pid == pid) return remember(one);
+    if (path.ok() && !one.cgroup_path.empty() &&
+        (*path == one.cgroup_path || absl::StartsWith(*path, one.cgroup_path + "/"))) {
+      return remember(one);
+    }
+    if (alive && one.cgroup_path.empty() && one.subject.mount_namespace == mount_namespace.st_ino) {
+      return remember(one);
+    }
+  }
+  if (alive) return nullptr;
+  const auto seen = processes_.find(pid);
+  if (seen == processes_.end()) return nullptr;
+  const auto found = containers_.find(seen->second.first);
+  return found == containers_.end() ? nullptr : &found->second.container;
+}
+
+// A process that ended before its record was read: if one container has the profile, it was there.
+const AuditedContainer* ViolationAuditor::OnlyOneWith(const std::string& profile) const {
+  const AuditedContainer* only = nullptr;
+  for (const auto& [id, known] : containers_) {
+    if (known.container.subject.profile != profile) continue;
+    if (only != nullptr) return nullptr;
+    only = &known.container;
+  }
+  return only;
+}
+
+void ViolationAuditor::NameRulesOf(AuditViolation& violation) {
+  const std::string profile = ParentProfile(violation.profile);
+  const auto found = profiles_.find(profile);
+  if (found == profiles_.end()) return;
+  const ArmorProfileArtifacts artifacts = found->second.artifacts.Unpack();
+  ArtifactSet set = ArtifactsOf(artifacts);
+  set.bpf = nullptr;  // its violations name their rule
+  if (simulator_profile_ != profile || !simulator_.has_value()) {
+    absl::StatusOr<Simulator> loaded = Simulator::Load(set, {});
+    simulator_.reset();
+    if (!loaded.ok()) return;
+    simulator_.emplace(*std::move(loaded));
+    simulator_profile_ = profile;
+  }
+  simulator_used_ = absl::Now();
+  NameRules(set, *simulator_, violation);
+}
+
+bool ViolationAuditor::Count(const std::string& enforcer, const std::string& action,
+                             const std::string& rule, const ViolationSubject& subject,
+                             absl::Time now) {
+  ViolationCounts::Key key{enforcer, action, subject.policy, rule};
+  if (counts_.violations.size() >= kMaxSeries && counts_.violations.count(key) == 0) {
+    key.rule = "(others)";
+  }
+  ++counts_.violations[key];
+  ViolationCounts::OfProfile& of = counts_.profiles[subject.profile];
+  ++(action == "DENIED" ? of.denied : of.allowed);
+  of.last = now;
+  const std::string rate_key = RateKey(enforcer, subject);
+  if (rate_.Take(rate_key, now)) return true;
+  ++counts_.suppressed;
+  suppressed_.emplace(rate_key, std::make_pair(enforcer, subject));
+  return false;
+}
+
+void ViolationAuditor::Write(const std::string& line) {
+  if (!log_.Write(line).ok()) ++counts_.unwritten;
+}
+
+void ViolationAuditor::Handle(BpfViolation violation, absl::Time now) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto profile = profiles_.find(violation.profile);
+  if (profile == profiles_.end()) return;  // of a `varmor run`
+  ViolationSubject subject;
+  if (const AuditedContainer* container = ByCgroup(violation.subject); container != nullptr) {
+    subject = container->subject;
+  }
+  subject.policy = profile->second.policy;
+  subject.profile = violation.profile;
+  if (violation.wall_ns == 0) {
+    violation.wall_ns = static_cast<uint64_t>(absl::ToUnixNanos(now));
+  }
+  const std::string rule = violation.origin.has_value() ? violation.origin->rule() : "";
+  if (!Count("BPF", std::string(BpfActionName(violation.action)), rule, subject, now)) return;
+  Write(ViolationLine(violation, subject, options_.settings, now));
+}
+
+void ViolationAuditor::HandleRecord(const std::string& record, absl::Time now) {
+  std::optional<AuditViolation> violation = ReadAuditRecord(record);
+  if (!violation.has_value()) return;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const bool seccomp = violation->enforcer == "Seccomp";
+  if (!seccomp && profiles_.count(ParentProfile(violation->profile)) == 0) return;
+  const AuditedContainer* container = ByProcess(static_cast<pid_t>(violation->process), now);
+  if (seccomp) {
+    if (container == nullptr) return;  // of anybody on the machine
+    violation->profile = container->subject.profile;
+    const auto profile = profiles_.find(violation->profile);
+    if (profile == profiles_.end() ||
+        profile->second.artifacts.digests().count(EnforcerKind::kSeccomp) == 0) {
+      return;
+    }
+  } else if (container == nullptr) {
+    container = OnlyOneWith(ParentProfile(violation->profile));
+  }
+  ViolationSubject subject;
+  if (container != nullptr) subject = container->subject;
+  subject.profile = ParentProfile(violation->profile);
+  subject.policy = profiles_[subject.profile].policy;
+  NameRulesOf(*violation);
+  const std::string rule = violation->rules.empty() ? "" : violation->rules.front().rule();
+  if (!Count(violation->enforcer, violation->action, rule, subject, now)) return;
+  Write(ViolationLine(*violation, subject, options_.settings, now));
+}
+
+void ViolationAuditor::HandleBadRecord() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  ++counts_.bad_records;
+}
+
+void ViolationAuditor::Summarise(absl::Time now) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  for (const auto& [key, count] : rate_.TakeSuppressed(now)) {
+    const auto found = suppressed_.find(key);
+    if (found == suppressed_.end()) continue;
+    Write(SuppressedLine(found->second.first, count, found->second.second, options_.settings, now));
+  }
+  suppressed_.clear();
+  for (auto at = containers_.begin(); at != containers_.end();) {
+    const bool old = at->second.ended.has_value() && now - *at->second.ended > options_.remember;
+    at = old ? containers_.erase(at) : std::next(at);
+  }
+  for (auto at = processes_.begin(); at != processes_.end();) {
+    at = now - at->second.second > kKeepProcesses ? processes_.erase(at) : std::next(at);
+  }
+  if (simulator_.has_value() && now - simulator_used_ > kKeepSimulator) simulator_.reset();
+}
+
+void ViolationAuditor::Start() {
+  stopping_ = false;
+  thread_ = std::thread([this] { Run(); });
+}
+
+void ViolationAuditor::Stop() {
+  stopping_ = true;
+  if (thread_.joinable()) thread_.join();
+}
+
+void ViolationAuditor::Run() {
+  absl::Time next_summary = absl::Now() + options_.summary_every;
+  while (!stopping_) {
+    pollfd files[2] = {{-1, POLLIN, 0}, {-1, POLLIN, 0}};
+    {
+      const std::lock_guard<std::mutex> lock(sources_mutex_);
+      if (bpf_ != nullptr) files[0].fd = bpf_->fd();
+      if (audit_ != nullptr) files[1].fd = audit_->fd();
+    }
+    poll(files, 2, kPollMs);
+    {
+      const std::lock_guard<std::mutex> lock(sources_mutex_);
+      if (bpf_ != nullptr) bpf_->Poll(0).IgnoreError();
+      if (audit_ != nullptr) {
+        for (const std::string& record : audit_->Read(0)) HandleRecord(record, absl::Now());
+        const std::lock_guard<std::mutex> counts_lock(mutex_);
+        counts_.audit_overruns = audit_->overruns();
+      }
+    }
+    if (absl::Now() < next_summary) continue;
+    next_summary = absl::Now() + options_.summary_every;
+    Summarise(absl::Now());
+  }
+  Summarise(absl::Now());
+}
+
+}  // namespace varmor

@@ -1,0 +1,161 @@
+// Reads violations as they happen, finds out whose they are, counts and writes them. Has a thread
+// of its own, so that a flood of violations does not delay containers and profiles.
+#ifndef RUNTIME_AGENT_VIOLATION_AUDITOR_H_
+#define RUNTIME_AGENT_VIOLATION_AUDITOR_H_
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "lib/compiler/simulate/decide.h"
+#include "lib/enforcers/audit/audit_log.h"
+#include "lib/enforcers/audit/audit_violation.h"
+#include "lib/enforcers/bpf/bpf_events.h"
+#include "runtime/agent/agent_policy.h"
+#include "runtime/agent/violation_line.h"
+#include "runtime/agent/violation_log.h"
+
+namespace varmor {
+
+struct AuditedContainer {
+  ViolationSubject subject;
+  // 0 and "" when cgroups are not known.
+  uint64_t cgroup = 0;
+  std::string cgroup_path;
+  pid_t pid = 0;
+};
+
+struct ViolationAuditorOptions {
+  ViolationSettings settings;
+  // Lines of one container and enforcer.
+  double lines_per_second = 50;
+  double lines_at_once = 200;
+  // How long a container that ended is remembered: its last violations may still be on their way.
+  absl::Duration remember = absl::Seconds(60);
+  absl::Duration summary_every = absl::Seconds(10);
+};
+
+// Counted, written or not.
+struct ViolationCounts {
+  struct Key {
+    std::string enforcer;
+    std::string action;
+    PolicyIdentity policy;
+    // Of the first responsible rule; "" when it is not known.
+    std::string rule;
+    bool operator<(const Key& other) const { return Tie() < other.Tie(); }
+
+   private:
+    std::tuple<const std::string&, const std::string&, const std::string&, const std::string&,
+               const std::string&, const std::string&>
+    Tie() const {
+      return std::tie(enforcer, action, policy.kind, policy.name_space, policy.name, rule);
+    }
+  };
+  struct OfProfile {
+    uint64_t denied = 0;
+    uint64_t allowed = 0;
+    absl::Time last;
+  };
+  std::map<Key, uint64_t> violations;
+  // By profile name.
+  std::map<std::string, OfProfile> profiles;
+  // Not written: too many of one container.
+  uint64_t suppressed = 0;
+  // Not written: the log could not be.
+  uint64_t unwritten = 0;
+  // Records that could not be decoded.
+  uint64_t bad_records = 0;
+  // How often the kernel dropped audit records.
+  uint64_t audit_overruns = 0;
+};
+
+class ViolationAuditor {
+ public:
+  // `log` has to outlive this.
+  ViolationAuditor(ViolationAuditorOptions options, ViolationLog& log);
+  ~ViolationAuditor();
+
+  // Thread-safe, all of them.
+  void PutContainer(AuditedContainer container);
+  void DropContainer(const ContainerId& id);
+  void PutProfile(const std::string& profile, const PolicyIdentity& policy,
+                  const PackedArtifacts& artifacts);
+  // Its series go.
+  void DropProfile(const std::string& profile);
+  // Takes the place of the source before; null for none.
+  void SetBpf(std::unique_ptr<BpfEventReader> reader);
+  void SetAudit(std::unique_ptr<AuditLog> log);
+  ViolationCounts Counts();
+  size_t containers();
+
+  void Start();
+  void Stop();
+
+  // What the thread does with each; tests call them.
+  void Handle(BpfViolation violation, absl::Time now);
+  void HandleRecord(const std::string& record, absl::Time now);
+  void HandleBadRecord();
+  // Lines about what was suppressed; forgets containers that ended long ago.
+  void Summarise(absl::Time now);
+
+ private:
+  struct Known {
+    AuditedContainer container;
+    std::optional<absl::Time> ended;
+  };
+  struct Profile {
+    PolicyIdentity policy;
+    PackedArtifacts artifacts;
+  };
+
+  void Run();
+  // All that follow need the lock.
+  const AuditedContainer* ByCgroup(uint64_t cgroup) const;
+  const AuditedContainer* ByProcess(pid_t pid, absl::Time now);
+  const AuditedContainer* OnlyOneWith(const std::string& profile) const;
+  void NameRulesOf(AuditViolation& violation);
+  // Counts it; whether it may be written.
+  bool Count(const std::string& enforcer, const std::string& action, const std::string& rule,
+             const ViolationSubject& subject, absl::Time now);
+  void Write(const std::string& line);
+
+  const ViolationAuditorOptions options_;
+  ViolationLog& log_;
+
+  std::mutex mutex_;
+  std::map<ContainerId, Known> containers_;
+  std::map<std::string, Profile> profiles_;
+  // Processes seen lately, which may have ended since.
+  std::map<pid_t, std::pair<ContainerId, absl::Time>> processes_;
+  ViolationRate rate_;
+  std::map<std::string, std::pair<std::string, ViolationSubject>> suppressed_;
+  ViolationCounts counts_;
+  // The last simulator that was asked; loading one takes milliseconds.
+  std::string simulator_profile_;
+  std::optional<Simulator> simulator_;
+  absl::Time simulator_used_;
+
+  std::mutex sources_mutex_;
+  std::unique_ptr<BpfEventReader> bpf_;
+  std::unique_ptr<AuditLog> audit_;
+
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+};
+
+}  // namespace varmor
+
+#endif  // RUNTIME_AGENT_VIOLATION_AUDITOR_H_

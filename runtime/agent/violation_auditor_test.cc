@@ -1,0 +1,207 @@
+#include "runtime/agent/violation_auditor.h"
+
+#include <unistd.h>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "lib/enforcers/testing/temporary_directory.h"
+#include "runtime/agent/policy_directory.h"
+
+namespace varmor {
+namespace {
+
+using ::testing::SizeIs;
+using Json = nlohmann::ordered_json;
+
+constexpr char kPolicy[] = R"(
+apiVersion: crd.varmor.org/v1beta1
+kind: VarmorPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  target: {kind: Pod, selector: {}}
+  policy:
+    enforcer: AppArmorBPFSeccomp
+    mode: EnhanceProtect
+    enhanceProtect:
+      appArmorRawRules: [{rules: "deny /etc/shadow r,"}]
+      syscallRawRules: [{names: [mkdir], action: SCMP_ACT_ERRNO}]
+)";
+
+class ViolationAuditorTest : public ::testing::Test {
+ protected:
+  ViolationAuditorTest() : log_(LogOptions()), auditor_(Options(), log_) {
+    PutFile(directory_ / "policies/web.yaml", kPolicy);
+    PolicyDirectory policies({directory_ / "policies"});
+    EXPECT_TRUE(policies.Scan().ok());
+    EXPECT_THAT(policies.policies(), SizeIs(1));
+    for (const AgentPolicy& policy : policies.policies()) {
+      auditor_.PutProfile(policy.profile, policy.identity, policy.artifacts);
+    }
+  }
+
+  ViolationLogOptions LogOptions() const {
+    ViolationLogOptions options;
+    options.path = directory_ / "violations.log";
+    return options;
+  }
+  static ViolationAuditorOptions Options() {
+    ViolationAuditorOptions options;
+    options.lines_at_once = 5;
+    options.lines_per_second = 1;
+    return options;
+  }
+
+  void PutContainer(const std::string& id, uint64_t cgroup, pid_t pid = 0) {
+    AuditedContainer container;
+    container.subject.container = {"default", id};
+    container.subject.container_name = id;
+    container.subject.profile = "varmor-shop-web";
+    container.cgroup = cgroup;
+    container.cgroup_path = "/default/" + id;
+    container.pid = pid;
+    auditor_.PutContainer(container);
+  }
+  static BpfViolation Denied(uint64_t cgroup, const std::string& profile = "varmor-shop-web") {
+    BpfViolation violation;
+    violation.event_class = VARMOR_EVENT_FILE;
+    violation.action = VARMOR_EVENT_DENIED;
+    violation.subject = cgroup;
+    violation.profile = profile;
+    violation.wanted = 1;
+    violation.object = "/etc/shadow";
+    return violation;
+  }
+  static std::string AppArmorRecord(pid_t pid, const std::string& profile = "varmor-shop-web") {
+    return absl::StrCat(
+        "type=1400 audit(1751000000.123:77): apparmor=\"DENIED\" operation=\"open\" profile=\"",
+        profile, "\" name=\"/etc/shadow\" pid=", pid,
+        " comm=\"cat\" requested_mask=\"r\" denied_mask=\"r\" fsuid=0 ouid=0");
+  }
+  static std::string SeccompRecord(pid_t pid) {
+    return absl::StrCat("type=1326 audit(1751000000.123:78): auid=0 uid=0 gid=0 ses=1 pid=", pid,
+                        " comm=\"mkdir\" exe=\"/bin/busybox\" sig=0 arch=c000003e syscall=83 "
+                        "compat=0 ip=0x7f code=0x50000");
+  }
+  std::vector<Json> Lines() const {
+    std::vector<Json> lines;
+    for (const absl::string_view line :
+         absl::StrSplit(FileContent(directory_ / "violations.log"), '\n', absl::SkipEmpty())) {
+      if (line != "(no such file)") lines.push_back(Json::parse(line));
+    }
+    return lines;
+  }
+
+  TemporaryDirectory directory_;
+  ViolationLog log_;
+  ViolationAuditor auditor_;
+  const absl::Time now_ = absl::Now();
+};
+
+TEST_F(ViolationAuditorTest, BpfByCgroup) {
+  PutContainer("c1", 7);
+  PutContainer("c2", 8);
+  auditor_.Handle(Denied(8), now_);
+  ASSERT_THAT(Lines(), SizeIs(1));
+  EXPECT_EQ(Lines()[0]["containerID"], "c2");
+  EXPECT_EQ(Lines()[0]["policyName"], "web");
+  EXPECT_EQ(Lines()[0]["policyNamespace"], "shop");
+}
+
+TEST_F(ViolationAuditorTest, AContainerThatEndedIsRememberedForAWhile) {
+  PutContainer("c1", 7);
+  auditor_.DropContainer({"default", "c1"});
+  auditor_.Handle(Denied(7), now_);
+  EXPECT_EQ(Lines()[0]["containerID"], "c1");
+  auditor_.Summarise(absl::Now() + absl::Seconds(61));
+  EXPECT_EQ(auditor_.containers(), 0u);
+  auditor_.Handle(Denied(7), now_);
+  EXPECT_EQ(Lines()[1]["containerID"], "");
+}
+
+// Cgroups' numbers are used again.
+TEST_F(ViolationAuditorTest, ARunningContainerWinsOverOneThatEnded) {
+  PutContainer("a", 7);
+  auditor_.DropContainer({"default", "a"});
+  PutContainer("b", 7);
+  auditor_.Handle(Denied(7), now_);
+  EXPECT_EQ(Lines()[0]["containerID"], "b");
+}
+
+TEST_F(ViolationAuditorTest, AppArmorByProcessWithItsRule) {
+  PutContainer("c1", 7, getpid());
+  PutContainer("c2", 8);
+  auditor_.HandleRecord(AppArmorRecord(getpid()), now_);
+  ASSERT_THAT(Lines(), SizeIs(1));
+  EXPECT_EQ(Lines()[0]["containerID"], "c1");
+  EXPECT_EQ(Lines()[0]["enforcer"], "AppArmor");
+  EXPECT_EQ(Lines()[0]["rule"]["name"], "raw");
+}
+
+TEST_F(ViolationAuditorTest, AppArmorOfAChildProfile) {
+  auditor_.HandleRecord(AppArmorRecord(1 << 30, "varmor-shop-web//child_0"), now_);
+  ASSERT_THAT(Lines(), SizeIs(1));
+  EXPECT_EQ(Lines()[0]["policyName"], "web");
+}
+
+// A process that has ended: the profile tells, when one container has it.
+TEST_F(ViolationAuditorTest, AppArmorOfAProcessThatEnded) {
+  PutContainer("c1", 7);
+  auditor_.HandleRecord(AppArmorRecord(1 << 30), now_);
+  EXPECT_EQ(Lines()[0]["containerID"], "c1");
+  PutContainer("c2", 8);
+  auditor_.HandleRecord(AppArmorRecord(1 << 30), now_);
+  EXPECT_EQ(Lines()[1]["containerID"], "");
+  EXPECT_EQ(Lines()[1]["policyName"], "web");
+}
+
+TEST_F(ViolationAuditorTest, SeccompOnlyOfContainers) {
+  auditor_.HandleRecord(SeccompRecord(getpid()), now_);
+  EXPECT_THAT(Lines(), SizeIs(0));
+  PutContainer("c1", 7, getpid());
+  auditor_.HandleRecord(SeccompRecord(getpid()), now_);
+  ASSERT_THAT(Lines(), SizeIs(1));
+  EXPECT_EQ(Lines()[0]["profileName"], "varmor-shop-web");
+  EXPECT_EQ(Lines()[0]["rule"]["name"], "raw");
+}
+
+TEST_F(ViolationAuditorTest, OthersProfilesAreNoneOfItsBusiness) {
+  auditor_.Handle(Denied(7, "varmor-shop-web-run-01234567"), now_);
+  auditor_.HandleRecord(AppArmorRecord(1 << 30, "cri-containerd.apparmor.d"), now_);
+  EXPECT_THAT(Lines(), SizeIs(0));
+  EXPECT_TRUE(auditor_.Counts().violations.empty());
+}
+
+TEST_F(ViolationAuditorTest, AFloodIsCountedAndDoesNotHideOthers) {
+  PutContainer("noisy", 7);
+  PutContainer("quiet", 8);
+  for (int i = 0; i < 100; ++i) auditor_.Handle(Denied(7), now_);
+  auditor_.Handle(Denied(8), now_);
+  auditor_.Summarise(now_);
+  const std::vector<Json> lines = Lines();
+  ASSERT_THAT(lines, SizeIs(7));
+  EXPECT_EQ(lines[5]["containerID"], "quiet");
+  EXPECT_EQ(lines[6]["containerID"], "noisy");
+  EXPECT_EQ(lines[6]["suppressed"], 95);
+  const ViolationCounts counts = auditor_.Counts();
+  EXPECT_EQ(counts.suppressed, 95u);
+  EXPECT_EQ(counts.profiles.at("varmor-shop-web").denied, 101u);
+}
+
+TEST_F(ViolationAuditorTest, SeriesGoWithTheirProfile) {
+  auditor_.Handle(Denied(7), now_);
+  EXPECT_THAT(auditor_.Counts().violations, SizeIs(1));
+  auditor_.DropProfile("varmor-shop-web");
+  EXPECT_TRUE(auditor_.Counts().violations.empty());
+  EXPECT_TRUE(auditor_.Counts().profiles.empty());
+}
+
+TEST_F(ViolationAuditorTest, StopsAtOnce) {
+  auditor_.Start();
+  auditor_.Stop();
+}
+
+}  // namespace
+}  // namespace varmor
