@@ -103,6 +103,16 @@ std::string ReasonOf(const std::vector<PolicyProblem>& problems) {
   return forbidden ? "Forbidden" : "Error";
 }
 
+bool NeedsModel(const Json& policy) {
+  for (const char* enforcer : {"appArmor", "seccomp", "bpf"}) {
+    if (TextAt(policy, {"spec", "policy", "defenseInDepth", enforcer, "profileType"}) ==
+        "BehaviorModel") {
+      return true;
+    }
+  }
+  return false;
+}
+
 class PolicyPlanner {
  public:
   explicit PolicyPlanner(const PolicyView& view)
@@ -394,6 +404,7 @@ absl::StatusOr<ProfileDraft> DraftProfile(const Json& policy, const PolicyFeatur
   draft.name_space =
       cluster_wide ? features.install_namespace : TextAt(policy, {"metadata", "namespace"});
   draft.profile_name = result.profile_name;
+  draft.needs_model = NeedsModel(policy);
   if (!draft.errors.empty()) return draft;
 
   ArmorProfileSpec spec;

@@ -27,6 +27,8 @@ struct ProfileDraft {
   // The ArmorProfile's spec, and its ArmorProfileRevision.
   Json spec;
   std::string revision;
+  // Made from the ArmorProfileModel of that name.
+  bool needs_model = false;
   // Rules whose addresses the manager has to follow.
   bool follows_services = false;
   bool follows_pods = false;

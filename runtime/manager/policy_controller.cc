@@ -55,16 +55,6 @@ ArmorProfileOwner OwnerReference(const Json& profile) {
   return {};
 }
 
-bool NeedsModel(const Json& policy) {
-  for (const char* enforcer : {"appArmor", "seccomp", "bpf"}) {
-    if (TextAt(policy, {"spec", "policy", "defenseInDepth", enforcer, "profileType"}) ==
-        "BehaviorModel") {
-      return true;
-    }
-  }
-  return false;
-}
-
 std::string RevisionOf(const Json& profile) {
   const Json* spec = FieldAt(profile, {"spec"});
   return ArmorProfileRevision(spec == nullptr ? Json() : *spec);
@@ -172,6 +162,41 @@ void PolicyController::AgentDaemonSetChanged(const Json& object) {
 
 void PolicyController::AgentDaemonSetGone() { AgentDaemonSetChanged(Json::object()); }
 
+void PolicyController::ModelChanged(const Json& object) {
+  std::vector<std::string> keys;
+  {
+    absl::MutexLock lock(&mutex_);
+    for (auto it = drafts_.begin(); it != drafts_.end();) {
+      const ProfileDraft& draft = *it->second.draft;
+      if (draft.needs_model &&
+          ArmorProfileKey(draft.name_space, draft.profile_name) == ObjectKey(object)) {
+        keys.push_back(it->first);
+        it = drafts_.erase(it);
+      } else {
+        ++it;
+      }
+    }
+  }
+  for (const std::string& key : keys) enqueue_(key, absl::ZeroDuration());
+}
+
+void PolicyController::ClusterChanged() {
+  std::vector<std::string> keys;
+  {
+    absl::MutexLock lock(&mutex_);
+    for (auto it = drafts_.begin(); it != drafts_.end();) {
+      const ProfileDraft& draft = *it->second.draft;
+      if (draft.follows_services || draft.follows_pods) {
+        keys.push_back(it->first);
+        it = drafts_.erase(it);
+      } else {
+        ++it;
+      }
+    }
+  }
+  for (const std::string& key : keys) enqueue_(key, absl::ZeroDuration());
+}
+
 void PolicyController::Start() {
   {
     absl::MutexLock lock(&mutex_);
@@ -267,8 +292,8 @@ absl::StatusOr<absl::Duration> PolicyController::Reconcile(const std::string& ke
 }
 
 absl::StatusOr<std::unique_ptr<BehaviorModel>> PolicyController::ModelOf(
-    const Json& policy, const ProfileDraft& draft) {
-  if (!NeedsModel(policy) || draft.profile_name.empty()) return nullptr;
+    const ProfileDraft& draft) {
+  if (draft.profile_name.empty()) return nullptr;
   const absl::StatusOr<Json> object =
       client_.Get(kArmorProfileModels, draft.name_space, draft.profile_name);
   if (absl::IsNotFound(object.status())) return nullptr;
@@ -300,17 +325,18 @@ absl::StatusOr<std::shared_ptr<const ProfileDraft>> PolicyController::DraftOf(
       return found->second.draft;
     }
   }
-  absl::StatusOr<ProfileDraft> draft =
-      DraftProfile(policy, options_.features, nullptr, nullptr, catalogue_);
-  if (!draft.ok()) return draft.status();
-  if (NeedsModel(policy)) {
-    VARMOR_ASSIGN_OR_RETURN(const std::unique_ptr<BehaviorModel> model, ModelOf(policy, *draft));
+  const std::shared_ptr<const ClusterFacts> cluster =
+      options_.cluster == nullptr ? nullptr : options_.cluster();
+  VARMOR_ASSIGN_OR_RETURN(ProfileDraft draft, DraftProfile(policy, options_.features, nullptr,
+                                                           cluster.get(), catalogue_));
+  if (draft.needs_model) {
+    VARMOR_ASSIGN_OR_RETURN(const std::unique_ptr<BehaviorModel> model, ModelOf(draft));
     if (model != nullptr) {
-      draft = DraftProfile(policy, options_.features, model.get(), nullptr, catalogue_);
-      if (!draft.ok()) return draft.status();
+      VARMOR_ASSIGN_OR_RETURN(
+          draft, DraftProfile(policy, options_.features, model.get(), cluster.get(), catalogue_));
     }
   }
-  auto result = std::make_shared<const ProfileDraft>(*std::move(draft));
+  auto result = std::make_shared<const ProfileDraft>(std::move(draft));
   absl::MutexLock lock(&mutex_);
   drafts_[key] = {uid, generation, result};
   return result;

@@ -33,6 +33,8 @@ struct PolicyControllerOptions {
   // How long reports are collected before the status is written, at most; 0: by the number of
   // nodes.
   absl::Duration status_window = absl::ZeroDuration();
+  // Addresses for rules about services and pods; null, or empty: unknown.
+  std::function<std::shared_ptr<const ClusterFacts>()> cluster;
   // Asked before every write: whether this manager still is the leader.
   std::function<bool()> may_write = [] { return true; };
   std::function<absl::Time()> clock = absl::Now;
@@ -57,6 +59,10 @@ class PolicyController {
   void AgentPodGone(const Json& object);
   void AgentDaemonSetChanged(const Json& object);
   void AgentDaemonSetGone();
+  // An ArmorProfileModel came, changed or went: policies that are made of it are made again.
+  void ModelChanged(const Json& object);
+  // `cluster` says something else than before: policies with rules about it are made again.
+  void ClusterChanged();
 
   // All that exists is known. Enqueues every policy, and every ArmorProfile without one.
   void Start();
@@ -72,6 +78,7 @@ class PolicyController {
   std::string NodeOfPod(const std::string& pod) const;
 
  private:
+  // What a policy compiled to, and from.
   struct Draft {
     std::string uid;
     int64_t generation = 0;
@@ -97,8 +104,7 @@ class PolicyController {
                                                               const Json& policy);
   // The draft of a policy whose profile the API server did not take.
   void RefuseDraft(const std::string& key, const absl::Status& status);
-  absl::StatusOr<std::unique_ptr<BehaviorModel>> ModelOf(const Json& policy,
-                                                         const ProfileDraft& draft);
+  absl::StatusOr<std::unique_ptr<BehaviorModel>> ModelOf(const ProfileDraft& draft);
   // Another ArmorProfile of the draft's name, or a policy that is about to have one.
   std::string TakerOfName(const std::string& key, const ProfileDraft& draft);
   absl::StatusOr<absl::Duration> CarryOut(const std::string& key, const Json* policy,

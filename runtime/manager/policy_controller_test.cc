@@ -9,6 +9,7 @@
 #include "gtest/gtest.h"
 #include "lib/compiler/catalogue/catalogue.h"
 #include "runtime/kube/testing/fake_kube_client.h"
+#include "runtime/manager/cluster_addresses.h"
 #include "runtime/protocol/armor_profile.h"
 #include "runtime/protocol/names.h"
 
@@ -42,6 +43,8 @@ class PolicyControllerTest : public testing::Test {
     PolicyControllerOptions options;
     options.clock = [this] { return now_; };
     options.may_write = [this] { return leader_; };
+    options.features.service_egress = true;
+    options.cluster = [this] { return addresses_.Facts(); };
     controller_ = std::make_unique<PolicyController>(
         options, kube_, BuiltinCatalogue(), *metrics_, logger_,
         [this](const std::string& key, absl::Duration) { queue_.insert(key); });
@@ -157,6 +160,7 @@ class PolicyControllerTest : public testing::Test {
 
   absl::Time now_ = absl::FromUnixSeconds(1735689600);
   bool leader_ = true;
+  ClusterAddresses addresses_;
   FakeKubeClient kube_;
   std::unique_ptr<Metrics> metrics_;
   Logger logger_{false, [](const std::string&) {}};
@@ -357,9 +361,37 @@ TEST_F(PolicyControllerTest, RecordedBehaviourIsReadWhenItComes) {
       "metadata": {"name": "varmor-shop-web"}, "storageType": "CRDInternal",
       "data": {"dynamicResult": {"seccomp": {"syscalls": ["read", "write", "exit_group"]}}}})"))
                   .ok());
-  controller_->EnqueueAll(absl::ZeroDuration());
+  controller_->ModelChanged({{"metadata", {{"namespace", "shop"}, {"name", "varmor-shop-web"}}}});
   Run();
   EXPECT_EQ(Status()["phase"], "Pending") << Status();
+}
+
+TEST_F(PolicyControllerTest, AddressesOfServicesAreFollowed) {
+  Json policy = Policy("shop", "web");
+  policy["spec"]["policy"] = Json::parse(R"({"enforcer": "BPF", "mode": "EnhanceProtect",
+      "enhanceProtect": {"attackProtectionRules": [{"rules": ["block-access-to-kube-apiserver"]}],
+        "bpfRawRules": {"network": {"egress": {
+          "toDestinations": [{"ip": "10.0.0.1", "ports": [{"port": 80}]}]}}}}})");
+  Apply(policy);
+  Run();
+  const auto revision = [&] {
+    return ArmorProfileRevision(Get(kArmorProfiles, "shop", "varmor-shop-web")["spec"]);
+  };
+  const std::string without = revision();
+  Json service = Json::parse(R"({"kind": "Service",
+      "metadata": {"namespace": "default", "name": "kubernetes"},
+      "spec": {"clusterIPs": ["10.0.0.1"]}})");
+  ASSERT_TRUE(addresses_.Changed(service));
+  controller_->ClusterChanged();
+  EXPECT_THAT(Run(), testing::Contains("update armorprofiles shop/varmor-shop-web"));
+  EXPECT_NE(revision(), without);
+  // What a user wrote about the same address stays when the service goes.
+  ASSERT_TRUE(addresses_.Gone(service));
+  controller_->ClusterChanged();
+  Run();
+  EXPECT_EQ(revision(), without);
+  controller_->ClusterChanged();
+  EXPECT_THAT(Run(), IsEmpty());
 }
 
 TEST_F(PolicyControllerTest, NodesComeAndGo) {
