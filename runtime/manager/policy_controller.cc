@@ -26,8 +26,6 @@ constexpr char kOrphanKey[] = "ArmorProfile";
 constexpr absl::Duration kEventPeriod = absl::Minutes(1);
 // note of events.k8s.io/v1.
 constexpr size_t kEventBytes = 1024;
-// For drafts that lack a model: nothing says when it comes.
-constexpr absl::Duration kModelPeriod = absl::Minutes(1);
 // An ArmorProfile may be seen before its policy.
 constexpr absl::Duration kOrphanDelay = absl::Seconds(2);
 // Up to here, a report is looked at on its own for what has to be told at once.
@@ -401,14 +399,6 @@ absl::StatusOr<absl::Duration> PolicyController::ReconcilePolicy(const std::stri
   if (!again.ok()) return again;
   Measure(policy);
   if (!view.settled) again = std::min(*again, to_settle);
-  const bool lacks_model =
-      std::any_of(draft->errors.begin(), draft->errors.end(),
-                  [](const PolicyProblem& problem) { return problem.code == "G6"; });
-  if (lacks_model) {
-    absl::MutexLock lock(&mutex_);
-    drafts_.erase(key);
-    again = std::min(*again, kModelPeriod);
-  }
   return again;
 }
 
