@@ -28,7 +28,7 @@ Json ClientConfig(const char* path, const WebhookOptions& options) {
     config["service"] = {{"namespace", options.install_namespace},
                          {"name", kWebhookService},
                          {"path", path},
-                         {"port", 443}};
+                         {"port", options.service_port}};
   }
   return config;
 }

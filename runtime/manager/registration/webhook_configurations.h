@@ -24,6 +24,8 @@ struct WebhookOptions {
   std::string install_namespace = "varmor";
   // "" in a cluster, where the API server asks a Service; otherwise "https://ADDRESS:PORT".
   std::string url;
+  // Of the Service (WEBHOOK_SERVICE_PORT).
+  uint16_t service_port = 443;
   // --webhookMatchLabel: "key=value", or "" for all objects.
   std::string match_label = "sandbox.varmor.org/enable=true";
   // --webhookTimeout.
