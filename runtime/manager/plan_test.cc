@@ -124,7 +124,7 @@ class Cluster {
   std::string State(const char* type) const {
     const Json condition = Condition(type);
     if (condition.is_null()) return "";
-    return condition["status"].get<std::string>() + "/" + condition["reason"].get<std::string>();
+    return condition["status"].get<std::string>() + "/" + condition.value("reason", "");
   }
   std::string Phase() const { return policy["status"]["phase"]; }
   bool Ready() const { return policy["status"]["ready"]; }

@@ -9,7 +9,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
-#include "lib/compiler/load/load_policy.h"
 #include "lib/compiler/policy/profile_name.h"
 #include "lib/compiler/status/status_macros.h"
 #include "runtime/kube/kube_object.h"
@@ -206,10 +205,15 @@ void PolicyController::Start() {
   }
 }
 
+std::vector<ObjectPointer> PolicyController::Policies() const {
+  std::vector<ObjectPointer> all = cluster_policies_.All();
+  const std::vector<ObjectPointer> namespaced = policies_.All();
+  all.insert(all.end(), namespaced.begin(), namespaced.end());
+  return all;
+}
+
 void PolicyController::EnqueueAll(absl::Duration after) {
-  for (const ObjectCache* cache : {&cluster_policies_, &policies_}) {
-    for (const ObjectPointer& policy : cache->All()) enqueue_(KeyOf(*policy), after);
-  }
+  for (const ObjectPointer& policy : Policies()) enqueue_(KeyOf(*policy), after);
 }
 
 void PolicyController::ReportsChanged(const std::string& key) {
@@ -289,28 +293,6 @@ absl::StatusOr<absl::Duration> PolicyController::Reconcile(const std::string& ke
   return ReconcilePolicy(key, *policy);
 }
 
-absl::StatusOr<std::unique_ptr<BehaviorModel>> PolicyController::ModelOf(
-    const ProfileDraft& draft) {
-  if (draft.profile_name.empty()) return nullptr;
-  const absl::StatusOr<Json> object =
-      client_.Get(kArmorProfileModels, draft.name_space, draft.profile_name);
-  if (absl::IsNotFound(object.status())) return nullptr;
-  if (!object.ok()) return object.status();
-  auto model = std::make_unique<BehaviorModel>();
-  Diagnostics diagnostics;
-  // One that cannot be read is as good as none; the log says why.
-  if (LoadMessage({"ArmorProfileModel", JsonText(*object)}, {}, model.get(), diagnostics)) {
-    return model;
-  }
-  for (const Diagnostic& d : diagnostics.list()) {
-    logger_.Warning("model cannot be read",
-                    {{"model", ArmorProfileKey(draft.name_space, draft.profile_name)},
-                     {"field", d.field},
-                     {"problem", d.problem}});
-  }
-  return nullptr;
-}
-
 absl::StatusOr<std::shared_ptr<const ProfileDraft>> PolicyController::DraftOf(
     const std::string& key, const Json& policy) {
   const std::string uid = TextAt(policy, {"metadata", "uid"});
@@ -327,8 +309,9 @@ absl::StatusOr<std::shared_ptr<const ProfileDraft>> PolicyController::DraftOf(
       options_.cluster == nullptr ? nullptr : options_.cluster();
   VARMOR_ASSIGN_OR_RETURN(ProfileDraft draft, DraftProfile(policy, options_.features, nullptr,
                                                            cluster.get(), catalogue_));
-  if (draft.needs_model) {
-    VARMOR_ASSIGN_OR_RETURN(const std::unique_ptr<BehaviorModel> model, ModelOf(draft));
+  if (draft.needs_model && options_.find_model != nullptr) {
+    const std::shared_ptr<const BehaviorModel> model =
+        options_.find_model(draft.name_space, draft.profile_name);
     if (model != nullptr) {
       VARMOR_ASSIGN_OR_RETURN(
           draft, DraftProfile(policy, options_.features, model.get(), cluster.get(), catalogue_));

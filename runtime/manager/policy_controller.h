@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -25,6 +26,9 @@
 
 namespace varmor {
 
+using FindModel = std::function<std::shared_ptr<const BehaviorModel>(
+    const std::string& name_space, const std::string& profile_name)>;
+
 struct PolicyControllerOptions {
   PolicyFeatures features;
   absl::Duration retire_timeout = absl::Minutes(10);
@@ -33,6 +37,8 @@ struct PolicyControllerOptions {
   // How long reports are collected before the status is written, at most; 0: by the number of
   // nodes.
   absl::Duration status_window = absl::ZeroDuration();
+  // The recorded behaviour for a profile (namespace, name), null: there is none.
+  FindModel find_model;
   // Addresses for rules about services and pods; null, or empty: unknown.
   std::function<std::shared_ptr<const ClusterFacts>()> cluster;
   // Asked before every write: whether this manager still is the leader.
@@ -59,7 +65,8 @@ class PolicyController {
   void AgentPodGone(const Json& object);
   void AgentDaemonSetChanged(const Json& object);
   void AgentDaemonSetGone();
-  // An ArmorProfileModel came, changed or went: policies that are made of it are made again.
+  // `find_model` says something else about this ArmorProfileModel than before: policies that are
+  // made of it are made again.
   void ModelChanged(const Json& object);
   // `cluster` says something else than before: policies with rules about it are made again.
   void ClusterChanged();
@@ -74,6 +81,9 @@ class PolicyController {
   absl::StatusOr<absl::Duration> Reconcile(const std::string& key);
 
   ReportStore& reports() { return reports_; }
+  // All policies of both kinds, and their ArmorProfiles.
+  std::vector<ObjectPointer> Policies() const;
+  const ObjectCache& profiles() const { return profiles_; }
   // Node of a pod of the agents, "" when there is no such pod.
   std::string NodeOfPod(const std::string& pod) const;
 
@@ -104,7 +114,6 @@ class PolicyController {
                                                               const Json& policy);
   // The draft of a policy whose profile the API server did not take.
   void RefuseDraft(const std::string& key, const absl::Status& status);
-  absl::StatusOr<std::unique_ptr<BehaviorModel>> ModelOf(const ProfileDraft& draft);
   // Another ArmorProfile of the draft's name, or a policy that is about to have one.
   std::string TakerOfName(const std::string& key, const ProfileDraft& draft);
   absl::StatusOr<absl::Duration> CarryOut(const std::string& key, const Json* policy,

@@ -10,6 +10,7 @@
 #include "lib/compiler/catalogue/catalogue.h"
 #include "runtime/kube/testing/fake_kube_client.h"
 #include "runtime/manager/cluster_addresses.h"
+#include "runtime/manager/model_cache.h"
 #include "runtime/protocol/armor_profile.h"
 #include "runtime/protocol/names.h"
 
@@ -44,6 +45,9 @@ class PolicyControllerTest : public testing::Test {
     options.clock = [this] { return now_; };
     options.may_write = [this] { return leader_; };
     options.features.service_egress = true;
+    options.find_model = [this](const std::string& name_space, const std::string& name) {
+      return models_.Get(name_space, name);
+    };
     options.cluster = [this] { return addresses_.Facts(); };
     controller_ = std::make_unique<PolicyController>(
         options, kube_, BuiltinCatalogue(), *metrics_, logger_,
@@ -161,6 +165,7 @@ class PolicyControllerTest : public testing::Test {
   absl::Time now_ = absl::FromUnixSeconds(1735689600);
   bool leader_ = true;
   ClusterAddresses addresses_;
+  ModelCache models_;
   FakeKubeClient kube_;
   std::unique_ptr<Metrics> metrics_;
   Logger logger_{false, [](const std::string&) {}};
@@ -355,15 +360,22 @@ TEST_F(PolicyControllerTest, RecordedBehaviourIsReadWhenItComes) {
   Run();
   EXPECT_EQ(Status()["phase"], "Error");
   EXPECT_THAT(Status()["conditions"][0]["message"].get<std::string>(), HasSubstr("G6: "));
-  ASSERT_TRUE(kube_
-                  .Create(kArmorProfileModels, "shop", Json::parse(R"({
+  const Json model = Json::parse(R"({
       "apiVersion": "crd.varmor.org/v1beta1", "kind": "ArmorProfileModel",
-      "metadata": {"name": "varmor-shop-web"}, "storageType": "CRDInternal",
-      "data": {"dynamicResult": {"seccomp": {"syscalls": ["read", "write", "exit_group"]}}}})"))
-                  .ok());
-  controller_->ModelChanged({{"metadata", {{"namespace", "shop"}, {"name", "varmor-shop-web"}}}});
+      "metadata": {"name": "varmor-shop-web", "namespace": "shop"}, "storageType": "CRDInternal",
+      "data": {"dynamicResult": {"seccomp": {"syscalls": ["read", "write", "exit_group"]}}}})");
+  ASSERT_TRUE(models_.Set(model).ok());
+  controller_->ModelChanged(model);
   Run();
   EXPECT_EQ(Status()["phase"], "Pending") << Status();
+  // A file of a manager that is gone.
+  Json elsewhere = model;
+  elsewhere["storageType"] = "LocalDisk";
+  EXPECT_THAT(std::string(models_.Set(elsewhere).message()), HasSubstr("LocalDisk"));
+  controller_->ModelChanged(elsewhere);
+  Run();
+  EXPECT_EQ(Status()["phase"], "Error");
+  EXPECT_THAT(Status()["conditions"].dump(), HasSubstr("Updated"));
 }
 
 TEST_F(PolicyControllerTest, AddressesOfServicesAreFollowed) {

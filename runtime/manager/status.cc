@@ -1,6 +1,7 @@
 #include "runtime/manager/status.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -76,12 +77,13 @@ Json MergeConditions(const Json& old, const std::vector<Condition>& wanted, absl
   };
   const auto add = [&](const Condition& condition) {
     if (!kept.insert(condition.type).second) return;
-    merged.push_back(
-        {{"type", condition.type},
-         {"status", condition.status},
-         {"reason", condition.reason},
-         {"message", Cut(condition.message)},
-         {"lastTransitionTime", TransitionTime(old, condition.type, "", condition.status, now)}});
+    Json entry = {
+        {"type", condition.type},
+        {"status", condition.status},
+        {"lastTransitionTime", TransitionTime(old, condition.type, "", condition.status, now)}};
+    if (!condition.reason.empty()) entry["reason"] = condition.reason;
+    if (!condition.message.empty()) entry["message"] = Cut(condition.message);
+    merged.push_back(std::move(entry));
   };
   if (old.is_array()) {
     for (const Json& condition : old) {
@@ -104,13 +106,13 @@ Json ArmorProfileStatusJson(const NodeCounts& counts, const Json& old, absl::Tim
       old.is_object() && old.contains("conditions") ? old["conditions"] : Json::array();
   Json status = {{"desiredNumberLoaded", counts.desired}, {"currentNumberLoaded", counts.loaded}};
   for (const NodeFailure& failure : counts.failures) {
-    status["conditions"].push_back(
-        {{"type", "Ready"},
-         {"status", "False"},
-         {"nodeName", failure.node},
-         {"message", Cut(failure.message)},
-         {"lastTransitionTime",
-          TransitionTime(old_conditions, "Ready", failure.node, "False", now)}});
+    Json entry = {{"type", "Ready"},
+                  {"status", "False"},
+                  {"nodeName", failure.node},
+                  {"lastTransitionTime",
+                   TransitionTime(old_conditions, "Ready", failure.node, "False", now)}};
+    if (!failure.message.empty()) entry["message"] = Cut(failure.message);
+    status["conditions"].push_back(std::move(entry));
   }
   return status;
 }

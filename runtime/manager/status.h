@@ -59,7 +59,7 @@ struct Condition {
 
 // `old` with `wanted` in the places of conditions of the same type and node, others appended.
 // lastTransitionTime changes only where the status does. Entries of `old` that are no conditions
-// are dropped.
+// are dropped. Empty texts are left out: some servers of Kubernetes 1.20 take them for null.
 Json MergeConditions(const Json& old, const std::vector<Condition>& wanted, absl::Time now);
 
 // Status of an ArmorProfile. `old` is what it has, null: none.

@@ -1,0 +1,500 @@
+#include "runtime/manager/manager.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
+#include "lib/compiler/catalogue/catalogue.h"
+#include "lib/compiler/status/status_macros.h"
+#include "runtime/kube/kube_object.h"
+#include "runtime/manager/certificates/certificate_store.h"
+#include "runtime/manager/registration/register_webhooks.h"
+#include "runtime/manager/webhook_policies.h"
+#include "runtime/protocol/names.h"
+
+namespace varmor {
+namespace {
+
+// Changes are collected for so long before the webhook's view of policies is made anew, so that a
+// list of thousands makes it once.
+constexpr absl::Duration kPoliciesPause = absl::Milliseconds(50);
+// Addresses come in bursts, and each change makes agents load a profile.
+constexpr absl::Duration kClusterPause = absl::Seconds(5);
+// How long the first certificate may take.
+constexpr absl::Duration kCertificateLimit = absl::Minutes(1);
+constexpr absl::Duration kVersionPeriod = absl::Minutes(10);
+constexpr absl::Duration kDrainLimit = absl::Seconds(10);
+constexpr int kStatusThreads = 4;
+// A report of a node names every profile.
+constexpr size_t kStatusBodyBytes = 8 << 20;
+
+PolicyControllerOptions ControllerOptions(const ManagerOptions& options,
+                                          const LeaderElector& elector, const ModelCache& models,
+                                          const ClusterAddresses& addresses) {
+  PolicyControllerOptions out;
+  out.features = options.features;
+  out.settle_time = options.settle_time;
+  out.retire_timeout = options.retire_timeout;
+  out.may_write = [&elector] { return elector.Leads(); };
+  out.find_model = [&models](const std::string& name_space, const std::string& name) {
+    return models.Get(name_space, name);
+  };
+  out.cluster = [&addresses] { return addresses.Facts(); };
+  return out;
+}
+
+LeaderElectorOptions ElectorOptions(const ManagerOptions& options, Logger& logger) {
+  LeaderElectorOptions out;
+  out.name_space = options.features.install_namespace;
+  out.name = kLeaderLease;
+  out.identity = options.pod_name;
+  out.durations = options.lease;
+  out.on_error = [&logger](const absl::Status& error) {
+    logger.Warning("election", {{"error", error.ToString()}});
+  };
+  return out;
+}
+
+TokenCheckerOptions TokenOptions() {
+  TokenCheckerOptions options;
+  options.audience = kStatusAudience;
+  return options;
+}
+
+}  // namespace
+
+Manager::Manager(ManagerOptions options, KubeClient& client, KubeClient& lease_client,
+                 Logger& logger)
+    : options_(std::move(options)),
+      client_(client),
+      logger_(logger),
+      leader_gauge_(metrics_.AddGauge("varmor_leader", "1 while this replica leads.")),
+      queue_gauge_(
+          metrics_.AddGauge("varmor_workqueue_depth", "Keys that wait for work.", {"queue"})),
+      certificate_gauge_(metrics_.AddGauge("varmor_cert_expiry_seconds",
+                                           "When the certificate ends, seconds since 1970.")),
+      retries_(metrics_.AddCounter("varmor_workqueue_retries_total",
+                                   "Work that failed and was put back.", {"queue"})),
+      elector_(lease_client, ElectorOptions(options_, logger)),
+      tokens_(TokenOptions(), client),
+      controller_(
+          ControllerOptions(options_, elector_, models_, addresses_), client, BuiltinCatalogue(),
+          metrics_, logger,
+          [this](const std::string& key, absl::Duration after) { queue_.AddAfter(key, after); }),
+      status_service_(
+          {options_.features.install_namespace, options_.agent_account}, tokens_,
+          controller_.reports(),
+          [this](const std::string& pod) { return controller_.NodeOfPod(pod); }, metrics_) {}
+
+Manager::~Manager() { Stop(); }
+
+absl::Status Manager::Start() {
+  const absl::Time give_up = absl::Now() + kCertificateLimit;
+  absl::Status certificates = RefreshCertificates();
+  while (!certificates.ok() && absl::Now() < give_up) {
+    logger_.Warning("certificates", {{"error", certificates.ToString()}});
+    absl::SleepFor(absl::Seconds(2));
+    certificates = RefreshCertificates();
+  }
+  VARMOR_RETURN_IF_ERROR(certificates);
+
+  AdmissionServerOptions admission;
+  admission.address = options_.address;
+  admission.port = options_.webhook_port;
+  admission.bpf_exclusive = options_.bpf_exclusive;
+  admission.features = options_.features;
+  admission.find_model = [this](const std::string& name_space, const std::string& name) {
+    return models_.Get(name_space, name);
+  };
+  admission.observe = [this](const AdmissionRecord& record) { LogRequest(record); };
+  {
+    absl::MutexLock lock(&mutex_);
+    admission.tls = certificates_.leaf;
+  }
+  VARMOR_ASSIGN_OR_RETURN(admission_,
+                          AdmissionServer::Start(admission, BuiltinCatalogue(), metrics_));
+  admission_->SetReadinessCheck([this] { return NotReady(); });
+  if (options_.metrics) {
+    HttpServerOptions server;
+    server.address = options_.address;
+    server.port = options_.metrics_port;
+    VARMOR_ASSIGN_OR_RETURN(metrics_server_,
+                            HttpServer::Start(server, [this](const HttpRequest& request) {
+                              HttpResponse response;
+                              if (request.path != "/metrics" && request.path != "/metric") {
+                                response.status = 404;
+                                return response;
+                              }
+                              response.content_type = Metrics::kContentType;
+                              response.body = metrics_.Text();
+                              return response;
+                            }));
+  }
+  RefreshVersion();
+  StartInformers();
+  refresher_ = std::thread([this] { RefreshWebhookPolicies(); });
+  maintainer_ = std::thread([this] { Maintain(); });
+  return elector_.Start([this](bool leads) { OnLeading(leads); });
+}
+
+absl::Status Manager::Wait() {
+  absl::MutexLock lock(&mutex_);
+  while (!ended_ && !stopping_) changed_.Wait(&mutex_);
+  return end_;
+}
+
+void Manager::Stop() {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (stopping_) return;
+    stopping_ = true;
+    changed_.SignalAll();
+  }
+  if (admission_ != nullptr) admission_->Drain(kDrainLimit);
+  std::unique_ptr<HttpServer> status_server;
+  {
+    absl::MutexLock lock(&mutex_);
+    status_server = std::move(status_server_);
+  }
+  if (status_server != nullptr) status_server->Drain(kDrainLimit);
+  queue_.Close();
+  // Workers end before the Lease is given up: nobody writes after another leads.
+  if (leading_.joinable()) leading_.join();
+  for (std::thread& thread : threads_) thread.join();
+  elector_.Stop();
+  for (const auto& informer : informers_) informer->Stop();
+  if (refresher_.joinable()) refresher_.join();
+  if (maintainer_.joinable()) maintainer_.join();
+}
+
+void Manager::Watch(const KubeResource& resource, KubeListOptions list,
+                    std::function<void(const Json&)> changed,
+                    std::function<void(const Json&)> gone) {
+  InformerOptions options;
+  options.list = std::move(list);
+  options.on_error = [this, &resource](const absl::Status& error, int in_a_row) {
+    // A single one is how connections end.
+    if (in_a_row < 2) return;
+    logger_.Warning("watch", {{"resource", resource.plural}, {"error", error.ToString()}});
+  };
+  informers_.push_back(std::make_unique<Informer>(
+      client_, resource, std::move(options),
+      [changed = std::move(changed), gone = std::move(gone)](InformerEvent event) {
+        if (event.type == InformerEvent::Type::kSynced) return;
+        (event.type == InformerEvent::Type::kDeleted ? gone : changed)(event.object);
+      }));
+}
+
+void Manager::StartInformers() {
+  const std::string& own = options_.features.install_namespace;
+  for (const KubeResource* resource : {&kVarmorClusterPolicies, &kVarmorPolicies}) {
+    Watch(
+        *resource, {},
+        [this](const Json& object) {
+          controller_.PolicyChanged(object);
+          PoliciesChanged();
+        },
+        [this](const Json& object) {
+          controller_.PolicyGone(object);
+          PoliciesChanged();
+        });
+  }
+  Watch(
+      kArmorProfiles, {},
+      [this](const Json& object) {
+        controller_.ProfileChanged(object);
+        PoliciesChanged();
+      },
+      [this](const Json& object) {
+        controller_.ProfileGone(object);
+        PoliciesChanged();
+      });
+  Watch(
+      kArmorProfileModels, {},
+      [this](const Json& object) {
+        const absl::Status status = models_.Set(object);
+        if (!status.ok()) logger_.Warning("model", {{"error", status.message()}});
+        controller_.ModelChanged(object);
+      },
+      [this](const Json& object) {
+        models_.Remove(object);
+        controller_.ModelChanged(object);
+      });
+  KubeListOptions agents;
+  agents.name_space = own;
+  agents.label_selector = absl::StrCat(kComponentLabel, "=", kAgentDaemonSet);
+  Watch(
+      kPods, agents, [this](const Json& object) { controller_.AgentPodChanged(object); },
+      [this](const Json& object) { controller_.AgentPodGone(object); });
+  KubeListOptions daemon_set;
+  daemon_set.name_space = own;
+  daemon_set.field_selector = absl::StrCat("metadata.name=", kAgentDaemonSet);
+  Watch(
+      kDaemonSets, daemon_set,
+      [this](const Json& object) {
+        controller_.AgentDaemonSetChanged(object);
+        const int nodes =
+            static_cast<int>(NumberAt(object, {"status", "desiredNumberScheduled"}).value_or(0));
+        if (nodes >= 100) elector_.SetDurations(LeaseDurationsFor(nodes));
+      },
+      [this](const Json&) { controller_.AgentDaemonSetGone(); });
+  const auto watch_addresses = [this](const KubeResource& resource) {
+    const auto note = [this](bool changed) {
+      if (!changed) return;
+      absl::MutexLock lock(&mutex_);
+      cluster_dirty_ = true;
+      changed_.SignalAll();
+    };
+    Watch(
+        resource, {}, [this, note](const Json& object) { note(addresses_.Changed(object)); },
+        [this, note](const Json& object) { note(addresses_.Gone(object)); });
+  };
+  if (options_.features.service_egress) {
+    watch_addresses(kServices);
+    watch_addresses(kEndpointSlices);
+  }
+  if (options_.features.pod_egress) watch_addresses(kPods);
+  for (const auto& informer : informers_) informer->Start();
+}
+
+bool Manager::Synced() const {
+  return std::all_of(informers_.begin(), informers_.end(),
+                     [](const auto& informer) { return informer->Synced(); });
+}
+
+std::vector<std::string> Manager::NotReady() const {
+  std::vector<std::string> reasons;
+  if (!Synced()) reasons.push_back("not all objects of the cluster are known yet");
+  absl::MutexLock lock(&mutex_);
+  if (elector_.Leads() && status_server_ == nullptr) {
+    reasons.push_back("the status service does not listen yet");
+  }
+  return reasons;
+}
+
+void Manager::LogRequest(const AdmissionRecord& record) {
+  if (!record.mutated && record.allowed && record.message.empty()) return;
+  logger_.Info(record.mutating ? (record.mutated ? "workload protected" : "workload unchanged")
+                               : (record.allowed ? "policy accepted" : "policy refused"),
+               {{"request", record.what},
+                {"policy", absl::StrJoin(record.policies, ", ")},
+                {"message", record.message}});
+}
+
+void Manager::OnLeading(bool leads) {
+  leader_gauge_.Set({}, leads ? 1 : 0);
+  logger_.Info(leads ? "leading" : "not leading any more", {{"replica", options_.pod_name}});
+  absl::MutexLock lock(&mutex_);
+  if (stopping_) return;
+  if (!leads) {
+    end_ = absl::AbortedError("this replica does not lead any more");
+    ended_ = true;
+    changed_.SignalAll();
+    return;
+  }
+  leading_ = std::thread([this] {
+    const absl::Status status = Lead();
+    if (status.ok()) return;
+    absl::MutexLock lock(&mutex_);
+    end_ = status;
+    ended_ = true;
+    changed_.SignalAll();
+  });
+}
+
+absl::Status Manager::Lead() {
+  while (!Synced()) {
+    absl::MutexLock lock(&mutex_);
+    if (stopping_ || ended_) return absl::OkStatus();
+    changed_.WaitWithTimeout(&mutex_, absl::Milliseconds(50));
+  }
+  controller_.Start();
+  HttpServerOptions server;
+  server.address = options_.address;
+  server.port = options_.status_port;
+  server.threads = kStatusThreads;
+  server.body_limit = kStatusBodyBytes;
+  {
+    absl::MutexLock lock(&mutex_);
+    server.tls = certificates_.leaf;
+  }
+  VARMOR_ASSIGN_OR_RETURN(std::unique_ptr<HttpServer> status_server,
+                          HttpServer::Start(server, [this](const HttpRequest& request) {
+                            return status_service_.Handle(request);
+                          }));
+  {
+    absl::MutexLock lock(&mutex_);
+    if (stopping_ || ended_) return absl::OkStatus();
+    status_server_ = std::move(status_server);
+    for (int i = 0; i < options_.workers; ++i) threads_.emplace_back([this] { Work(); });
+    changed_.SignalAll();  // webhooks are registered at once
+  }
+  LabelLeader();
+  return absl::OkStatus();
+}
+
+void Manager::Work() {
+  while (const absl::optional<std::string> key = queue_.Take()) {
+    const absl::StatusOr<absl::Duration> again = controller_.Reconcile(*key);
+    if (!again.ok()) {
+      retries_.Add({"policies"});
+      logger_.Warning("work failed", {{"key", *key}, {"error", again.status().ToString()}});
+    } else if (*again != absl::InfiniteDuration()) {
+      queue_.AddAfter(*key, *again);
+    }
+    queue_.Done(*key, again.status());
+  }
+}
+
+// Only the leader's status service listens; its Service finds it by this label, as vArmor's does.
+void Manager::LabelLeader() {
+  const std::string& own = options_.features.install_namespace;
+  KubeListOptions others;
+  others.name_space = own;
+  others.label_selector = absl::StrCat(kComponentLabel, "=", kManagerDeployment);
+  const absl::StatusOr<KubeList> pods = client_.List(kPods, others);
+  absl::Status status = pods.status();
+  if (pods.ok()) {
+    for (const Json& pod : pods->items) {
+      const std::string name = TextAt(pod, {"metadata", "name"});
+      const bool has = TextAt(pod, {"metadata", "labels", "identity"}) == "leader";
+      if (has == (name == options_.pod_name)) continue;
+      const Json label = has ? Json(nullptr) : Json("leader");
+      const absl::Status patched = client_
+                                       .Patch(kPods, own, name, KubePatch::kMerge,
+                                              {{"metadata", {{"labels", {{"identity", label}}}}}})
+                                       .status();
+      if (!patched.ok() && !absl::IsNotFound(patched)) status = patched;
+    }
+  }
+  if (!status.ok()) {
+    logger_.Error("the leader's pod cannot be labelled: agents do not find the status service",
+                  {{"error", status.ToString()}});
+  }
+}
+
+void Manager::Maintain() {
+  absl::Time next_version = absl::Now() + kVersionPeriod;
+  absl::Time next_resync = absl::Now() + options_.resync;
+  bool was_leading = false;
+  while (true) {
+    const bool leads = elector_.Leads();
+    if (leads) {
+      WebhookOptions webhooks = options_.webhooks;
+      {
+        absl::MutexLock lock(&mutex_);
+        webhooks.ca_bundle = certificates_.authorities;
+      }
+      const absl::StatusOr<std::vector<std::string>> written = EnsureWebhooks(client_, webhooks);
+      if (!written.ok()) {
+        logger_.Warning("webhook configurations", {{"error", written.status().ToString()}});
+      } else {
+        for (const std::string& name : *written) {
+          logger_.Info("webhook configuration written", {{"name", name}});
+        }
+      }
+      if (!was_leading) LabelLeader();
+      if (absl::Now() >= next_resync) {
+        controller_.EnqueueAll(absl::ZeroDuration());
+        next_resync = absl::Now() + options_.resync;
+      }
+    }
+    queue_gauge_.Set({"policies"}, static_cast<double>(queue_.size()));
+    {
+      absl::MutexLock lock(&mutex_);
+      if (stopping_) return;
+      const absl::Time until = absl::Now() + options_.certificate_period;
+      while (!stopping_ && absl::Now() < until && leads == elector_.Leads()) {
+        changed_.WaitWithTimeout(&mutex_, absl::Seconds(1));
+      }
+      if (stopping_) return;
+    }
+    was_leading = leads;
+    const absl::Status status = RefreshCertificates();
+    if (!status.ok()) logger_.Warning("certificates", {{"error", status.ToString()}});
+    if (absl::Now() >= next_version) {
+      RefreshVersion();
+      next_version = absl::Now() + kVersionPeriod;
+    }
+  }
+}
+
+absl::Status Manager::RefreshCertificates() {
+  const std::string& own = options_.features.install_namespace;
+  VARMOR_ASSIGN_OR_RETURN(
+      const Certificates certificates,
+      EnsureCertificates(client_, own, ServiceNames(own, options_.names), absl::Now()));
+  if (!certificates.reason.empty()) {
+    logger_.Info("certificates", {{"reason", certificates.reason}});
+  }
+  certificate_gauge_.Set({}, static_cast<double>(absl::ToUnixSeconds(certificates.leaf_end)));
+  absl::MutexLock lock(&mutex_);
+  const TlsPair& leaf = certificates.state.leaf;
+  const bool is_new = leaf.certificate != certificates_.leaf.certificate;
+  certificates_ = certificates.state;
+  if (!is_new) return absl::OkStatus();
+  if (admission_ != nullptr) VARMOR_RETURN_IF_ERROR(admission_->SetTls(leaf));
+  if (status_server_ != nullptr) VARMOR_RETURN_IF_ERROR(status_server_->SetTls(leaf));
+  return absl::OkStatus();
+}
+
+void Manager::RefreshVersion() {
+  const absl::StatusOr<Json> version = client_.ServerVersion();
+  const absl::Status status =
+      version.ok()
+          ? admission_->SetServerVersion(TextAt(*version, {"major"}), TextAt(*version, {"minor"}))
+          : version.status();
+  if (!status.ok()) logger_.Warning("server version", {{"error", status.ToString()}});
+}
+
+void Manager::PoliciesChanged() {
+  absl::MutexLock lock(&mutex_);
+  policies_dirty_ = true;
+  changed_.SignalAll();
+}
+
+void Manager::RefreshWebhookPolicies() {
+  absl::Time cluster_due = absl::InfiniteFuture();
+  while (true) {
+    bool policies = false;
+    bool cluster = false;
+    {
+      absl::MutexLock lock(&mutex_);
+      while (!stopping_ && !policies_dirty_ && !cluster_dirty_ && absl::Now() < cluster_due) {
+        changed_.WaitWithDeadline(&mutex_, std::min(cluster_due, absl::Now() + absl::Minutes(1)));
+      }
+      if (stopping_) return;
+      policies = policies_dirty_;
+      policies_dirty_ = false;
+      if (cluster_dirty_ && cluster_due == absl::InfiniteFuture()) {
+        cluster_due = absl::Now() + kClusterPause;
+      }
+      cluster_dirty_ = false;
+      cluster = absl::Now() >= cluster_due;
+    }
+    if (cluster) {
+      cluster_due = absl::InfiniteFuture();
+      controller_.ClusterChanged();
+    }
+    if (!policies) continue;
+    // Before all are known, a workload would be let through as if it had no policy.
+    if (!Synced()) {
+      absl::SleepFor(kPoliciesPause);
+      PoliciesChanged();
+      continue;
+    }
+    absl::SleepFor(kPoliciesPause);
+    {
+      absl::MutexLock lock(&mutex_);
+      policies_dirty_ = false;
+    }
+    admission_->SetPolicies(std::make_shared<const WorkloadPolicies>(
+        WebhookPolicies(controller_.Policies(), controller_.profiles(), options_.features,
+                        options_.opt_out, BuiltinCatalogue())));
+  }
+}
+
+}  // namespace varmor

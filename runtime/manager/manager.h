@@ -1,0 +1,136 @@
+// The manager as a whole: watches, the webhook server, the election, and, while this replica leads,
+// the controllers, the status service and the registration of the webhooks.
+#ifndef RUNTIME_MANAGER_MANAGER_H_
+#define RUNTIME_MANAGER_MANAGER_H_
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
+#include "runtime/kube/informer.h"
+#include "runtime/kube/kube_client.h"
+#include "runtime/kube/leader_elector.h"
+#include "runtime/kube/work_queue.h"
+#include "runtime/log/logger.h"
+#include "runtime/manager/admission/admission_server.h"
+#include "runtime/manager/certificates/certificate_plan.h"
+#include "runtime/manager/cluster_addresses.h"
+#include "runtime/manager/model_cache.h"
+#include "runtime/manager/policy_controller.h"
+#include "runtime/manager/registration/webhook_configurations.h"
+#include "runtime/manager/status_service.h"
+#include "runtime/metrics/metrics.h"
+
+namespace varmor {
+
+inline constexpr char kLeaderLease[] = "varmor-manager";
+
+struct ManagerOptions {
+  PolicyFeatures features;
+  OptOutDefaults opt_out;
+  // Name of this pod: its identity in the election.
+  std::string pod_name;
+  std::string address = "0.0.0.0";
+  uint16_t webhook_port = 3443;
+  uint16_t status_port = 8080;
+  uint16_t metrics_port = 8081;
+  bool metrics = false;
+  bool bpf_exclusive = false;
+  WebhookOptions webhooks;
+  // More names for the certificate than those of the Services: the address outside of a cluster.
+  std::vector<std::string> names;
+  std::string agent_account = "varmor-agent";
+  // A full pass over all policies.
+  absl::Duration resync = absl::Hours(2);
+  int workers = 4;
+  // Nothing: by the number of nodes.
+  LeaseDurations lease;
+  absl::Duration settle_time = absl::Minutes(3);
+  absl::Duration retire_timeout = absl::Minutes(10);
+  absl::Duration certificate_period = absl::Seconds(30);
+};
+
+class Manager {
+ public:
+  // `lease_client` is for the election alone. What is referred to must outlive the manager.
+  Manager(ManagerOptions options, KubeClient& client, KubeClient& lease_client, Logger& logger);
+  // Stops.
+  ~Manager();
+
+  Manager(const Manager&) = delete;
+  Manager& operator=(const Manager&) = delete;
+
+  // Certificates, servers, watches, election. Errors are those of the certificates, after a minute
+  // of tries, and of the ports.
+  absl::Status Start();
+  // Waits for Stop, from another thread, or for the end of leading, which is ABORTED: a replica
+  // that led starts anew.
+  absl::Status Wait();
+  void Stop();
+
+  // For tests: the ports that were taken.
+  uint16_t webhook_port() const { return admission_->port(); }
+
+ private:
+  void StartInformers();
+  void Watch(const KubeResource& resource, KubeListOptions list,
+             std::function<void(const Json&)> changed, std::function<void(const Json&)> gone);
+  void OnLeading(bool leads);
+  absl::Status Lead();
+  void Work();
+  // Every half minute: certificates, webhooks, server version, metrics.
+  void Maintain();
+  absl::Status RefreshCertificates();
+  void RefreshVersion();
+  void LabelLeader();
+  // Rebuilds what the webhook knows, when something changed.
+  void RefreshWebhookPolicies();
+  void PoliciesChanged();
+  bool Synced() const;
+  std::vector<std::string> NotReady() const;
+  void LogRequest(const AdmissionRecord& record);
+
+  const ManagerOptions options_;
+  KubeClient& client_;
+  Logger& logger_;
+  Metrics metrics_;
+  Gauge& leader_gauge_;
+  Gauge& queue_gauge_;
+  Gauge& certificate_gauge_;
+  Counter& retries_;
+  WorkQueue queue_;
+  ModelCache models_;
+  ClusterAddresses addresses_;
+  LeaderElector elector_;
+  TokenChecker tokens_;
+  PolicyController controller_;
+  StatusService status_service_;
+  std::unique_ptr<AdmissionServer> admission_;
+  std::unique_ptr<HttpServer> metrics_server_;
+  std::vector<std::unique_ptr<Informer>> informers_;
+  std::vector<std::thread> threads_;
+  std::thread maintainer_, refresher_, leading_;
+
+  mutable absl::Mutex mutex_;
+  absl::CondVar changed_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  bool policies_dirty_ ABSL_GUARDED_BY(mutex_) = true;
+  bool cluster_dirty_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Status end_ ABSL_GUARDED_BY(mutex_);
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;
+  CertificateState certificates_ ABSL_GUARDED_BY(mutex_);
+  std::unique_ptr<HttpServer> status_server_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace varmor
+
+#endif  // RUNTIME_MANAGER_MANAGER_H_
