@@ -35,6 +35,7 @@
 #include "lib/enforcers/node_facts.h"
 #include "tools/attack/cases.h"
 #include "tools/attack/enforcement.h"
+#include "tools/attack/machine.h"
 #include "tools/attack/matrix.h"
 #include "tools/attack/report.h"
 #include "tools/attack/scenarios.h"
@@ -173,24 +174,19 @@ Enforcements FindEnforcements(const Arguments& arguments, const EnforcementOptio
   return found;
 }
 
-// False when a case could not be run.
-bool RunMode(const Arguments& arguments, const MatrixOptions& options,
-             const std::vector<AttackCase>& cases, Enforcements& enforcements,
-             std::vector<MatrixRow>& rows) {
-  Matrix matrix(options);
+void RunMode(const Arguments& arguments, const std::vector<AttackCase>& cases, bool observe,
+             Matrix& matrix, Enforcements& enforcements, std::vector<MatrixRow>& rows) {
   size_t done = 0;
-  bool complete = true;
   for (const AttackCase& attack_case : cases) {
     const auto enforcement = enforcements.find(attack_case.enforcer);
     ++done;
     if (enforcement == enforcements.end()) continue;
-    const auto made = matrix.Run(attack_case, *enforcement->second);
+    const auto made = matrix.Run(attack_case, observe, *enforcement->second);
     std::cout << "[" << done << "/" << cases.size() << "] " << attack_case.rule << ", "
-              << attack_case.enforcer << (options.observe ? ", observed" : "") << ": "
+              << attack_case.enforcer << (observe ? ", observed" : "") << ": "
               << (made.ok() ? MatrixTotals(*made) : std::string(made.status().ToString())) << "\n"
               << std::flush;
     if (!made.ok()) {
-      complete = false;
       rows.push_back({attack_case.rule, attack_case.enforcer, "(the whole case)", "", true, "", "",
                       MatrixRow::Result::kFailed, std::string(made.status().message())});
       continue;
@@ -198,7 +194,20 @@ bool RunMode(const Arguments& arguments, const MatrixOptions& options,
     for (const MatrixRow& row : *made) PrintRow(row, arguments.verbose);
     rows.insert(rows.end(), made->begin(), made->end());
   }
-  return complete;
+}
+
+void RunMachine(const Arguments& arguments, const MatrixOptions& options,
+                std::vector<MatrixRow>& rows) {
+  const auto made = AttackTheMachine(options.scratch, options.attacker);
+  std::cout << "the machine: "
+            << (made.ok() ? MatrixTotals(*made) : std::string(made.status().ToString())) << "\n";
+  if (!made.ok()) {
+    rows.push_back({"the machine's own processes", "BPF", "(the whole case)", "", true, "", "",
+                    MatrixRow::Result::kFailed, std::string(made.status().message())});
+    return;
+  }
+  for (const MatrixRow& row : *made) PrintRow(row, arguments.verbose);
+  rows.insert(rows.end(), made->begin(), made->end());
 }
 
 bool AnyFailed(const std::vector<MatrixRow>& rows) {
@@ -246,10 +255,10 @@ int Run(const Arguments& arguments) {
   report.machine = Machine(arguments.runtime);
   Enforcements enforcements = FindEnforcements(arguments, {scratch, &includes}, report);
   for (const std::string& missing : report.missing) std::cout << missing << "\n";
-  MatrixOptions options = {arguments.runtime, arguments.attacker, scratch, case_options.node,
-                           false};
+  const MatrixOptions options = {arguments.runtime, arguments.attacker, scratch, case_options.node};
+  auto matrix = std::make_unique<Matrix>(options);
   for (const std::string& mode : arguments.modes) {
-    case_options.observe = options.observe = mode == "observe";
+    const bool observe = case_options.observe = mode == "observe";
     auto cases = WantedCases(arguments, case_options);
     if (!cases.ok()) {
       std::cerr << "attack_matrix: " << cases.status() << "\n";
@@ -259,11 +268,15 @@ int Run(const Arguments& arguments) {
       PrintCases(*cases);
       break;
     }
-    std::vector<MatrixRow>& rows = options.observe ? report.observed : report.enforced;
-    RunMode(arguments, options, *cases, enforcements, rows);
+    std::vector<MatrixRow>& rows = observe ? report.observed : report.enforced;
+    RunMode(arguments, *cases, observe, *matrix, enforcements, rows);
+    if (!observe && arguments.rules.empty() && enforcements.count("BPF") > 0) {
+      RunMachine(arguments, options, rows);
+    }
     std::cout << mode << ": " << MatrixTotals(rows) << "\n";
     if (report.cases.empty()) report.cases = *std::move(cases);
   }
+  matrix.reset();
   std::error_code ignored;
   fs::remove_all(scratch, ignored);
   if (arguments.list) return 0;

@@ -27,12 +27,8 @@ using Ways = std::vector<AttackWay>;
 
 Ways WithWays(const std::string& verb, const std::vector<std::string>& words,
               const std::vector<std::string>& names) {
-  Ways ways;
-  const std::string rest = absl::StrJoin(words, "\t");
-  ways.push_back({"", absl::StrCat(verb, "\t", rest)});
-  for (const std::string& name : names) {
-    ways.push_back({name, absl::StrCat(verb, "/", name, "\t", rest)});
-  }
+  Ways ways = {{"", absl::StrCat(verb, "\t", absl::StrJoin(words, "\t"))}};
+  for (const std::string& name : names) ways.push_back(OtherWay(ways[0], name));
   return ways;
 }
 
@@ -52,17 +48,15 @@ Ways FileWays(const FileEvent& file) {
   std::vector<std::string> names;
   const bool opens = file.access() == FileEvent::READ || file.access() == FileEvent::WRITE ||
                      file.access() == FileEvent::APPEND;
-  if (opens && !absl::StartsWith(file.path(), "/proc/")) {
-    names = {"proc_root", "relative", "symlink", "chroot"};
-  }
+  const bool in_proc = absl::StartsWith(file.path(), "/proc/");
+  if (opens && in_proc) names = {"procfs"};
+  if (opens && !in_proc) names = {"proc_root", "relative", "dotted", "symlink", "chroot"};
   if (file.access() == FileEvent::READ || file.access() == FileEvent::WRITE) {
     names.insert(names.end(), {"io_uring", "unshare", "daemon"});
   }
-  if (file.access() == FileEvent::READ && !absl::StartsWith(file.path(), "/proc/")) {
-    names.push_back("open_tree");
-  }
+  if (file.access() == FileEvent::READ && !in_proc) names.push_back("open_tree");
   if (file.access() == FileEvent::CREATE) names = {"reading", "tmpfile"};
-  if (file.access() == FileEvent::RENAME) names = {"exchange"};
+  if (file.access() == FileEvent::RENAME) names = {"exchange", "exchange_back"};
   return WithWays("file", {access, file.path(), file.old_path()}, names);
 }
 
@@ -118,7 +112,10 @@ absl::StatusOr<Ways> PtraceWays(const PtraceEvent& ptrace, pid_t stranger) {
   }
   const std::string pid = absl::StrCat(ptrace.same_container() ? 0 : stranger);
   if (ptrace.permission() == "trace") {
-    return WithWays("ptrace", {"trace", pid}, {"seize", "process_vm_writev"});
+    std::vector<std::string> names = {"seize", "process_vm_writev"};
+    // By the parent, which is in the same container.
+    if (ptrace.same_container()) names.push_back("traceme");
+    return WithWays("ptrace", {"trace", pid}, names);
   }
   if (ptrace.permission() == "read") {
     return WithWays("ptrace", {"read", pid}, {"root", "maps"});
@@ -136,6 +133,16 @@ const char* MountVerb(uint64_t ops) {
   return (ops & kPropagation) != 0 ? "propagation" : "new";
 }
 
+std::vector<std::string> MountWayNames(absl::string_view verb, const MountEvent& mount) {
+  if (verb == "umount" || verb == "move") return {"new_api"};
+  if (verb == "remount") return {"new_api", "mount_setattr"};
+  if (verb == "bind") return {"new_api", "relative", "dotted", "symlink"};
+  if (verb != "new") return {};
+  // A disk has to be named.
+  if (mount.disk_device()) return {"new_api", "detached", "flag_512"};
+  return {"new_api", "detached", "flag_512", "no_source"};
+}
+
 absl::StatusOr<Ways> MountWays(const MountEvent& mount) {
   const absl::StatusOr<uint64_t> ops = BpfMountOps(mount);
   if (!ops.ok()) return ops.status();
@@ -143,10 +150,9 @@ absl::StatusOr<Ways> MountWays(const MountEvent& mount) {
       kMountRecBind | kMountRecUnbindable | kMountRecPrivate | kMountRecSlave | kMountRecShared;
   const std::string verb = MountVerb(*ops);
   const uint64_t flags = (*ops & 0xffffffff) | ((*ops & kRecursive) != 0 ? MS_REC : 0);
-  std::vector<std::string> names;
-  if (verb != "propagation" && verb != "pivot_root") names.push_back("new_api");
-  return WithWays(
-      "mount", {verb, mount.source(), mount.target(), mount.fstype(), absl::StrCat(flags)}, names);
+  return WithWays("mount",
+                  {verb, mount.source(), mount.target(), mount.fstype(), absl::StrCat(flags)},
+                  MountWayNames(verb, mount));
 }
 
 absl::StatusOr<Ways> SyscallWays(const SyscallEvent& call) {
@@ -204,16 +210,26 @@ bool IsOneOf(int error, std::initializer_list<int> errors) {
 
 }  // namespace
 
+AttackWay OtherWay(const AttackWay& plain, const std::string& name) {
+  const size_t end = plain.line.find('\t');
+  return {name, absl::StrCat(plain.line.substr(0, end), "/", name, plain.line.substr(end))};
+}
+
+bool RefusedOnPrinciple(const std::string& way) { return way == "open_tree"; }
+
 absl::StatusOr<std::vector<AttackWay>> AttackWays(const Event& event, pid_t stranger) {
   switch (event.kind_case()) {
     case Event::kFile:
       return FileWays(event.file());
     case Event::kExec:
       return WithWays("exec", {event.exec().path()},
-                      {"proc_root", "relative", "symlink", "chroot", "fexecve", "script"});
+                      {"proc_root", "relative", "dotted", "symlink", "chroot", "fexecve", "dirfd",
+                       "deleted", "script", "loader", "applet"});
     case Event::kCapability: {
       std::vector<std::string> names;
-      if (event.capability() == "sys_admin") names = {"userns"};
+      if (event.capability() == "sys_admin") {
+        names = {"userns", "userns_at_once", "all", "all_but_sys_resource"};
+      }
       return WithWays("capability", {event.capability()}, names);
     }
     case Event::kSocket:

@@ -23,6 +23,12 @@ struct AttackWay {
 // cannot bring about on this machine.
 absl::StatusOr<std::vector<AttackWay>> AttackWays(const Event& event, pid_t stranger);
 
+// The same in another way of the attacker's.
+AttackWay OtherWay(const AttackWay& plain, const std::string& name);
+
+// Ways that an enforcer refuses, whatever the file, where it has any rules about files.
+bool RefusedOnPrinciple(const std::string& way);
+
 // Whether the event is about a process outside the container, which has to be in sight of it.
 bool NeedsStranger(const Event& event);
 

@@ -71,19 +71,27 @@ TEST(AttackWayTest, ThePlainWayIsTheEventInTheAttackersWords) {
 
 TEST(AttackWayTest, AttacksHaveWaysAround) {
   EXPECT_EQ(Names("read /etc/passwd"),
-            "plain proc_root relative symlink chroot io_uring unshare daemon open_tree");
+            "plain proc_root relative dotted symlink chroot io_uring unshare daemon open_tree");
   EXPECT_EQ(Names("create /etc/passwd"), "plain reading tmpfile");
-  EXPECT_EQ(Names("rename /a to /b"), "plain exchange");
-  EXPECT_EQ(Names("read /proc/kallsyms"), "plain io_uring unshare daemon");
+  EXPECT_EQ(Names("rename /a to /b"), "plain exchange exchange_back");
+  EXPECT_EQ(Names("read /proc/kallsyms"), "plain procfs io_uring unshare daemon");
   EXPECT_EQ(Names("unlink /etc/passwd"), "plain");
-  EXPECT_EQ(Names("exec /bin/sh"), "plain proc_root relative symlink chroot fexecve script");
+  EXPECT_EQ(Names("exec /bin/sh"),
+            "plain proc_root relative dotted symlink chroot fexecve dirfd deleted script loader "
+            "applet");
   EXPECT_EQ(Names("connect 10.0.0.1:80"), "plain udp sendto fastopen io_uring unspecified mapped");
   EXPECT_EQ(Names("connect [fd00::1]:80"), "plain udp sendto fastopen io_uring");
-  EXPECT_EQ(Names("mount tmpfs on /mnt type tmpfs"), "plain new_api");
+  EXPECT_EQ(Names("mount tmpfs on /mnt type tmpfs"), "plain new_api detached flag_512 no_source");
+  EXPECT_EQ(Names("mount /dev/sda on /mnt type ext4 disk device"),
+            "plain new_api detached flag_512");
+  EXPECT_EQ(Names("bind /proc on /mnt"), "plain new_api relative dotted symlink");
+  EXPECT_EQ(Names("remount /mnt"), "plain new_api mount_setattr");
   EXPECT_EQ(Names("make-rprivate /"), "plain");
   EXPECT_EQ(Names("operation CREATE_USER_NAMESPACE"), "plain clone clone3");
   EXPECT_EQ(Names("operation ATTACH_SOCKET_FILTER"), "plain 50 51 52");
-  EXPECT_EQ(Names("capability sys_admin"), "plain userns");
+  EXPECT_EQ(Names("capability sys_admin"), "plain userns userns_at_once all all_but_sys_resource");
+  EXPECT_EQ(Names("ptrace trace"), "plain seize process_vm_writev");
+  EXPECT_EQ(Names("ptrace trace same container"), "plain seize process_vm_writev traceme");
 }
 
 TEST(AttackWayTest, OtherProcessesHaveToBeInSight) {

@@ -30,7 +30,8 @@ class Bpf : public Enforcement {
   }
 
   bool Enrols() const override { return true; }
-  absl::Status Enrol(const Container& container) override {
+  absl::Status Enrol(const Container& container,
+                     const std::vector<std::string>& addresses) override {
     VARMOR_ASSIGN_OR_RETURN(const std::string path, CgroupOfProcess(container.pid()));
     if (path == "/") {
       return absl::FailedPreconditionError("the container has no cgroup of its own");
@@ -39,6 +40,7 @@ class Bpf : public Enforcement {
     VARMOR_ASSIGN_OR_RETURN(const std::string mount, FindCgroupMount());
     VARMOR_ASSIGN_OR_RETURN(subject.cgroup, CgroupIdOfPath(mount + path));
     subject.profile = profile_;
+    subject.addresses = addresses;
     cgroup_ = subject.cgroup;
     return enforcer_.Enroll(subject);
   }
@@ -67,7 +69,7 @@ class Bpf : public Enforcement {
     VARMOR_ASSIGN_OR_RETURN(
         BpfEventReader reader,
         BpfEventReader::Open(enforcer_, [this](const BpfViolation& violation) {
-          read_.push_back({violation.profile,
+          read_.push_back({violation.subject == cgroup_ ? violation.profile : "",
                            violation.origin.has_value() ? violation.origin->rule() : "none",
                            BpfViolationText(violation)});
         }));

@@ -32,7 +32,7 @@ struct LeftOutEvent {
 struct AttackCase {
   // Id of the rule, or of the scenario.
   std::string rule;
-  // As reports name the rule: raw rules are "raw".
+  // As reports name the rule: raw rules are "raw", and the default of an allow-list is "none".
   std::string reported_as;
   // "AppArmor", "BPF", "Seccomp".
   std::string enforcer;
@@ -44,6 +44,12 @@ struct AttackCase {
   std::vector<LeftOutEvent> left_out;
   // Where the container has a tmpfs, one upon the other when a path is named twice.
   std::vector<std::string> mounts;
+  // As of ContainerOptions.
+  std::vector<std::string> lower_files;
+  // Ways of the attacker's that only this case is about.
+  std::vector<std::string> more_ways;
+  // Of the pod that the container belongs to.
+  std::vector<std::string> addresses;
 };
 
 struct CaseOptions {

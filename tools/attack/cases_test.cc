@@ -9,6 +9,7 @@
 #include "gtest/gtest.h"
 #include "lib/compiler/catalogue/catalogue.h"
 #include "proto/builtin_rule.pb.h"
+#include "tools/attack/coverage.h"
 #include "tools/attack/scenarios.h"
 
 namespace varmor {
@@ -60,6 +61,23 @@ TEST(CasesTest, ScenariosAreWhatTheSimulatorSays) {
       ADD_FAILURE() << attack_case.rule << ": " << left_out.event.ShortDebugString() << ": "
                     << left_out.reason;
     }
+  }
+}
+
+TEST(CasesTest, TheTableOfAttacksNamesCasesThatThereAre) {
+  auto cases = CatalogueCases(Options(false));
+  ASSERT_TRUE(cases.ok()) << cases.status();
+  const auto scenarios = ScenarioCases(Options(false));
+  ASSERT_TRUE(scenarios.ok()) << scenarios.status();
+  cases->insert(cases->end(), scenarios->begin(), scenarios->end());
+  for (const std::string& name : CoveredCases()) {
+    const auto is_it = [&name](const AttackCase& attack_case) {
+      return attack_case.rule == name && attack_case.enforcer == "BPF";
+    };
+    // That one has no policy of its own.
+    EXPECT_TRUE(name == "the machine's own processes" ||
+                std::any_of(cases->begin(), cases->end(), is_it))
+        << name;
   }
 }
 

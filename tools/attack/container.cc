@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include <filesystem>
 #include <initializer_list>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -174,16 +176,44 @@ int Execute(const std::vector<std::string>& words) {
 
 std::string Container::root() const { return absl::StrCat("/proc/", pid_, "/root"); }
 
-absl::Status Container::WriteBundle(const ContainerOptions& options) {
-  for (const char* part : {"/rootfs/proc", "/rootfs/dev", "/rootfs/attack", "/rootfs/securityfs"}) {
+absl::Status Container::FillRoot(const ContainerOptions& options, const std::string& root) {
+  for (const char* part : {"/proc", "/dev", "/attack", "/securityfs"}) {
+    VARMOR_RETURN_IF_ERROR(EnsureDirectory(root + part));
+  }
+  std::vector<std::pair<std::string, std::string>> programs = {{options.attacker, "/attacker"}};
+  for (const char* loader : {"/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"}) {
+    if (fs::exists(loader)) programs.emplace_back(loader, "/loader");
+  }
+  for (const auto& [from, to] : programs) {
+    std::error_code error;
+    fs::copy_file(from, root + to, fs::copy_options::overwrite_existing, error);
+    if (error) return absl::NotFoundError(absl::StrCat("copying ", from, ": ", error.message()));
+  }
+  FileCalls files;
+  for (const std::string& path : options.lower_files) {
+    VARMOR_RETURN_IF_ERROR(EnsureDirectory(fs::path(root + path).parent_path().string()));
+    VARMOR_RETURN_IF_ERROR(WriteFileWhole(files, root + path, "something\n", 0644));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Container::MountOverlay() {
+  for (const char* part : {"/upper", "/work", "/rootfs"}) {
     VARMOR_RETURN_IF_ERROR(EnsureDirectory(bundle_ + part));
   }
-  std::error_code error;
-  fs::copy_file(options.attacker, bundle_ + "/rootfs/attacker",
-                fs::copy_options::overwrite_existing, error);
-  if (error) {
-    return absl::NotFoundError(absl::StrCat("copying ", options.attacker, ": ", error.message()));
+  const std::string options = absl::StrCat("lowerdir=", bundle_, "/lower,upperdir=", bundle_,
+                                           "/upper,workdir=", bundle_, "/work");
+  if (mount("overlay", (bundle_ + "/rootfs").c_str(), "overlay", 0, options.c_str()) != 0) {
+    return SystemFault("mounting an overlay");
   }
+  overlay_ = true;
+  return absl::OkStatus();
+}
+
+absl::Status Container::WriteBundle(const ContainerOptions& options) {
+  const bool overlay = !options.lower_files.empty();
+  VARMOR_RETURN_IF_ERROR(FillRoot(options, bundle_ + (overlay ? "/lower" : "/rootfs")));
+  if (overlay) VARMOR_RETURN_IF_ERROR(MountOverlay());
   FileCalls files;
   return WriteFileWhole(files, bundle_ + "/config.json", ConfigJson(options), 0644);
 }
@@ -324,6 +354,7 @@ Container::~Container() {
   }
   // Kills what is left of it, and takes its cgroup away.
   if (created_) Command({"delete", "--force", id_}).IgnoreError();
+  if (overlay_) umount2((bundle_ + "/rootfs").c_str(), MNT_DETACH);
   std::error_code ignored;
   fs::remove_all(bundle_, ignored);
   fs::remove_all(absl::StrCat(scratch_, "/state/", id_), ignored);

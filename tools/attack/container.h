@@ -27,6 +27,9 @@ struct ContainerOptions {
   std::string app_armor_profile;
   // The container sees the processes of the machine.
   bool host_pids = false;
+  // Unless empty, the root is an overlay, as containers of images have it, and these files are in
+  // its lower layer.
+  std::vector<std::string> lower_files;
 };
 
 // Root with every capability, in namespaces of its own, devices allowed: what is refused is refused
@@ -60,6 +63,9 @@ class Container {
   Container() = default;
 
   absl::Status WriteBundle(const ContainerOptions& options);
+  // What the root directory holds.
+  absl::Status FillRoot(const ContainerOptions& options, const std::string& root);
+  absl::Status MountOverlay();
   absl::Status Run(const char* command);
   // A further command of the runtime about this container, run to its end.
   absl::Status Command(const std::vector<std::string>& words);
@@ -74,6 +80,7 @@ class Container {
   std::string runtime_;
   std::string scratch_;
   std::string bundle_;
+  bool overlay_ = false;
   // "run", until it has ended.
   pid_t runtime_pid_ = -1;
   bool created_ = false;

@@ -18,7 +18,7 @@ namespace varmor {
 
 // An event that an enforcer reported, in its own words.
 struct Violation {
-  // Whose it is: the profile's name.
+  // Whose it is: the profile's name. "" when it is another container's.
   std::string profile;
   // Id of the responsible rule, where the enforcer knows it; else "".
   std::string rule;
@@ -34,9 +34,13 @@ class Enforcement {
   // Before the container starts: loads what has to be loaded, and names it in `options`.
   virtual absl::Status Load(const ArtifactSet& artifacts, ContainerOptions& options) = 0;
 
-  // Whether it wants to be told of a container that is there but has not started; and telling it.
+  // Whether it wants to be told of a container that is there but has not started; and telling it,
+  // with the addresses of the container's pod.
   virtual bool Enrols() const { return false; }
-  virtual absl::Status Enrol(const Container& /*container*/) { return absl::OkStatus(); }
+  virtual absl::Status Enrol(const Container& /*container*/,
+                             const std::vector<std::string>& /*addresses*/) {
+    return absl::OkStatus();
+  }
 
   // Whether it reports an event, brought about in some way, that the policy denies or, when it
   // observes only, would deny.

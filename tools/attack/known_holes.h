@@ -6,11 +6,12 @@
 #include <string>
 
 #include "proto/event.pb.h"
+#include "tools/attack/cases.h"
 
 namespace varmor {
 
-// "" when the enforcer ("AppArmor", "BPF", "Seccomp") has to refuse the event in this way.
-std::string KnownHole(const std::string& enforcer, const Event& event, const std::string& way);
+// "" when the case's enforcer has to refuse the event in this way.
+std::string KnownHole(const AttackCase& attack_case, const Event& event, const std::string& way);
 
 }  // namespace varmor
 

@@ -92,16 +92,23 @@ void Judge(const AttackEvent& event, const AttackWay& way, bool observe,
   } else if (row.with != row.without && !Reached(event.event, row.with)) {
     return Conclude(row, Result::kFailed, observe ? "refused under observation" : "refused");
   }
-  if (event.denied && violations != nullptr) {
+  if (violations != nullptr) {
     // In a mount that is attached nowhere no path is known, and so no rule: it is refused for that.
     const bool nameless = way.name == "open_tree";
     const auto names = [&](const Violation& violation) {
       return violation.profile == attack_case.compiled->profile_name &&
              (nameless || violation.rule.empty() || violation.rule == attack_case.reported_as);
     };
-    if (std::none_of(violations->begin(), violations->end(), names)) {
+    const auto found = std::find_if(violations->begin(), violations->end(), names);
+    if (event.denied && found == violations->end()) {
       return Conclude(row, Result::kFailed,
-                      violations->empty() ? "no event" : "the event names another rule or profile");
+                      violations->empty()
+                          ? "no event"
+                          : absl::StrCat("the event names another rule or profile: ",
+                                         violations->front().text));
+    }
+    if (!event.denied && found != violations->end()) {
+      return Conclude(row, Result::kFailed, absl::StrCat("reported: ", found->text));
     }
   }
   Conclude(row, Result::kPassed, "");
@@ -117,6 +124,7 @@ ContainerOptions Matrix::OptionsFor(const AttackCase& attack_case) const {
   options.attacker = options_.attacker;
   options.scratch = options_.scratch;
   options.host_pids = AnyNeedsStranger(attack_case);
+  options.lower_files = attack_case.lower_files;
   return options;
 }
 
@@ -132,8 +140,14 @@ absl::Status Matrix::Attack(const AttackCase& attack_case, Container& container,
       done(event, {"", ""}, absl::StrCat("unprepared ", ways.status().message()));
       continue;
     }
-    // Near misses say what stays allowed; ways around are for attacks.
-    if (!event.denied) ways->resize(1);
+    for (const std::string& way : attack_case.more_ways) {
+      ways->push_back(OtherWay((*ways)[0], way));
+    }
+    if (!event.denied) {
+      ways->erase(std::remove_if(ways->begin(), ways->end(),
+                                 [](const AttackWay& way) { return RefusedOnPrinciple(way.name); }),
+                  ways->end());
+    }
     if (event.event.has_capability()) {
       ways->push_back({kWithout, absl::StrCat("capability/without\t", event.event.capability())});
     }
@@ -150,6 +164,21 @@ absl::Status Matrix::Attack(const AttackCase& attack_case, Container& container,
   return absl::OkStatus();
 }
 
+absl::StatusOr<Container*> Matrix::FreeContainer(const AttackCase& attack_case,
+                                                 std::unique_ptr<Container>& own) {
+  const ContainerOptions options = OptionsFor(attack_case);
+  // Mounts would stay for the next case.
+  const bool special =
+      options.host_pids || !options.lower_files.empty() || !attack_case.mounts.empty() ||
+      std::any_of(attack_case.events.begin(), attack_case.events.end(),
+                  [](const AttackEvent& event) { return event.event.has_mount(); });
+  std::unique_ptr<Container>& container = special ? own : free_container_;
+  if (container == nullptr) {
+    VARMOR_ASSIGN_OR_RETURN(container, Container::Start(options, {}));
+  }
+  return container.get();
+}
+
 absl::Status Matrix::AttackFreely(const AttackCase& attack_case) {
   const bool known = std::all_of(
       attack_case.events.begin(), attack_case.events.end(), [this](const AttackEvent& event) {
@@ -157,8 +186,8 @@ absl::Status Matrix::AttackFreely(const AttackCase& attack_case) {
         return free_.count(KeyOf(event.event, event.denied ? "denied" : "near")) > 0;
       });
   if (known) return absl::OkStatus();
-  VARMOR_ASSIGN_OR_RETURN(std::unique_ptr<Container> container,
-                          Container::Start(OptionsFor(attack_case), {}));
+  std::unique_ptr<Container> own;
+  VARMOR_ASSIGN_OR_RETURN(Container * container, FreeContainer(attack_case, own));
   return Attack(attack_case, *container,
                 [this](const AttackEvent& event, const AttackWay& way, const std::string& outcome) {
                   free_[KeyOf(event.event, way.name)] = outcome;
@@ -166,8 +195,9 @@ absl::Status Matrix::AttackFreely(const AttackCase& attack_case) {
                 });
 }
 
-absl::StatusOr<MatrixRow> Matrix::RowOf(const AttackCase& attack_case, const AttackEvent& event,
-                                        const AttackWay& way, const std::string& outcome,
+absl::StatusOr<MatrixRow> Matrix::RowOf(const AttackCase& attack_case, bool observe,
+                                        const AttackEvent& event, const AttackWay& way,
+                                        const std::string& outcome,
                                         Enforcement& enforcement) const {
   const auto without = [this, &event](const std::string& name) {
     const auto found = free_.find(KeyOf(event.event, name));
@@ -181,25 +211,24 @@ absl::StatusOr<MatrixRow> Matrix::RowOf(const AttackCase& attack_case, const Att
   row.denied = event.denied;
   row.without = without(way.name);
   row.with = outcome;
-  std::vector<Violation> violations;
-  if (event.denied) {
-    VARMOR_ASSIGN_OR_RETURN(violations, enforcement.Violations());
-  }
-  const bool reports = event.denied && enforcement.Reports(event.event, way.name, options_.observe);
-  Judge(event, way, options_.observe, without(kWithout), reports ? &violations : nullptr,
-        attack_case, row);
-  const std::string known = KnownHole(attack_case.enforcer, event.event, way.name);
-  if (row.result == MatrixRow::Result::kFailed && !known.empty()) {
+  VARMOR_ASSIGN_OR_RETURN(const std::vector<Violation> violations, enforcement.Violations());
+  const bool reports = enforcement.Reports(event.event, way.name, observe);
+  Judge(event, way, observe, without(kWithout), reports ? &violations : nullptr, attack_case, row);
+  const std::string known = KnownHole(attack_case, event.event, way.name);
+  if (event.denied && row.result == MatrixRow::Result::kFailed && !known.empty()) {
     Conclude(row, MatrixRow::Result::kHole, known);
   }
   return row;
 }
 
-absl::Status Matrix::AttackConfined(const AttackCase& attack_case, Enforcement& enforcement,
-                                    const ContainerOptions& options, std::vector<MatrixRow>& rows) {
+absl::Status Matrix::AttackConfined(const AttackCase& attack_case, bool observe,
+                                    Enforcement& enforcement, const ContainerOptions& options,
+                                    std::vector<MatrixRow>& rows) {
   Container::BeforeStart enrol;
   if (enforcement.Enrols()) {
-    enrol = [&](const Container& created) { return enforcement.Enrol(created); };
+    enrol = [&](const Container& created) {
+      return enforcement.Enrol(created, attack_case.addresses);
+    };
   }
   VARMOR_ASSIGN_OR_RETURN(std::unique_ptr<Container> container, Container::Start(options, enrol));
   // What its start has caused.
@@ -208,21 +237,25 @@ absl::Status Matrix::AttackConfined(const AttackCase& attack_case, Enforcement& 
   VARMOR_RETURN_IF_ERROR(
       Attack(attack_case, *container,
              [&](const AttackEvent& event, const AttackWay& way, const std::string& outcome) {
-               if (way.name == kWithout) return;
-               absl::StatusOr<MatrixRow> row = RowOf(attack_case, event, way, outcome, enforcement);
+               if (way.name == kWithout) {
+                 judging.Update(enforcement.Violations().status());
+                 return;
+               }
+               absl::StatusOr<MatrixRow> row =
+                   RowOf(attack_case, observe, event, way, outcome, enforcement);
                if (row.ok()) rows.push_back(*std::move(row));
                if (!row.ok()) judging = row.status();
              }));
   return judging;
 }
 
-absl::StatusOr<std::vector<MatrixRow>> Matrix::Run(const AttackCase& attack_case,
+absl::StatusOr<std::vector<MatrixRow>> Matrix::Run(const AttackCase& attack_case, bool observe,
                                                    Enforcement& enforcement) {
   VARMOR_RETURN_IF_ERROR(AttackFreely(attack_case));
   ContainerOptions options = OptionsFor(attack_case);
   VARMOR_RETURN_IF_ERROR(enforcement.Load(ArtifactsOf(*attack_case.compiled), options));
   std::vector<MatrixRow> rows;
-  const absl::Status attacked = AttackConfined(attack_case, enforcement, options, rows);
+  const absl::Status attacked = AttackConfined(attack_case, observe, enforcement, options, rows);
   // Also after a fault: the next case starts from nothing.
   const absl::Status unloaded = enforcement.Unload();
   VARMOR_RETURN_IF_ERROR(attacked);

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -44,15 +45,15 @@ struct MatrixOptions {
   std::string attacker;
   std::string scratch;
   NodeFacts node;
-  bool observe = false;
 };
 
 class Matrix {
  public:
   explicit Matrix(MatrixOptions options);
 
-  // The rows of one case. An error when a container or the enforcer could not be had.
-  absl::StatusOr<std::vector<MatrixRow>> Run(const AttackCase& attack_case,
+  // The rows of one case, whose policy only observes when `observe`. An error when a container or
+  // the enforcer could not be had.
+  absl::StatusOr<std::vector<MatrixRow>> Run(const AttackCase& attack_case, bool observe,
                                              Enforcement& enforcement);
 
  private:
@@ -66,15 +67,19 @@ class Matrix {
   absl::Status Attack(const AttackCase& attack_case, Container& container, const Told& done);
   // In a container without a policy, unless that is known from another case.
   absl::Status AttackFreely(const AttackCase& attack_case);
-  absl::Status AttackConfined(const AttackCase& attack_case, Enforcement& enforcement,
+  // The container for that; `own` keeps one that other cases cannot use.
+  absl::StatusOr<Container*> FreeContainer(const AttackCase& attack_case,
+                                           std::unique_ptr<Container>& own);
+  absl::Status AttackConfined(const AttackCase& attack_case, bool observe, Enforcement& enforcement,
                               const ContainerOptions& options, std::vector<MatrixRow>& rows);
-  absl::StatusOr<MatrixRow> RowOf(const AttackCase& attack_case, const AttackEvent& event,
-                                  const AttackWay& way, const std::string& outcome,
-                                  Enforcement& enforcement) const;
+  absl::StatusOr<MatrixRow> RowOf(const AttackCase& attack_case, bool observe,
+                                  const AttackEvent& event, const AttackWay& way,
+                                  const std::string& outcome, Enforcement& enforcement) const;
 
   MatrixOptions options_;
   // Without a policy the answer depends on the event alone.
   Outcomes free_;
+  std::unique_ptr<Container> free_container_;
 };
 
 }  // namespace varmor

@@ -99,6 +99,10 @@ absl::Status Preparation::MakeFile(const std::string& path) {
   struct stat status;
   const bool there = lstat(Outside(path).c_str(), &status) == 0;
   if (there && S_ISCHR(status.st_mode)) return absl::OkStatus();
+  // What is as it should be is left alone: files of an overlay's lower layer stay there.
+  if (there && S_ISREG(status.st_mode) && status.st_size > 0 && (status.st_mode & 0777) == 0644) {
+    return absl::OkStatus();
+  }
   if (!there || !S_ISREG(status.st_mode)) VARMOR_RETURN_IF_ERROR(Remove(path));
   std::ofstream file(Outside(path), std::ios::trunc);
   file << "something\n";
@@ -175,11 +179,19 @@ absl::Status Preparation::ForFile(const FileEvent& file, bool exchange) {
   }
 }
 
-absl::Status Preparation::ForExec(const std::string& path) {
+absl::Status Preparation::ForExec(const std::string& path, const std::string& way) {
   VARMOR_RETURN_IF_ERROR(Remove(path));
   std::error_code error;
-  fs::copy_file(program_, Outside(path), error);
-  return error ? Fault("copying the program to", path, error.message()) : absl::OkStatus();
+  std::string program = path;
+  if (absl::StartsWith(way, "applet")) {
+    // As on images where many commands are links to one program.
+    program = (fs::path(path).parent_path() / "box").string();
+    VARMOR_RETURN_IF_ERROR(Remove(program));
+    fs::create_symlink("box", Outside(path), error);
+    if (error) return Fault("making the link", path, error.message());
+  }
+  fs::copy_file(program_, Outside(program), error);
+  return error ? Fault("copying the program to", program, error.message()) : absl::OkStatus();
 }
 
 absl::Status Preparation::ForMount(const MountEvent& mount) {
@@ -205,9 +217,9 @@ absl::Status Preparation::Stack(const std::vector<std::string>& mounts) {
 absl::Status Preparation::For(const Event& event, const std::string& way) {
   switch (event.kind_case()) {
     case Event::kFile:
-      return ForFile(event.file(), way == "exchange");
+      return ForFile(event.file(), absl::StartsWith(way, "exchange"));
     case Event::kExec:
-      return ForExec(event.exec().path());
+      return ForExec(event.exec().path(), way);
     case Event::kMount:
       return ForMount(event.mount());
     default:

@@ -35,7 +35,7 @@ class Preparation {
 
  private:
   absl::Status ForFile(const FileEvent& file, bool exchange);
-  absl::Status ForExec(const std::string& path);
+  absl::Status ForExec(const std::string& path, const std::string& way);
   absl::Status ForMount(const MountEvent& mount);
 
   absl::Status MakeFile(const std::string& path);

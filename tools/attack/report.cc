@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "lib/compiler/simulate/event_text.h"
+#include "tools/attack/coverage.h"
 
 namespace varmor {
 namespace {
@@ -139,6 +140,10 @@ std::string MatrixPage(const MatrixReport& report) {
     absl::StrAppend(
         &text, Section("Observed: nothing is refused, everything is reported", report.observed));
   }
+  absl::StrAppend(&text,
+                  "## Beyond built-in rules\n\nThe BPF enforcer, attack by attack; counts are "
+                  "those of the whole case under \"Enforced\".\n\n",
+                  CoverageTable(report.enforced), "\n");
   absl::StrAppend(&text, "## Examples that an enforcer is not asked about\n\n",
                   LeftOutTable(report.cases));
   return text;

@@ -16,10 +16,16 @@ namespace {
 struct Scenario {
   const char* name;
   // What bpfRawRules holds.
-  const char* rules;
+  std::string rules;
   std::vector<std::string> denied;
   std::vector<std::string> allowed;
+  // The rest as in AttackCase.
   std::vector<std::string> mounts = {};
+  std::vector<std::string> lower_files = {};
+  std::vector<std::string> more_ways = {};
+  std::vector<std::string> addresses = {};
+  // What the rules do not allow is denied.
+  bool allow_list = false;
 };
 
 std::string Deep(const std::string& start, int components) {
@@ -70,11 +76,52 @@ std::vector<Scenario> FileScenarios() {
        "files: [{pattern: /run/d.sock, permissions: [read, write]}]",
        {"connect /run/d.sock"},
        {"connect /run/e.sock"}},
+      {"a directory whose files are in an overlay's lower layer",
+       "files: [{pattern: /etc/**, permissions: [write]}]",
+       {"write /etc/lower", "append /etc/lower", "truncate /etc/lower", "chmod /etc/lower"},
+       {"read /etc/lower", "write /opt/lower", "write /opt/upper"},
+       {},
+       {"/etc/lower", "/opt/lower"}},
+  };
+}
+
+std::vector<Scenario> ExecScenarios() {
+  return {
       {"a program",
        "processes: [{pattern: /bin/tool, permissions: [exec]}]",
        {"exec /bin/tool"},
        {"exec /bin/tool2", "exec /bin/too"}},
+      {"a program by its name, which may be a link to another",
+       "processes: [{pattern: /**/sh, permissions: [exec]}]",
+       {"exec /bin/sh"},
+       {"exec /bin/ls"},
+       {},
+       {},
+       {"applet_relative"}},
+      // Copies in memory have no name, and no name is on the list.
+      {"a list of programs",
+       "processes: [{pattern: \"{/attacker,/loader,/attack/*,/opt/too,/opt/box}\", permissions: "
+       "[exec]}],\n"
+       "        files: [{pattern: \"/**\", permissions: [read, write, append]}],\n"
+       "        capabilities: [{names: [all]}]",
+       {"exec /bin/tool"},
+       {"exec /opt/too"},
+       {},
+       {},
+       {},
+       {},
+       true},
   };
+}
+
+// 10,000 addresses, of which no two make a larger network.
+std::string ManyAddresses() {
+  constexpr int kCount = 10000;
+  std::string rules = "network: {egress: {toDestinations: [{cidr: 10.64.0.0/10}, {cidr: fd01::/16}";
+  for (int i = 0; i < kCount; ++i) {
+    absl::StrAppend(&rules, ", {ip: 10.0.", i / 100, ".", 2 * (i % 100) + 1, "}");
+  }
+  return rules + "]}}";
 }
 
 std::vector<Scenario> NetworkScenarios() {
@@ -101,6 +148,22 @@ std::vector<Scenario> NetworkScenarios() {
        "network: {egress: {toDestinations: [{ip: 10.9.9.9, ports: [{port: 6670}, {port: 6672}]}]}}",
        {"connect 10.9.9.9:6670", "connect 10.9.9.9:6672"},
        {"connect 10.9.9.9:6671"}},
+      {"ports of the pod itself",
+       "network: {egress: {toDestinations: [{ip: pod-self, ports: [{port: 80, endPort: 8080}]}]}}",
+       {"connect 10.5.5.5:80 own address", "connect 10.5.5.5:8080 own address",
+        "connect [fd00::5]:443 own address"},
+       {"connect 10.5.5.5:79 own address", "connect [fd00::5]:8081 own address",
+        "connect 10.5.5.6:80", "connect [fd00::6]:80", "connect 0.0.0.0:80"},
+       {},
+       {},
+       {},
+       {"10.5.5.5", "fd00::5"}},
+      {"ten thousand addresses",
+       ManyAddresses(),
+       {"connect 10.0.0.1:80", "connect 10.0.99.199:443", "connect 10.0.50.101:53",
+        "connect 10.127.1.2:80", "connect [fd01::9]:80"},
+       {"connect 10.0.0.2:80", "connect 10.0.99.200:443", "connect 10.128.0.1:80",
+        "connect [fd02::9]:80"}},
       {"the machine itself",
        "network: {egress: {toDestinations: [{ip: localhost}]}}",
        {"connect 127.0.0.1:80", "connect 127.0.0.2:80", "connect [::1]:80", "connect 0.0.0.0:80",
@@ -108,7 +171,8 @@ std::vector<Scenario> NetworkScenarios() {
        {"connect 10.9.9.9:80"}},
       {"a protocol",
        "network: {sockets: [{protocols: [tcp]}]}",
-       {"socket inet stream", "socket inet stream tcp", "socket inet6 stream"},
+       {"socket inet stream", "socket inet stream tcp", "socket inet6 stream",
+        "socket inet stream 262"},
        {"socket inet dgram", "socket unix stream", "socket netlink raw"}},
   };
 }
@@ -119,6 +183,16 @@ std::vector<Scenario> OtherScenarios() {
        "mounts: [{sourcePattern: \"**\", fstype: proc, flags: [new]}]",
        {"mount proc on /mnt type proc", "mount proc on /mnt type proc options nosuid"},
        {"mount tmpfs on /mnt type tmpfs"}},
+      {"new mounts of cgroups",
+       "mounts: [{sourcePattern: \"**\", fstype: cgroup, flags: [new]}, {sourcePattern: \"**\", "
+       "fstype: cgroup2, flags: [new]}]",
+       {"mount cgroup on /mnt type cgroup", "mount cgroup2 on /mnt type cgroup2"},
+       {"mount tmpfs on /mnt type tmpfs"}},
+      {"every mount",
+       "mounts: [{sourcePattern: \"**\", fstype: \"*\", flags: [all]}]",
+       {"mount tmpfs on /mnt type tmpfs", "bind /srv on /mnt", "remount /mnt", "move /srv to /mnt",
+        "make-rprivate /"},
+       {"read /mnt/file"}},
       {"binds of a directory",
        "mounts: [{sourcePattern: /data/**, fstype: none, flags: [bind]}]",
        {"bind /data/x on /mnt", "rbind /data/x on /mnt"},
@@ -142,7 +216,7 @@ std::vector<Scenario> OtherScenarios() {
       {"capabilities",
        "capabilities: [{names: [sys_admin, net_raw]}]",
        {"capability sys_admin", "capability net_raw"},
-       {"capability chown", "capability net_bind_service"}},
+       {"capability chown", "capability net_bind_service", "connect 10.9.9.9:80"}},
   };
 }
 
@@ -156,28 +230,48 @@ absl::Status Parse(const std::vector<std::string>& texts, std::vector<Event>& ev
   return absl::OkStatus();
 }
 
+std::string DenyList(const Scenario& scenario, bool observe) {
+  return absl::StrCat(
+      "    mode: EnhanceProtect\n    enhanceProtect:\n      privileged: true\n"
+      "      auditViolations: true\n",
+      observe ? "      allowViolations: true\n" : "", "      bpfRawRules: {", scenario.rules,
+      "}\n");
+}
+
+std::string AllowList(const Scenario& scenario, bool observe) {
+  return absl::StrCat("    mode: DefenseInDepth\n    defenseInDepth:\n",
+                      observe ? "      allowViolations: true\n" : "",
+                      "      bpf:\n        profileType: Custom\n        bpfRawRules: {",
+                      scenario.rules, "}\n");
+}
+
 absl::StatusOr<AttackCase> CaseOf(const Scenario& scenario, const CaseOptions& options) {
   CaseDraft draft;
   draft.rule = scenario.name;
-  draft.reported_as = "raw";
+  draft.reported_as = scenario.allow_list ? "none" : "raw";
   draft.enforcer = "BPF";
-  draft.policy = PolicyOfEnforcer(
-      "BPF", absl::StrCat("    mode: EnhanceProtect\n    enhanceProtect:\n      privileged: true\n"
-                          "      auditViolations: true\n",
-                          options.observe ? "      allowViolations: true\n" : "",
-                          "      bpfRawRules:\n        ", scenario.rules, "\n"));
+  draft.policy = PolicyOfEnforcer("BPF", scenario.allow_list ? AllowList(scenario, options.observe)
+                                                             : DenyList(scenario, options.observe));
   VARMOR_RETURN_IF_ERROR(Parse(scenario.denied, draft.denied));
   VARMOR_RETURN_IF_ERROR(Parse(scenario.allowed, draft.allowed));
   VARMOR_ASSIGN_OR_RETURN(AttackCase made, MakeCase(draft, options));
   made.mounts = scenario.mounts;
+  made.lower_files = scenario.lower_files;
+  made.more_ways = scenario.more_ways;
+  made.addresses = scenario.addresses;
   return made;
 }
 
 }  // namespace
 
+absl::StatusOr<AttackCase> RawRulesCase(const std::string& rules) {
+  return CaseOf({"raw rules", rules, {}, {}}, {});
+}
+
 absl::StatusOr<std::vector<AttackCase>> ScenarioCases(const CaseOptions& options) {
   std::vector<AttackCase> cases;
-  for (const auto& scenarios : {FileScenarios(), NetworkScenarios(), OtherScenarios()}) {
+  for (const auto& scenarios :
+       {FileScenarios(), ExecScenarios(), NetworkScenarios(), OtherScenarios()}) {
     for (const Scenario& scenario : scenarios) {
       VARMOR_ASSIGN_OR_RETURN(AttackCase made, CaseOf(scenario, options));
       cases.push_back(std::move(made));

@@ -3,6 +3,7 @@
 #ifndef TOOLS_ATTACK_SCENARIOS_H_
 #define TOOLS_ATTACK_SCENARIOS_H_
 
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -12,6 +13,9 @@ namespace varmor {
 
 // Errors as of CatalogueCases.
 absl::StatusOr<std::vector<AttackCase>> ScenarioCases(const CaseOptions& options);
+
+// A policy of raw rules, as in bpfRawRules: {RULES}, and no events.
+absl::StatusOr<AttackCase> RawRulesCase(const std::string& rules);
 
 }  // namespace varmor
 

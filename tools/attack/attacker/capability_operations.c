@@ -2,8 +2,10 @@
 //
 //     capability  NAME            as in "net_raw"
 //
-// Ways: userns (sys_admin, in a user namespace of its own); without (by a process that holds no
-// capability at all: has to fail, or the operation would prove nothing).
+// Ways: of sys_admin userns (in a user namespace of its own), userns_at_once (in one that is made
+// by the same call), all (by a process that holds every capability) and all_but_sys_resource;
+// without (by a process that holds no capability at all: has to fail, or the operation would prove
+// nothing).
 //
 // Each is harmless to the machine that it runs on: a value is set to what it is already, something
 // is asked for that does not exist, or the effect ends with the process.
@@ -415,16 +417,34 @@ static const struct capability kCapabilities[] = {
     {"checkpoint_restore", CAP_CHECKPOINT_RESTORE, NULL, CheckpointRestore, NULL},
 };
 
+static int SetCapabilities(const struct __user_cap_data_struct* data) {
+  struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
+  return syscall(SYS_capset, &head, data) == 0 ? 0 : Unprepared("cannot drop capabilities");
+}
+
 // The only capability left, in all but the bounding set; -1: none.
 static int HoldOnly(int number) {
-  struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
   struct __user_cap_data_struct data[2];
   memset(data, 0, sizeof data);
   if (number >= 0) {
     data[number / 32].effective = 1u << (number % 32);
     data[number / 32].permitted = 1u << (number % 32);
   }
-  return syscall(SYS_capset, &head, data) == 0 ? 0 : Unprepared("cannot drop capabilities");
+  return SetCapabilities(data);
+}
+
+static int HoldAllBut(int number) {
+  struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
+  struct __user_cap_data_struct data[2];
+  if (syscall(SYS_capget, &head, data) != 0) return Unprepared("cannot read capabilities");
+  data[number / 32].effective &= ~(1u << (number % 32));
+  return SetCapabilities(data);
+}
+
+static int Hold(const struct operation* operation, int number) {
+  if (IsVariant(operation, "all")) return 0;
+  if (IsVariant(operation, "all_but_sys_resource")) return HoldAllBut(CAP_SYS_RESOURCE);
+  return HoldOnly(IsVariant(operation, "without") ? -1 : number);
 }
 
 // In a user namespace of its own a process has every capability, for what belongs to that.
@@ -434,13 +454,16 @@ static int SysAdminInUserNamespace(void) {
 }
 
 int CapabilityOperation(const struct operation* operation) {
+  if (IsVariant(operation, "userns")) return SysAdminInUserNamespace();
+  if (IsVariant(operation, "userns_at_once")) {
+    return ErrnoOf(unshare(CLONE_NEWUSER | CLONE_NEWUTS));
+  }
   for (size_t i = 0; i < sizeof kCapabilities / sizeof kCapabilities[0]; ++i) {
     const struct capability* capability = &kCapabilities[i];
     if (strcmp(capability->name, operation->words[0]) != 0) continue;
     if (capability->use == NULL) return Unprepared(capability->reason);
-    if (IsVariant(operation, "userns")) return SysAdminInUserNamespace();
     int error = capability->prepare == NULL ? 0 : capability->prepare();
-    if (error == 0) error = HoldOnly(IsVariant(operation, "without") ? -1 : capability->number);
+    if (error == 0) error = Hold(operation, capability->number);
     if (error == 0) error = capability->use();
     if (prepared_process > 0) kill(prepared_process, SIGKILL);
     return error;

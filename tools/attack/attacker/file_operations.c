@@ -4,11 +4,14 @@
 //     exec   PATH                          a program that exits at once, whatever its arguments
 //
 // Ways: proc_root (through /proc/self/root), chroot (as "/NAME" of a root that is its directory),
-// relative ("./NAME"), symlink; file read and write also io_uring,
-// open_tree (in a copy of the directory's mount, attached nowhere), unshare (in a mount namespace
-// of its own) and daemon (by a grandchild in a session of its own); create also reading (O_RDONLY)
-// and tmpfile (linked when it is there); rename also exchange; exec also fexecve (by descriptor)
-// and script (as an interpreter).
+// relative ("./NAME"), dotted ("//D/../D//NAME"), symlink; of files also io_uring,
+// open_tree (in a copy of the directory's mount, attached nowhere), procfs (of /proc: in a mount of
+// its own), unshare (in a mount namespace of its own) and daemon (by a grandchild in a session of
+// its own); of create reading (O_RDONLY) and tmpfile (linked when it is there); of rename exchange
+// and exchange_back (the names the other way around); of exec fexecve (by descriptor), dirfd (by
+// the directory's), deleted (by descriptor, when the name is gone), memfd (a copy in memory),
+// script (as an interpreter), loader (by the dynamic loader), applet (of a link to it; it was made
+// with the program), applet_relative.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +23,8 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -83,6 +88,9 @@ static int ConnectUnix(void) {
 }
 
 static int Rename(const struct operation* operation, const char* old_path) {
+  if (IsVariant(operation, "exchange_back")) {
+    return ErrnoOf(renameat2(AT_FDCWD, name, AT_FDCWD, old_path, RENAME_EXCHANGE));
+  }
   const unsigned flags = IsVariant(operation, "exchange") ? RENAME_EXCHANGE : 0;
   return ErrnoOf(renameat2(AT_FDCWD, old_path, AT_FDCWD, name, flags));
 }
@@ -123,7 +131,19 @@ static int ChooseName(const struct operation* operation, const char* path) {
   } else if (IsVariant(operation, "symlink")) {
     snprintf(name, sizeof name, kScratch "/link.%d", getpid());
     if (symlink(path, name) != 0) return Unprepared("cannot make a link");
-  } else if (IsVariant(operation, "relative")) {
+  } else if (IsVariant(operation, "dotted")) {
+    char copy[PATH_MAX];
+    dirname(directory);
+    snprintf(copy, sizeof copy, "%s", directory);
+    const int length =
+        snprintf(name, sizeof name, "/%s/../%s//%s", directory, basename(copy), base);
+    if (length >= (int)sizeof name) return Unprepared("the name is too long");
+  } else if (IsVariant(operation, "procfs")) {
+    if (unshare(CLONE_NEWNS) != 0 || mount("proc", kScratch, "proc", 0, NULL) != 0) {
+      return Unprepared("cannot mount procfs");
+    }
+    snprintf(name, sizeof name, kScratch "%s", path + strlen("/proc"));
+  } else if (IsVariant(operation, "relative") || IsVariant(operation, "applet_relative")) {
     if (chdir(dirname(directory)) != 0) return Unprepared("cannot enter the directory");
     snprintf(name, sizeof name, "./%s", base);
   } else if (IsVariant(operation, "chroot")) {
@@ -176,14 +196,44 @@ int FileOperation(const struct operation* operation) {
   return Access(operation);
 }
 
+static void ExecuteDescriptor(int fd, char** arguments, char** environment) {
+  if (fd >= 0) execveat(fd, "", arguments, environment, AT_EMPTY_PATH);
+}
+
+static int CopyInMemory(const char* path) {
+  struct stat status;
+  const int from = open(path, O_RDONLY | O_CLOEXEC);
+  const int to = memfd_create("copy", MFD_CLOEXEC);
+  if (from < 0 || to < 0 || fstat(from, &status) != 0) return -1;
+  off_t done = 0;
+  while (done < status.st_size) {
+    if (sendfile(to, from, &done, (size_t)(status.st_size - done)) <= 0) return -1;
+  }
+  return to;
+}
+
 // A program without output whose exit status tells whether it ran.
 static int Execute(const struct operation* operation, const char* path) {
   char* arguments[] = {name, (char*)"--no-op", NULL};
+  char* by_loader[] = {(char*)kLoader, (char*)path, (char*)"--no-op", NULL};
   char* environment[] = {NULL};
   if (IsVariant(operation, "fexecve")) {
+    ExecuteDescriptor(open(path, O_PATH | O_CLOEXEC), arguments, environment);
+  } else if (IsVariant(operation, "deleted")) {
     const int fd = open(path, O_PATH | O_CLOEXEC);
-    if (fd < 0) return errno;
-    execveat(fd, "", arguments, environment, AT_EMPTY_PATH);
+    if (fd < 0 || unlink(path) != 0) return errno;
+    ExecuteDescriptor(fd, arguments, environment);
+  } else if (IsVariant(operation, "memfd")) {
+    ExecuteDescriptor(CopyInMemory(path), arguments, environment);
+  } else if (IsVariant(operation, "dirfd")) {
+    char directory[PATH_MAX];
+    char last[PATH_MAX];
+    snprintf(directory, sizeof directory, "%s", path);
+    snprintf(last, sizeof last, "%s", path);
+    const int fd = open(dirname(directory), O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) execveat(fd, basename(last), arguments, environment, 0);
+  } else if (IsVariant(operation, "loader")) {
+    execve(kLoader, by_loader, environment);
   } else {
     execve(name, arguments, environment);
   }
@@ -205,17 +255,24 @@ int ExecOperation(const struct operation* operation) {
   const int error =
       IsVariant(operation, "script") ? WriteScript(path) : ChooseName(operation, path);
   if (error != 0) return error;
+  if (IsVariant(operation, "loader") && access(kLoader, F_OK) != 0) {
+    return Unprepared("the machine has no dynamic loader");
+  }
   int* result =
       mmap(NULL, sizeof *result, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (result == MAP_FAILED) return Unprepared("no memory");
   const pid_t child = fork();
   if (child < 0) return Unprepared("cannot fork");
   if (child == 0) {
+    close(STDERR_FILENO);
     *result = Execute(operation, path);
     _exit(1);
   }
   int status = 0;
   if (waitpid(child, &status, 0) != child) return Unprepared("cannot wait");
   if (*result != 0) return *result;
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : Unprepared("the program ran badly");
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return 0;
+  // The loader could not map the program, and does not say why.
+  const int why = IsVariant(operation, "loader") ? MapExecutable() : 0;
+  return why != 0 ? why : Unprepared("the program ran badly");
 }

@@ -3,11 +3,16 @@
 //     mount  OPERATION  SOURCE  TARGET  TYPE  FLAGS      FLAGS: a number of MS_* bits
 //
 // OPERATION: new, bind, move, remount, umount, propagation, pivot_root (SOURCE is the new root,
-// TARGET where the old one goes). Way: new_api (fsopen, open_tree, fspick, move_mount and their
-// kin; of umount: MNT_DETACH).
+// TARGET where the old one goes). Ways: new_api (fsopen, open_tree, fspick, move_mount and their
+// kin; of umount: MNT_DETACH); of new detached (opened, and attached nowhere), flag_512 (with a
+// flag that means nothing) and no_source (a null pointer); of bind relative ("NAME" in "/"), dotted
+// ("//NAME/.") and symlink (the source); of remount mount_setattr.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
@@ -28,6 +33,7 @@ static int AttachAt(int mount_fd, const char* target) {
   return ErrnoOf(syscall(SYS_move_mount, mount_fd, "", AT_FDCWD, target, kMoveMountFromEmpty));
 }
 
+// A target of "" leaves it detached.
 static int NewByContext(const char* source, const char* target, const char* type) {
   const int context = (int)syscall(SYS_fsopen, type, 0);
   if (context < 0) return errno == ENODEV ? Unprepared("the kernel has no such type") : errno;
@@ -37,7 +43,9 @@ static int NewByContext(const char* source, const char* target, const char* type
   }
   if (syscall(SYS_fsconfig, context, kFsconfigCreate, NULL, NULL, 0) != 0) return errno;
   const int mount_fd = (int)syscall(SYS_fsmount, context, 0, 0);
-  return mount_fd < 0 ? errno : AttachAt(mount_fd, target);
+  if (mount_fd < 0) return errno;
+  if (target[0] != '\0') return AttachAt(mount_fd, target);
+  return ErrnoOf(openat(mount_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
 
 static int BindByTree(const char* source, const char* target) {
@@ -51,6 +59,36 @@ static int RemountByContext(const char* target) {
   return ErrnoOf(syscall(SYS_fsconfig, context, kFsconfigReconfigure, NULL, NULL, 0));
 }
 
+// include/uapi/linux/mount.h: struct mount_attr, MOUNT_ATTR_RDONLY.
+static int RemountByAttributes(const char* target) {
+  const uint64_t attributes[4] = {1, 0, 0, 0};
+  return ErrnoOf(syscall(SYS_mount_setattr, AT_FDCWD, target, 0, attributes, sizeof attributes));
+}
+
+static int BindByOtherName(const struct operation* operation, const char* source,
+                           const char* target, unsigned long flags) {
+  char name[PATH_MAX];
+  snprintf(name, sizeof name, "%s", source + 1);
+  if (IsVariant(operation, "relative") && chdir("/") != 0) return Unprepared("cannot enter /");
+  if (IsVariant(operation, "dotted")) snprintf(name, sizeof name, "/%s/.", source);
+  if (IsVariant(operation, "symlink")) {
+    snprintf(name, sizeof name, kScratch "/source.%d", getpid());
+    if (symlink(source, name) != 0) return Unprepared("cannot make a link");
+  }
+  return ErrnoOf(mount(name, target, "none", flags, NULL));
+}
+
+static int NewInOtherWays(const struct operation* operation, const char* source, const char* target,
+                          const char* type, unsigned long flags) {
+  if (IsVariant(operation, "new_api")) return NewByContext(source, target, type);
+  if (IsVariant(operation, "detached")) return NewByContext(source, "", type);
+  // Older kernels had it for a purpose of their own.
+  if (IsVariant(operation, "flag_512"))
+    return ErrnoOf(mount(source, target, type, flags | 512, ""));
+  if (IsVariant(operation, "no_source")) return ErrnoOf(mount(NULL, target, type, flags, NULL));
+  return Unprepared("the attacker does not know this way");
+}
+
 int MountOperation(const struct operation* operation) {
   const char* what = operation->words[0];
   const char* source = operation->words[1];
@@ -62,11 +100,18 @@ int MountOperation(const struct operation* operation) {
     return ErrnoOf(umount2(target, new_api ? MNT_DETACH : 0));
   }
   if (strcmp(what, "pivot_root") == 0) return ErrnoOf(syscall(SYS_pivot_root, source, target));
-  if (new_api && strcmp(what, "new") == 0) return NewByContext(source, target, type);
+  const int plain = IsVariant(operation, "");
+  if (!plain && strcmp(what, "new") == 0) {
+    return NewInOtherWays(operation, source, target, type, flags);
+  }
+  if (IsVariant(operation, "mount_setattr")) return RemountByAttributes(target);
   if (new_api && strcmp(what, "bind") == 0) return BindByTree(source, target);
   if (new_api && strcmp(what, "remount") == 0) return RemountByContext(target);
   if (new_api && strcmp(what, "move") == 0) {
     return ErrnoOf(syscall(SYS_move_mount, AT_FDCWD, source, AT_FDCWD, target, 0));
+  }
+  if (!plain && strcmp(what, "bind") == 0) {
+    return BindByOtherName(operation, source, target, flags);
   }
   if (new_api) return Unprepared("the newer calls have no such operation");
   return ErrnoOf(mount(source, target, type, flags, NULL));

@@ -49,5 +49,7 @@ int KernelOperation(const struct operation* operation);
 
 // Where operations may leave files of their own: a tmpfs that only they use.
 #define kScratch "/attack"
+// The machine's dynamic loader, if it has one.
+#define kLoader "/loader"
 
 #endif  // TOOLS_ATTACK_ATTACKER_OPERATION_H_
