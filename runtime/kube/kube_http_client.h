@@ -43,6 +43,8 @@ struct KubeHttpClientOptions {
 
 class KubeHttpClient : public KubeClient {
  public:
+  using KubeClient::Create;  // of objects
+
   // INVALID_ARGUMENT for options that make no sense; the errors of ReadFileWhole for files that
   // `config` names and that cannot be read. Does not ask the server anything.
   static absl::StatusOr<std::unique_ptr<KubeHttpClient>> Create(
