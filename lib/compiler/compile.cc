@@ -117,7 +117,8 @@ absl::Status RunStages(const LoadedPolicy& policy, const CompileOptions& options
   Diagnostics before = std::move(result.diagnostics);
   result.diagnostics = Diagnostics(options.lenient);
   const absl::Status status = LowerAndEmit(rules, options, result);
-  if (before.HasErrors()) {
+  if (before.HasErrors() || !policy.valid) {
+    // Lowering may refuse what validation or loading has reported, such as the name.
     KeepIndependent(before, result.diagnostics);
   } else {
     VARMOR_RETURN_IF_ERROR(status);
