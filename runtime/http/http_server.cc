@@ -37,7 +37,8 @@ constexpr uint32_t kHeaderLimit = 16 << 10;
 constexpr size_t kBufferLimit = 128 << 10;
 // For a client to read the last answer and close.
 constexpr std::chrono::seconds kLinger{2};
-constexpr std::chrono::milliseconds kAcceptRetry{100};
+// Accepting failed: trying again at once would only burn time.
+constexpr std::chrono::milliseconds kAcceptRetry{10};
 
 std::chrono::nanoseconds Chrono(absl::Duration duration) {
   return absl::ToChronoNanoseconds(duration);
@@ -70,14 +71,22 @@ class Connections {
       const std::lock_guard<std::mutex> lock(mutex_);
       if (count_ - chosen_.size() >= limit_) {
         if (waiting_.empty()) return false;
-        waiting_.front().chosen = true;
-        longest = waiting_.front().connection.lock();
-        chosen_.splice(chosen_.end(), waiting_, waiting_.begin());
+        longest = ChooseLongest();
       }
       ++count_;
     }
     if (longest != nullptr) longest->Close(/*only_idle=*/false);
     return true;
+  }
+
+  // Ends the one that waits longest for its client, if one waits.
+  void EndLongest() {
+    std::shared_ptr<Connection> longest;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (!waiting_.empty()) longest = ChooseLongest();
+    }
+    if (longest != nullptr) longest->Close(/*only_idle=*/false);
   }
 
   Place Wait(std::weak_ptr<Connection> connection) {
@@ -112,6 +121,13 @@ class Connections {
   }
 
  private:
+  // With the lock held, and one that waits. Null when it is ending anyway.
+  std::shared_ptr<Connection> ChooseLongest() {
+    waiting_.front().chosen = true;
+    chosen_.splice(chosen_.end(), waiting_, waiting_.begin());
+    return chosen_.back().connection.lock();
+  }
+
   std::mutex mutex_;
   std::condition_variable none_;
   const size_t limit_;
@@ -438,17 +454,21 @@ class BeastHttpServer : public HttpServer {
     if (shared_.draining) return;
     acceptor_.async_accept(asio::make_strand(io_), [this](error_code error, tcp::socket socket) {
       if (error == asio::error::operation_aborted) return;
-      if (error) return AcceptLater();
+      if (error) return AcceptLater(error);
       Admit(std::move(socket));
       Accept();
     });
   }
 
-  // Out of file descriptors, most likely: trying again at once would only burn time.
-  void AcceptLater() {
+  // Without a file descriptor for one more, another connection has to go first.
+  void AcceptLater(error_code error) {
+    if (error == asio::error::no_descriptors ||
+        error == boost::system::errc::too_many_files_open_in_system) {
+      shared_.connections.EndLongest();
+    }
     retry_.expires_after(kAcceptRetry);
-    retry_.async_wait([this](error_code error) {
-      if (!error) Accept();
+    retry_.async_wait([this](error_code cancelled) {
+      if (!cancelled) Accept();
     });
   }
 

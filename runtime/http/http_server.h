@@ -58,7 +58,8 @@ struct HttpServerOptions {
   // From accepting to the first byte of a request, from there to its last, and of its answer.
   absl::Duration read_timeout = absl::Seconds(35);
   absl::Duration idle_timeout = absl::Seconds(200);  // between requests
-  // The one that has waited longest for its client goes when one more comes.
+  // The one that has waited longest for its client goes when one more comes, also when there is no
+  // file descriptor for it.
   size_t connections = 4096;
 };
 

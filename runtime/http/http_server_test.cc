@@ -2,7 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -39,8 +39,11 @@ constexpr absl::Duration kPatience = absl::Seconds(20);
 // A client's end of a connection. Reading gives up after kPatience.
 class Client {
  public:
-  explicit Client(uint16_t port) : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
+  explicit Client(uint16_t port) : Client() { Connect(port); }
+  Client() : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
     signal(SIGPIPE, SIG_IGN);  // OpenSSL writes without MSG_NOSIGNAL
+  }
+  void Connect(uint16_t port) {
     sockaddr_in address = {};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
@@ -57,6 +60,7 @@ class Client {
   }
 
   bool connected() const { return connected_; }
+  int fd() const { return fd_; }
 
   // True when the handshake succeeds and `authority` vouches for "localhost".
   bool StartTls(const std::string& authority, int newest_version = TLS1_3_VERSION) {
@@ -339,6 +343,25 @@ TEST(HttpServerTest, EndsTheLongestWaitingConnectionForOneMore) {
     clients[i].Send(kGet);
     EXPECT_THAT(clients[i].Read(), StartsWith("HTTP/1.1 200 ")) << i;
   }
+}
+
+TEST(HttpServerTest, WithoutFileDescriptorsTheLongestWaitingGoes) {
+  const auto server = StartServer();
+  std::vector<Client> idle(40);
+  Client next;
+  rlimit before = {};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  // Ten descriptors for the server's ends of 41 connections.
+  const rlimit few = {static_cast<rlim_t>(next.fd()) + 11, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+  for (Client& each : idle) each.Connect(server->port());
+  next.Connect(server->port());
+  next.Send(kGet);
+  const absl::Time start = absl::Now();
+  EXPECT_THAT(next.Read(), StartsWith("HTTP/1.1 200 "));
+  EXPECT_LT(absl::Now() - start, kPatience / 2);
+  EXPECT_TRUE(idle[0].Ended());
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
 TEST(HttpServerTest, SlowClientsRunOutOfTime) {

@@ -502,6 +502,22 @@ TEST_F(ServerAdmissionTest, CertificatesChangeUnderLoadWithoutAFailedRequest) {
   EXPECT_GE(load.good(), 350);
   std::cout << "created " << load.good() << " pods while the certificates changed, failed "
             << load.bad() << "\n";
+
+  // The same would have been refused, had the authority not been known.
+  const TlsPair unknown = *MakeAuthority("vArmor", {now - absl::Hours(1), now + absl::Hours(1)});
+  ASSERT_TRUE(
+      server_->SetTls(*MakeLeaf(unknown, kNames, {now - absl::Hours(1), now + absl::Hours(1)}))
+          .ok());
+  options_.timeout_seconds = 9;  // a configuration that changes gets new connections
+  Register();
+  absl::Status refused;
+  for (int i = 0; refused.ok() && i < 200; ++i) {
+    refused =
+        client_
+            ->Create(kPods, name_space_, Workload("Pod", name_space_, absl::StrCat("unknown-", i)))
+            .status();
+  }
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("x509"));
 }
 
 TEST_F(ServerAdmissionTest, LatencyIsMeasured) {

@@ -5,6 +5,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "lib/compiler/diagnostic/diagnostic.h"
 #include "lib/compiler/policy/profile_name.h"
 #include "lib/compiler/status/status_macros.h"
 #include "runtime/manager/policy_update.h"
@@ -24,13 +25,25 @@ const Json& At(const Json& object, const char* key) {
   return found == object.end() ? *kNone : *found;
 }
 
-bool IsChangeOfPolicy(const AdmissionRequest& request) {
-  if (!request.subresource.empty() || request.group != kPolicyGroup) return false;
-  if (request.kind != kPolicyKind && request.kind != kClusterPolicyKind) return false;
-  if (request.operation == "CREATE") return true;
-  // Metadata, such as finalizers: nothing that could be wrong with the policy.
-  return request.operation == "UPDATE" &&
-         At(request.object, "spec") != At(request.old_object, "spec");
+bool IsAboutPolicy(const AdmissionRequest& request) {
+  return request.subresource.empty() && request.group == kPolicyGroup &&
+         (request.kind == kPolicyKind || request.kind == kClusterPolicyKind) &&
+         (request.operation == "CREATE" || request.operation == "UPDATE");
+}
+
+const Json& OptOut(const Json& policy) {
+  return At(At(At(policy, "metadata"), "annotations"), kAllowOptOutAnnotation);
+}
+
+// Of the metadata only this has a meaning here. A value that was there before does no harm now.
+void CheckOptOut(const AdmissionRequest& request, std::vector<PolicyProblem>& problems) {
+  const Json& value = OptOut(request.object);
+  if (value.is_null() || value == "true" || value == "false") return;
+  if (request.operation == "UPDATE" && value == OptOut(request.old_object)) return;
+  problems.push_back(
+      {"S1", absl::StrCat("metadata.annotations[\"", kAllowOptOutAnnotation, "\"]: unknown value ",
+                          Quoted(value.is_string() ? value.get<std::string>() : JsonText(value)),
+                          " [unknown-value]; known are true, false")});
 }
 
 // The object with what the request knows better: an object may leave its namespace out.
@@ -72,7 +85,16 @@ void CheckOwner(const AdmissionRequest& request, const std::string& profile_name
 absl::StatusOr<AdmissionAnswer> Validate(const AdmissionRequest& request,
                                          const ValidateInputs& inputs) {
   AdmissionAnswer answer;
-  if (!IsChangeOfPolicy(request)) return answer;
+  if (!IsAboutPolicy(request)) return answer;
+  std::vector<PolicyProblem> problems;
+  CheckOptOut(request, problems);
+  if (request.operation == "UPDATE" &&
+      At(request.object, "spec") == At(request.old_object, "spec")) {
+    // Nothing else that could be wrong with the policy, such as finalizers.
+    answer.allowed = problems.empty();
+    answer.message = ProblemsText(problems);
+    return answer;
+  }
   const std::string profile_name = ProfileNameOf(request, inputs.features);
   std::shared_ptr<const BehaviorModel> model;
   if (inputs.find_model != nullptr) {
@@ -84,7 +106,7 @@ absl::StatusOr<AdmissionAnswer> Validate(const AdmissionRequest& request,
   VARMOR_ASSIGN_OR_RETURN(const PolicyCheck check,
                           CheckPolicy(PolicyOf(request), inputs.features, model.get(),
                                       &nothing_known, inputs.catalogue));
-  std::vector<PolicyProblem> problems = check.errors;
+  problems.insert(problems.begin(), check.errors.begin(), check.errors.end());
   CheckOwner(request, profile_name, inputs.policies, problems);
   if (request.operation == "UPDATE") {
     const Json& phase = At(At(request.old_object, "status"), "phase");

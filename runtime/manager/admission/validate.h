@@ -31,7 +31,8 @@ struct ValidateInputs {
 };
 
 // Judges CREATE and UPDATE of VarmorPolicy and VarmorClusterPolicy; everything else is allowed, and
-// so is an update that leaves `spec` as it is. The message of a refusal has a line for each
+// so is an update that leaves `spec` as it is, but for a value of kAllowOptOutAnnotation that is
+// none. The message of a refusal has a line for each
 // mistake, which begins with its code: those of CheckPolicy and CheckUpdate, and "NameCollision"
 // for a profile name that another policy has. What CheckPolicy warns of comes as warnings, of
 // stored policies as well. Addresses in the cluster are not known here, so nothing is said about

@@ -195,6 +195,19 @@ TEST(ValidateTest, AsksForTheModel) {
   EXPECT_EQ(asked, "shop/varmor-shop-web");
 }
 
+TEST(ValidateTest, OptingOutIsTrueOrFalse) {
+  Json policy = Policy();
+  policy["metadata"]["annotations"] = {{"varmor.org/allow-opt-out", "yes"}};
+  constexpr char kProblem[] =
+      "S1: metadata.annotations[\"varmor.org/allow-opt-out\"]: unknown value \"yes\" "
+      "[unknown-value]; known are true, false";
+  EXPECT_EQ(Answer(RequestFor(policy)).message, kProblem);
+  EXPECT_EQ(Answer(RequestFor(policy, Policy())).message, kProblem);
+  EXPECT_TRUE(Answer(RequestFor(policy, policy)).allowed);
+  policy["metadata"]["annotations"] = {{"varmor.org/allow-opt-out", "false"}};
+  EXPECT_TRUE(Answer(RequestFor(policy)).allowed);
+}
+
 TEST(ValidateTest, AnythingMayBeMissing) {
   for (const char* text : {"null", "{}", "[]", "3", R"({"metadata": 3, "spec": []})",
                            R"({"kind": "VarmorPolicy", "spec": {"policy": 4}})"}) {
