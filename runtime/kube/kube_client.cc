@@ -18,7 +18,6 @@ const KubeResource kPods = {"", "v1", "pods", "Pod", true};
 const KubeResource kNodes = {"", "v1", "nodes", "Node", false};
 const KubeResource kNamespaces = {"", "v1", "namespaces", "Namespace", false};
 const KubeResource kServices = {"", "v1", "services", "Service", true};
-// v1beta1 ended with Kubernetes 1.25, and v1 began with 1.21: see kube_client.h.
 const KubeResource kEndpointSlices = {"discovery.k8s.io", "v1", "endpointslices", "EndpointSlice",
                                       true};
 const KubeResource kSecrets = {"", "v1", "secrets", "Secret", true};

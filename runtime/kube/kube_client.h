@@ -5,12 +5,14 @@
 //
 // Errors of every call, by what the server said (its message is in the status; KubeReasonOf gives
 // the word of its `reason`):
-//   INVALID_ARGUMENT 400, 415, 422; UNAUTHENTICATED 401; PERMISSION_DENIED 403; NOT_FOUND 404;
-//   ALREADY_EXISTS and ABORTED 409, by reason AlreadyExists and any other ("Conflict");
-//   OUT_OF_RANGE 410 and "Too large resource version": the version asked for is gone, list again;
-//   RESOURCE_EXHAUSTED 413 and the other texts for an object that is too large;
-//   UNAVAILABLE 429, 5xx, and no answer at all: worth another try; DEADLINE_EXCEEDED: the time
-//   limit of a request.
+//   INVALID_ARGUMENT 400, 415, 422, other 4xx, and a name that cannot be one (nothing is sent
+//   then); UNAUTHENTICATED 401; PERMISSION_DENIED 403; NOT_FOUND 404, with the reason "NotFound"
+//   for an object, and without for a resource that is not served, such as one whose definition is
+//   not installed; ALREADY_EXISTS and ABORTED 409, by reason AlreadyExists and any other
+//   ("Conflict"); OUT_OF_RANGE 410, "Too large resource version" and a revision that etcd does not
+//   have yet: the version asked for is gone, list again; RESOURCE_EXHAUSTED 413 and the other texts
+//   for an object that is too large; UNAVAILABLE 429, 5xx, and no answer at all: worth another try;
+//   DEADLINE_EXCEEDED: the time limit of a request; INTERNAL: an answer that makes no sense.
 // Calls block, have a time limit, and are not repeated: retrying is the caller's.
 #ifndef RUNTIME_KUBE_KUBE_CLIENT_H_
 #define RUNTIME_KUBE_KUBE_CLIENT_H_
@@ -29,7 +31,8 @@ namespace varmor {
 
 using Json = nlohmann::json;
 
-// A kind of object, as in the paths of the API.
+// A kind of object, as in the paths of the API. kEndpointSlices are of discovery.k8s.io/v1, which
+// servers have since 1.21; before, take a copy with the version v1beta1.
 struct KubeResource {
   std::string group;  // "" for the core group
   std::string version;
@@ -60,6 +63,8 @@ struct KubeList {
   std::string resource_version;
 };
 
+// kStrategicMerge is for built-in kinds alone. kApply creates what is missing and takes fields over
+// from other managers.
 enum class KubePatch { kJson, kMerge, kStrategicMerge, kApply };
 
 struct KubeWatchEvent {
@@ -78,7 +83,7 @@ class KubeClient {
   // `name_space` is "" for resources without one. `subresource` is "" or "status", "binding", ...
   virtual absl::StatusOr<Json> Get(const KubeResource& resource, absl::string_view name_space,
                                    absl::string_view name) = 0;
-  // Reads all pages.
+  // Reads all pages. Items have apiVersion and kind, which the server leaves out.
   virtual absl::StatusOr<KubeList> List(const KubeResource& resource,
                                         const KubeListOptions& options) = 0;
   // Returns the object as stored. apiVersion and kind are filled in when missing.

@@ -1,0 +1,677 @@
+"""varmor-manager against a real API server, with agents played by this script.
+
+usage: manager_test.py MANAGER [TEST]...     TEST: part of a test's name
+
+The manager runs under the rights that runtime/deploy/rbac.yaml gives. Agents have pods and tokens as
+on a cluster: an API server does not tell them from real ones. The last line is "result: PASSED FAILED".
+"""
+import hashlib
+import http.client
+import json
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+import traceback
+
+OUT = os.environ["KUBE_OUT"]
+SERVER = os.environ["KUBE_SERVER"]
+CA = os.environ["KUBE_CA"]
+CRD = "/apis/crd.varmor.org/v1beta1"
+FINALIZERS = "metadata.finalizers"
+POLICIES = 1000
+NODES = 200
+
+
+class Refused(Exception):
+    def __init__(self, code, body):
+        super().__init__(f"{code}: {body}")
+        self.code = code
+        self.body = body
+
+
+def request(host, port, context, method, path, body=None, headers=None, name=None):
+    """Status and body of one HTTPS request."""
+    with socket.create_connection((host, port), timeout=30) as plain:
+        with context.wrap_socket(plain, server_hostname=name or host) as tls:
+            connection = http.client.HTTPConnection(host, port, timeout=30)
+            connection.sock = tls
+            connection.request(method, path, body, headers or {})
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+
+
+class Api:
+    """The API server as administrator, over one connection that is kept."""
+
+    def __init__(self):
+        self.host, port = SERVER.removeprefix("https://").rsplit(":", 1)
+        self.port = int(port)
+        self.context = ssl.create_default_context(cafile=CA)
+        self.connection = None
+
+    def call(self, method, path, body=None, kind="application/json"):
+        headers = {"Authorization": "Bearer admin-token", "Content-Type": kind}
+        data = None if body is None else json.dumps(body)
+        for last in (False, True):
+            if self.connection is None:
+                self.connection = http.client.HTTPSConnection(
+                    self.host, self.port, context=self.context, timeout=60)
+            try:
+                self.connection.request(method, path, data, headers)
+                answer = self.connection.getresponse()
+                text = answer.read().decode()
+                break
+            except (http.client.HTTPException, OSError):
+                self.connection = None
+                if last:
+                    raise
+        result = json.loads(text)
+        if answer.status >= 300:
+            raise Refused(answer.status, result.get("message", text))
+        return result
+
+    def get(self, path):
+        return self.call("GET", path)
+
+    def find(self, path):
+        """None when there is none."""
+        try:
+            return self.get(path)
+        except Refused as refused:
+            if refused.code == 404:
+                return None
+            raise
+
+    def create(self, path, body):
+        return self.call("POST", path, body)
+
+    def patch(self, path, body):
+        return self.call("PATCH", path, body, "application/merge-patch+json")
+
+    def delete(self, path):
+        return self.call("DELETE", path)
+
+
+api = Api()
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait(what, condition, seconds=30):
+    """What `condition` returns when that is true, asked until then."""
+    end = time.monotonic() + seconds
+    while True:
+        found = condition()
+        if found:
+            return found
+        assert time.monotonic() < end, f"not within {seconds} s: {what}"
+        time.sleep(0.05)
+
+
+def account_token(account, audience=None, pod=None):
+    spec = {"expirationSeconds": 3600}
+    if audience:
+        spec["audiences"] = [audience]
+    if pod:
+        spec["boundObjectRef"] = {"apiVersion": "v1", "kind": "Pod", "name": pod["metadata"]["name"],
+                                  "uid": pod["metadata"]["uid"]}
+    return api.create(f"/api/v1/namespaces/varmor/serviceaccounts/{account}/token",
+                      {"spec": spec})["status"]["token"]
+
+
+class Replica:
+    """One process of the manager."""
+    program = None
+
+    def __init__(self, name, in_cluster=False, flags=()):
+        self.name = name
+        self.webhook, self.status, self.metrics = free_port(), free_port(), free_port()
+        self.log = os.path.join(OUT, f"{name}.log")
+        token = account_token("varmor-manager")
+        environment = {"POD_NAME": name, "POD_NAMESPACE": "varmor", "PATH": os.environ["PATH"],
+                       "WEBHOOK_SERVICE_PORT": str(self.webhook),
+                       "STATUS_SERVICE_PORT": str(self.status),
+                       "METRICS_SERVICE_PORT": str(self.metrics)}
+        directory = os.path.join(OUT, name)
+        os.makedirs(directory, exist_ok=True)
+        words = [self.program, "--enableMetrics", "--settleTime=5s", "--retireTimeout=5s", *flags]
+        if in_cluster:
+            for file, text in (("token", token), ("namespace", "varmor"), ("ca.crt", open(CA).read())):
+                with open(os.path.join(directory, file), "w") as out:
+                    out.write(text)
+            words += ["--serviceAccountDirectory", directory]
+            environment["KUBERNETES_SERVICE_HOST"] = api.host
+            environment["KUBERNETES_SERVICE_PORT"] = str(api.port)
+        else:
+            path = os.path.join(directory, "kubeconfig")
+            with open(path, "w") as out:
+                json.dump({"apiVersion": "v1", "kind": "Config", "current-context": "m",
+                           "contexts": [{"name": "m", "context": {"cluster": "m", "user": "m"}}],
+                           "clusters": [{"name": "m", "cluster": {
+                               "server": SERVER, "certificate-authority": CA}}],
+                           "users": [{"name": "m", "user": {"token": token}}]}, out)
+            words += ["--kubeconfig", path, "--managerIP", "127.0.0.1"]
+        self.process = subprocess.Popen(words, env=environment, stderr=open(self.log, "w"))
+
+    def number(self, metric):
+        """The sum of a metric's series; None while nobody answers."""
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", self.metrics, timeout=5)
+            connection.request("GET", "/metrics")
+            text = connection.getresponse().read().decode()
+        except OSError:
+            return None
+        values = [float(line.rsplit(" ", 1)[1]) for line in text.splitlines()
+                  if line.startswith(metric + " ") or line.startswith(metric + "{")]
+        return sum(values)
+
+    def leads(self):
+        """Whether this replica leads and listens to agents."""
+        if self.number("varmor_leader") != 1:
+            return False
+        try:
+            socket.create_connection(("127.0.0.1", self.status), timeout=1).close()
+            return True
+        except OSError:
+            return False
+
+    def writes(self):
+        return self.number("varmor_plan_actions_total")
+
+    def memory(self):
+        """Resident set in MiB."""
+        with open(f"/proc/{self.process.pid}/status") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) // 1024
+
+    def stop(self, how=signal.SIGTERM):
+        self.process.send_signal(how)
+        return self.process.wait(timeout=60)
+
+
+leader = None
+
+
+def start_leader(name, **arguments):
+    global leader
+    leader = Replica(name, **arguments)
+    wait(f"{name} leads", leader.leads, 60)
+    return leader
+
+
+def trusted():
+    """What agents trust: the authority that the manager published."""
+    text = wait("ConfigMap varmor-ca",
+                lambda: api.find("/api/v1/namespaces/varmor/configmaps/varmor-ca"))["data"]["ca.crt"]
+    return ssl.create_default_context(cadata=text)
+
+
+class Agent:
+    """The pod and the token of an agent on one node, and what it says."""
+
+    def __init__(self, node):
+        self.node = node
+        self.name = f"varmor-agent-{node}"
+        pods = "/api/v1/namespaces/varmor/pods"
+        pod = api.find(f"{pods}/{self.name}") or api.create(pods, {
+            "metadata": {"name": self.name, "labels": {"app.kubernetes.io/component": "varmor-agent"}},
+            "spec": {"nodeName": node, "serviceAccountName": "varmor-agent",
+                     "automountServiceAccountToken": False,
+                     "containers": [{"name": "agent", "image": "none"}]}})
+        api.patch(f"{pods}/{self.name}/status", {"status": {"phase": "Running"}})
+        self.token = account_token("varmor-agent", "varmor-manager", pod)
+        self.context = trusted()
+
+    def post(self, path, body, token=None, to=None):
+        headers = {"Content-Type": "application/json"}
+        if token is None:
+            token = self.token
+        if token:
+            headers["Token"] = token
+        data = body if isinstance(body, str) else json.dumps(body)
+        return request("127.0.0.1", (to or leader).status, self.context, "POST", path, data, headers,
+                       name="varmor-status-svc.varmor.svc")
+
+    def status(self, profile, status="succeeded", message="Ready", node=None, **more):
+        return self.post("/apis/v1/status", {
+            "namespace": profile["metadata"]["namespace"], "armorProfile": profile["metadata"]["name"],
+            "nodeName": node or self.node, "status": status, "message": message,
+            "revision": revision(profile)}, **more)
+
+    def report(self, profiles, status="succeeded"):
+        code, body = self.post("/apis/v1/node", {
+            "nodeName": self.node, "bootID": "b", "agentVersion": "test",
+            "capabilities": {"apparmor": True, "bpf": True, "seccomp": True},
+            "profiles": {f"{p['metadata']['namespace']}/{p['metadata']['name']}":
+                         {"revision": revision(p), "status": status, "message": "Ready"}
+                         for p in profiles}})
+        assert code == 200, (code, body)
+        return json.loads(body)["resync"]
+
+    def leave(self):
+        # Without a kubelet a pod goes only at once.
+        api.call("DELETE", f"/api/v1/namespaces/varmor/pods/{self.name}", {"gracePeriodSeconds": 0})
+
+
+def revision(profile):
+    spec = profile["spec"]
+    text = json.dumps({"behaviorModeling": spec.get("behaviorModeling"), "profile": spec.get("profile")},
+                      sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def desire(nodes):
+    path = "/apis/apps/v1/namespaces/varmor/daemonsets"
+    if not api.find(f"{path}/varmor-agent"):
+        label = {"app.kubernetes.io/component": "varmor-agent"}
+        api.create(path, {"metadata": {"name": "varmor-agent"}, "spec": {
+            "selector": {"matchLabels": label},
+            "template": {"metadata": {"labels": label},
+                         "spec": {"containers": [{"name": "agent", "image": "none"}]}}}})
+    api.patch(f"{path}/varmor-agent/status", {"status": {
+        "desiredNumberScheduled": nodes, "currentNumberScheduled": nodes, "numberMisscheduled": 0,
+        "numberReady": nodes}})
+
+
+def policy_path(name="", namespace="default"):
+    return f"{CRD}/namespaces/{namespace}/varmorpolicies" + (f"/{name}" if name else "")
+
+
+def profile_of(name, namespace="default"):
+    return api.find(f"{CRD}/namespaces/{namespace}/armorprofiles/varmor-{namespace}-{name}")
+
+
+def policy(name, rules=("disallow-mount",), enforcer="AppArmorBPFSeccomp"):
+    return {"apiVersion": "crd.varmor.org/v1beta1", "kind": "VarmorPolicy", "metadata": {"name": name},
+            "spec": {"target": {"kind": "Deployment", "name": name}, "policy": {
+                "enforcer": enforcer, "mode": "EnhanceProtect",
+                "enhanceProtect": {"hardeningRules": list(rules)}}}}
+
+
+def phase(name):
+    return (api.get(policy_path(name)).get("status") or {}).get("phase")
+
+
+def condition(name, kind):
+    for each in api.get(policy_path(name))["status"]["conditions"]:
+        if each["type"] == kind:
+            return each
+    return None
+
+
+def wait_phase(name, wanted, seconds=30):
+    wait(f"{name} is {wanted}", lambda: phase(name) == wanted, seconds)
+
+
+def versions():
+    """Of every policy and ArmorProfile, so that any write is seen."""
+    return {item["metadata"]["uid"]: item["metadata"]["resourceVersion"]
+            for plural in ("varmorpolicies", "varmorclusterpolicies", "armorprofiles")
+            for item in api.get(f"{CRD}/{plural}")["items"]}
+
+
+def protect(name, agents):
+    """A policy that all agents loaded."""
+    api.create(policy_path(), policy(name))
+    profile = wait("its profile", lambda: profile_of(name))
+    for agent in agents:
+        assert agent.status(profile)[0] == 200
+    wait_phase(name, "Protecting")
+
+
+def refusal(call, *arguments):
+    try:
+        call(*arguments)
+    except Refused as refused:
+        return refused.body
+    raise AssertionError("was not refused")
+
+
+agents = []
+
+
+def test_policy_is_protecting_when_all_agents_loaded_it():
+    start_leader("manager-0")
+    desire(2)
+    agents.extend(Agent(node) for node in ("node-a", "node-b"))
+    wait("both webhooks are registered", lambda: len(api.get(
+        "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations")["items"]) == 1)
+    started = time.monotonic()
+    api.create(policy_path(), policy("web"))
+    profile = wait("its profile", lambda: profile_of("web"))
+    print(f"  profile after {1000 * (time.monotonic() - started):.0f} ms")
+    wait_phase("web", "Pending")
+    assert profile["spec"]["profile"]["enforcer"] == "AppArmorBPFSeccomp"
+    assert profile["metadata"]["finalizers"] == ["varmor.org/ap-protection"]
+    assert profile["metadata"]["ownerReferences"][0]["name"] == "web"
+    assert "profile varmor-default-web" in profile["spec"]["profile"]["content"]
+    assert agents[0].status(profile)[0] == 200
+    # Not before every node said so.
+    wait("one node is counted", lambda: api.get(policy_path("web"))["status"].get("loadedNodes") == 1)
+    assert phase("web") == "Pending"
+    assert agents[1].status(profile)[0] == 200
+    wait_phase("web", "Protecting")
+    status = api.get(policy_path("web"))["status"]
+    assert status["ready"] and status["desiredNodes"] == 2 and status["observedGeneration"] == 1
+    wait("the ArmorProfile counts too",
+         lambda: profile_of("web")["status"]["currentNumberLoaded"] == 2)
+
+
+def test_agent_that_fails_is_named():
+    profile = profile_of("web")
+    assert agents[1].status(profile, "failed", "unsupported: BPF LSM is not enabled")[0] == 200
+    wait_phase("web", "Error")
+    assert condition("web", "Ready")["message"].startswith("1 of 2 nodes failed, 1 of them for want")
+    failed = wait("its condition", lambda: profile_of("web")["status"].get("conditions"))
+    assert failed[0]["nodeName"] == "node-b" and "BPF LSM" in failed[0]["message"]
+    assert agents[1].status(profile)[0] == 200
+    wait_phase("web", "Protecting")
+
+
+def test_tokens_are_checked_and_bound_to_their_node():
+    profile = profile_of("web")
+    assert agents[0].status(profile, token="")[0] == 401
+    assert agents[0].status(profile, token="a.b.c")[0] == 401
+    code, body = agents[0].status(profile, node="node-b")
+    assert code == 403 and "node-a" in body, (code, body)
+    other = account_token("varmor-manager", "varmor-manager")
+    assert agents[0].status(profile, token=other)[0] == 403
+    # The same account, another audience; and without a pod.
+    assert agents[0].status(profile, token=account_token("varmor-agent"))[0] == 401
+    assert agents[0].status(profile, token=account_token("varmor-agent", "varmor-manager"))[0] == 403
+    assert agents[0].post("/apis/v1/status", "{")[0] == 400
+    assert phase("web") == "Protecting"
+
+
+def test_update_waits_for_agents_again():
+    old = profile_of("web")
+    api.patch(policy_path("web"),
+              {"spec": {"policy": {"enhanceProtect": {"hardeningRules": ["disallow-umount"]}}}})
+    new = wait("another profile", lambda: (lambda p: revision(p) != revision(old) and p)(profile_of("web")))
+    wait_phase("web", "Pending")
+    # Late words about the profile before.
+    for agent in agents:
+        assert agent.status(old)[0] == 200
+    assert agents[0].report([old]) == ["default/varmor-default-web"]
+    time.sleep(3)
+    assert phase("web") == "Pending"
+    assert agents[0].report([new]) == []
+    assert agents[1].status(new)[0] == 200
+    wait_phase("web", "Protecting")
+    assert condition("web", "Updated")["status"] == "True"
+
+
+def test_update_that_compiles_to_the_same_does_not_touch_the_profile():
+    version = profile_of("web")["metadata"]["resourceVersion"]
+    api.patch(policy_path("web"),
+              {"spec": {"policy": {"enhanceProtect": {"hardeningRules": ["DISALLOW_UMOUNT"]}}}})
+    wait("the generation is observed", lambda: (lambda p: p["status"]["observedGeneration"] ==
+                                               p["metadata"]["generation"])(api.get(policy_path("web"))))
+    assert phase("web") == "Protecting"
+    assert profile_of("web")["metadata"]["resourceVersion"] == version
+
+
+def test_bad_policies_are_refused_with_everything_that_is_wrong():
+    bad = policy("bad", rules=("disallow-mout", "x"))
+    bad["spec"]["target"]["selector"] = {"matchLabels": {"a": "b"}}
+    bad["spec"]["policy"]["enhanceProtct"] = {}
+    text = refusal(api.create, policy_path(), bad)
+    for code in ("C3: ", "G17: ", "S1: "):
+        assert code in text, text
+    assert 'did you mean "disallow-mount"?' in text and "enhanceProtct" in text
+    text = refusal(api.patch, policy_path("web"), {"spec": {"target": {"name": "other"}}})
+    assert "U1: " in text, text
+    text = refusal(api.patch, policy_path("web"), {"spec": {"policy": {"enforcer": "AppArmor"}}})
+    assert "U4: " in text, text
+    modeling = policy("modeling")
+    modeling["spec"]["policy"] = {"enforcer": "AppArmor", "mode": "BehaviorModeling",
+                                  "modelingOptions": {"duration": 1}}
+    assert "C5: " in refusal(api.create, policy_path(), modeling)
+
+
+def test_refused_update_that_got_past_the_webhook_changes_nothing():
+    profile = profile_of("web")
+    name = "varmor-policy-validating-webhook-cfg-debug"
+    path = f"/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/{name}"
+    api.delete(path)
+
+    def slip():
+        try:
+            return api.patch(policy_path("web"), {"spec": {"target": {"name": "other"}}})
+        except Refused:
+            return None
+    wait("the webhook is gone", slip, 5)
+    wait_phase("web", "Error")
+    updated = condition("web", "Updated")
+    assert updated["status"] == "False" and updated["reason"] == "Forbidden", updated
+    assert "U1: " in updated["message"]
+    status = api.get(policy_path("web"))["status"]
+    assert status["ready"] and status["loadedNodes"] == 2
+    assert profile_of("web")["spec"] == profile["spec"]
+    wait("the webhook is registered again", lambda: api.find(path), 60)
+    # The way back is open.
+    api.patch(policy_path("web"), {"spec": {"target": {"name": "web"}}})
+    wait_phase("web", "Protecting")
+
+
+def test_workloads_get_their_profile():
+    path = "/apis/apps/v1/namespaces/default/deployments"
+    labels = {"app": "web"}
+    deployment = {"metadata": {"name": "web", "labels": {"sandbox.varmor.org/enable": "true"}},
+                  "spec": {"selector": {"matchLabels": labels},
+                           "template": {"metadata": {"labels": labels}, "spec": {
+                               "containers": [{"name": "c", "image": "none"}]}}}}
+    made = api.create(path, deployment)
+    template = made["spec"]["template"]
+    wanted = "localhost/varmor-default-web"
+    annotations = template["metadata"]["annotations"]
+    assert annotations["container.bpf.security.beta.varmor.org/c"] == wanted
+    assert annotations["container.apparmor.security.beta.kubernetes.io/c"] == wanted
+    seccomp = template["spec"]["containers"][0]["securityContext"]["seccompProfile"]
+    assert seccomp == {"type": "Localhost", "localhostProfile": "varmor-default-web"}
+    # One that no policy names stays as it is.
+    deployment["metadata"]["name"] = "other"
+    assert "annotations" not in api.create(path, deployment)["spec"]["template"]["metadata"]
+
+
+def test_cluster_policy_has_its_profile_in_the_installation():
+    everywhere = policy("base")
+    everywhere["kind"] = "VarmorClusterPolicy"
+    api.create(f"{CRD}/varmorclusterpolicies", everywhere)
+    profile = wait("its profile", lambda: api.find(
+        f"{CRD}/namespaces/varmor/armorprofiles/varmor-cluster-varmor-base"))
+    for agent in agents:
+        assert agent.status(profile)[0] == 200
+    wait("it is protecting", lambda: api.get(f"{CRD}/varmorclusterpolicies/base")["status"]["phase"] ==
+         "Protecting")
+
+
+def test_names_that_collide_are_refused():
+    for namespace in ("a", "a-b"):
+        api.create("/api/v1/namespaces", {"metadata": {"name": namespace}})
+    first, second = policy("b-c"), policy("c")
+    api.create(policy_path(namespace="a"), first)
+    wait("its profile", lambda: profile_of("b-c", "a"))
+    assert "NameCollision: " in refusal(api.create, policy_path(namespace="a-b"), second)
+    api.delete(policy_path("b-c", "a"))
+    profile = profile_of("b-c", "a")
+    for agent in agents:
+        agent.status(profile, "retired")
+    wait("it is gone", lambda: not api.find(policy_path("b-c", "a")))
+
+
+def test_killed_leader_is_replaced_and_nothing_is_written():
+    global leader
+    second = Replica("manager-1")
+    wait("the second replica serves webhooks", lambda: second.number("varmor_leader") == 0)
+    before = versions()
+    killed = time.monotonic()
+    leader.stop(signal.SIGKILL)
+    leader = second
+    wait("the second replica leads", second.leads, 60)
+    print(f"  leads {time.monotonic() - killed:.1f} s after the kill")
+    # Reports come one by one; silence is no news meanwhile.
+    profiles = api.get(f"{CRD}/armorprofiles")["items"]
+    assert agents[0].report(profiles) == []
+    time.sleep(3)
+    assert versions() == before
+    assert agents[1].report(profiles) == []
+    time.sleep(5)
+    assert versions() == before
+    assert second.writes() == 0
+    # And it works: webhook, controllers, status.
+    protect("after", agents)
+
+
+def test_deleted_policy_goes_when_no_node_uses_it():
+    profile = profile_of("after")
+    api.delete(policy_path("after"))
+    wait("the profile retires",
+         lambda: profile_of("after")["metadata"].get("annotations", {}).get("varmor.org/retire") == "true")
+    assert condition("after", "Deleting")["status"] == "True"
+    assert agents[0].status(profile, "retired")[0] == 200
+    time.sleep(1)
+    assert profile_of("after")
+    assert agents[1].status(profile, "retired")[0] == 200
+    wait("the profile is gone", lambda: not profile_of("after"))
+    wait("the policy is gone", lambda: not api.find(policy_path("after")))
+
+
+def test_deleted_policy_does_not_wait_for_ever():
+    protect("silent", agents)
+    api.delete(policy_path("silent"))
+    wait("the policy is gone", lambda: not api.find(policy_path("silent")), 20)
+    assert not profile_of("silent")
+
+
+def test_profile_that_somebody_edited_is_mended():
+    profile = profile_of("web")
+    path = f"{CRD}/namespaces/default/armorprofiles/varmor-default-web"
+    api.patch(path, {"spec": {"profile": {"content": "profile other {}"}}})
+    wait("it is mended", lambda: profile_of("web")["spec"] == profile["spec"])
+
+
+def test_node_that_left_is_not_waited_for():
+    third = Agent("node-c")
+    desire(3)
+    wait("it is waited for", lambda: phase("web") == "Pending")
+    third.leave()
+    desire(2)
+    wait_phase("web", "Protecting")
+
+
+def test_thousand_policies_and_two_hundred_nodes():
+    agents.extend(Agent(f"node-{i}") for i in range(NODES - len(agents)))
+    desire(NODES)
+    started = time.monotonic()
+    for i in range(POLICIES):
+        api.create(policy_path(), policy(f"p{i}", enforcer="AppArmorSeccomp"))
+    created = time.monotonic()
+
+    def all_profiles():
+        items = api.get(f"{CRD}/namespaces/default/armorprofiles")["items"]
+        return [i for i in items if i["metadata"]["name"].startswith("varmor-default-p")]
+    wait("all profiles", lambda: len(all_profiles()) == POLICIES, 300)
+    print(f"  {POLICIES} policies accepted after {created - started:.1f} s, all profiles after "
+          f"{time.monotonic() - started:.1f} s")
+    profiles = api.get(f"{CRD}/armorprofiles")["items"]
+    started = time.monotonic()
+    for agent in agents:
+        assert agent.report(profiles) == []
+    reported = time.monotonic()
+
+    def protecting():
+        items = api.get(f"{CRD}/namespaces/default/varmorpolicies")["items"]
+        return sum(1 for i in items if (i.get("status") or {}).get("phase") == "Protecting")
+    wait("all are protecting", lambda: protecting() == POLICIES + 1, 300)
+    print(f"  {NODES} nodes reported {len(profiles)} profiles each within {reported - started:.1f} s; "
+          f"all policies are protecting {time.monotonic() - started:.1f} s after the first report")
+    print(f"  memory of the leader: {leader.memory()} MiB")
+    # No news: no writes.
+    before, writes = versions(), leader.writes()
+    for agent in agents:
+        agent.report(profiles)
+    time.sleep(8)
+    assert versions() == before
+    assert leader.writes() == writes
+
+
+def test_new_leader_over_a_thousand_policies_writes_nothing():
+    global leader
+    before = versions()
+    profiles = api.get(f"{CRD}/armorprofiles")["items"]
+    started = time.monotonic()
+    assert leader.stop() == 0
+    start_leader("manager-2")
+    print(f"  leads {time.monotonic() - started:.1f} s after the other was asked to stop")
+    wait("all is compiled and compared", lambda: leader.number("varmor_workqueue_depth") is not None)
+    for agent in agents:
+        agent.report(profiles)
+    time.sleep(12)
+    assert versions() == before
+    assert leader.writes() == 0
+    print(f"  memory of the leader: {leader.memory()} MiB")
+
+
+def test_in_a_cluster_names_are_those_that_are_shipped():
+    global leader
+    assert leader.stop() == 0
+    webhooks = "/apis/admissionregistration.k8s.io/v1/"
+    names = ("mutatingwebhookconfigurations/varmor-resource-mutating-webhook-cfg",
+             "validatingwebhookconfigurations/varmor-policy-validating-webhook-cfg")
+    for name in names:
+        assert not api.find(webhooks + name + "-debug")
+    pod = {"metadata": {"name": "manager-3", "labels": {
+        "app.kubernetes.io/component": "varmor-manager"}},
+        "spec": {"nodeName": "node-a", "automountServiceAccountToken": False,
+                 "containers": [{"name": "manager", "image": "none"}]}}
+    pods = "/api/v1/namespaces/varmor/pods"
+    api.create(pods, pod)
+    pod["metadata"]["name"] = "manager-old"
+    pod["metadata"]["labels"]["identity"] = "leader"
+    api.create(pods, pod)
+    start_leader("manager-3", in_cluster=True)
+    for name in names:
+        wait(name, lambda name=name: api.find(webhooks + name))
+    wait("the leader's label", lambda: api.get(f"{pods}/manager-3")["metadata"]["labels"].get(
+        "identity") == "leader")
+    wait("no other has it", lambda: "identity" not in api.get(f"{pods}/manager-old")["metadata"]["labels"])
+    log = open(leader.log).read()
+    assert "PERMISSION_DENIED" not in log, log
+    # There is no Deployment, so nobody is left behind.
+    assert leader.stop() == 0
+    for name in names:
+        assert not api.find(webhooks + name)
+    assert not api.find("/api/v1/namespaces/varmor/secrets/varmor-webhook-svc.varmor.varmor-tls-pair")
+
+
+def main():
+    Replica.program = sys.argv[1]
+    wanted = sys.argv[2:]
+    tests = [(name, function) for name, function in globals().items() if name.startswith("test_")]
+    passed = failed = 0
+    for name, function in tests:
+        if wanted and not any(word in name for word in wanted):
+            continue
+        started = time.monotonic()
+        try:
+            function()
+            passed += 1
+            print(f"[       OK ] {name} ({time.monotonic() - started:.1f} s)", flush=True)
+        except Exception:
+            failed += 1
+            traceback.print_exc(file=sys.stdout)
+            print(f"[  FAILED  ] {name} ({time.monotonic() - started:.1f} s)", flush=True)
+    if leader is not None and leader.process.poll() is None:
+        leader.stop(signal.SIGKILL)
+    print(f"result: {passed} {failed}")
+
+
+main()
