@@ -11,7 +11,9 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "lib/compiler/diagnostic/diagnostic.h"
+#include "lib/enforcers/files.h"
 #include "runtime/agent/violation_line.h"
+#include "runtime/protocol/names.h"
 
 namespace varmor {
 namespace {
@@ -57,6 +59,13 @@ void AddFlags(GoFlags& parser, AgentFlags& flags) {
                 flags.listen_address);
   parser.Int("readinessPort", "port for health; 0: none", flags.readiness_port);
   parser.Int("metricsPort", "port for metrics, with -enableMetrics", flags.metrics_port);
+  parser.String("managerURL",
+                "status service (default: https://varmor-status-svc.NAMESPACE:8080, or with "
+                "-kubeconfig https://MANAGERIP:8080)",
+                flags.manager_url);
+  parser.String("tokenFile", "token for the status service; empty: none", flags.token_file);
+  parser.String("managerCA", "certificates that the status service is checked with",
+                flags.manager_ca);
   parser.Duration("checkInterval", "between two comparisons of the kernel with what it should hold",
                   flags.check_interval);
   parser.String("installNamespace",
@@ -76,6 +85,22 @@ void ReadEnvironment(const GoFlags& parser, const Environment& environment, Agen
   if (flags.node_name.empty()) {
     char name[256] = {};
     if (gethostname(name, sizeof(name) - 1) == 0) flags.node_name = name;
+  }
+  flags.api_host = Variable(environment, "KUBERNETES_SERVICE_HOST");
+  flags.api_port = Variable(environment, "KUBERNETES_SERVICE_PORT");
+  flags.name_space = Variable(environment, "POD_NAMESPACE");
+  if (flags.name_space.empty()) {
+    const absl::StatusOr<std::string> mounted =
+        ReadFileWhole("/var/run/secrets/kubernetes.io/serviceaccount/namespace", 4096);
+    flags.name_space = mounted.ok() ? *mounted : flags.install_namespace;
+  }
+  if (flags.manager_url.empty()) {
+    const std::string port = Variable(environment, "STATUS_SERVICE_PORT");
+    flags.manager_url = absl::StrCat("https://",
+                                     flags.daemon.kubeconfig.empty()
+                                         ? absl::StrCat(kStatusService, ".", flags.name_space)
+                                         : flags.daemon.manager_ip,
+                                     ":", port.empty() ? "8080" : port);
   }
   // vArmor 0.8.0 and later; ports that are none count as absent there.
   for (const char* variable : {"READINESS_PORT", "AGENT_READINESS_PORT"}) {
@@ -135,6 +160,14 @@ void Check(const GoFlags& parser, AgentFlags& flags, std::vector<std::string>& m
     if (port < 0 || port > 65535) {
       mistakes.push_back(absl::StrCat("flag ", name, ": ", port, " is no port"));
     }
+  }
+  if (!flags.Alone() && flags.daemon.kubeconfig.empty() && flags.api_host.empty()) {
+    mistakes.push_back(
+        "neither alone nor in a cluster: give -policy-dir DIRECTORY, or run in a pod, or give "
+        "-kubeconfig FILE");
+  }
+  if (flags.Alone() && !flags.daemon.kubeconfig.empty()) {
+    mistakes.push_back("-policy-dir and -kubeconfig exclude each other");
   }
   if (flags.check_interval < absl::Seconds(1)) {
     mistakes.push_back("flag -checkInterval has to be a second or longer");

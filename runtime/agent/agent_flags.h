@@ -45,8 +45,16 @@ struct AgentFlags {
   absl::Duration check_interval = absl::Minutes(1);
   std::string install_namespace = "varmor";
 
+  std::string manager_url;
+  std::string token_file = "/var/run/secrets/tokens/bound-token";
+  std::string manager_ca = "/etc/varmor/ca/ca.crt";
+
   // From the environment.
   std::string node_name;
+  // Of the manager and this agent.
+  std::string name_space;
+  std::string api_host;
+  std::string api_port;
   nlohmann::ordered_json metadata = nlohmann::ordered_json::object();
 
   // What the flags ask for and this agent does not do; to be told.

@@ -23,6 +23,20 @@ absl::Status Read(const std::vector<std::string>& words, AgentFlags& flags,
       flags, usage);
 }
 
+const std::map<std::string, std::string> kInPod = {{"KUBERNETES_SERVICE_HOST", "10.0.0.1"}};
+
+TEST(AgentFlagsTest, OutsideOfPods) {
+  AgentFlags flags;
+  EXPECT_THAT(std::string(Read({"--agent"}, flags).message()),
+              HasSubstr("neither alone nor in a cluster"));
+  AgentFlags debugging;
+  ASSERT_EQ(Read({"--agent", "--kubeconfig=/k", "--managerIP=127.0.0.1"}, debugging),
+            absl::OkStatus());
+  EXPECT_EQ(debugging.manager_url, "https://127.0.0.1:8080");
+  AgentFlags both;
+  EXPECT_FALSE(Read({"--policy-dir=/p", "--kubeconfig=/k"}, both).ok());
+}
+
 TEST(AgentFlagsTest, Alone) {
   AgentFlags flags;
   ASSERT_EQ(Read({"--policy-dir", "/etc/varmor/policies"}, flags), absl::OkStatus());
@@ -39,7 +53,9 @@ TEST(AgentFlagsTest, Alone) {
 TEST(AgentFlagsTest, InTheCluster) {
   AgentFlags flags;
   ASSERT_EQ(Read({"--agent", "--enableMetrics", "--logFormat=json"}, flags,
-                 {{"NODE_NAME", "node-7"},
+                 {{"KUBERNETES_SERVICE_HOST", "10.0.0.1"},
+                  {"POD_NAMESPACE", "security"},
+                  {"NODE_NAME", "node-7"},
                   {"READINESS_PORT", "6080"},
                   {"AUDIT_EVENT_METADATA", R"({"clusterID":"c-1"})"}}),
             absl::OkStatus());
@@ -49,11 +65,12 @@ TEST(AgentFlagsTest, InTheCluster) {
   EXPECT_EQ(flags.seccomp_directory, "/var/lib/kubelet/seccomp");
   EXPECT_EQ(flags.violation_log, "/var/log/varmor/violations.log");
   EXPECT_EQ(flags.runtime_namespaces, "k8s.io");
+  EXPECT_EQ(flags.manager_url, "https://varmor-status-svc.security:8080");
   EXPECT_EQ(flags.readiness_port, 6080);
   EXPECT_EQ(flags.node_name, "node-7");
   EXPECT_EQ(flags.metadata["clusterID"], "c-1");
   AgentFlags with_bpf;
-  ASSERT_EQ(Read({"--agent", "--enableBpfEnforcer"}, with_bpf), absl::OkStatus());
+  ASSERT_EQ(Read({"--agent", "--enableBpfEnforcer"}, with_bpf, kInPod), absl::OkStatus());
   EXPECT_TRUE(with_bpf.UsesEnforcer("BPF"));
 }
 
@@ -66,7 +83,7 @@ TEST(AgentFlagsTest, SomeEnforcers) {
 
 TEST(AgentFlagsTest, WhatIsNotBuiltIsSaid) {
   AgentFlags flags;
-  ASSERT_EQ(Read({"--agent", "--enableBehaviorModeling", "--auditLogPaths=/x"}, flags),
+  ASSERT_EQ(Read({"--agent", "--enableBehaviorModeling", "--auditLogPaths=/x"}, flags, kInPod),
             absl::OkStatus());
   EXPECT_THAT(flags.notes, SizeIs(2));
 }

@@ -13,7 +13,7 @@
 namespace varmor {
 
 PackedArtifacts::PackedArtifacts(const ArmorProfileArtifacts& artifacts)
-    : gzip_(Gzip(artifacts.SerializeAsString())) {
+    : gzip_(std::make_shared<const std::string>(Gzip(artifacts.SerializeAsString()))) {
   if (artifacts.has_app_armor()) {
     digests_[EnforcerKind::kAppArmor] = Sha256Hex(artifacts.app_armor().SerializeAsString());
   }
@@ -27,8 +27,8 @@ PackedArtifacts::PackedArtifacts(const ArmorProfileArtifacts& artifacts)
 
 ArmorProfileArtifacts PackedArtifacts::Unpack() const {
   ArmorProfileArtifacts artifacts;
-  if (gzip_.empty()) return artifacts;
-  const absl::StatusOr<std::string> bytes = Gunzip(gzip_, kMaxArtifactBytes);
+  if (gzip_ == nullptr) return artifacts;
+  const absl::StatusOr<std::string> bytes = Gunzip(*gzip_, kMaxArtifactBytes);
   // It is what the constructor made.
   if (!bytes.ok() || !artifacts.ParseFromString(*bytes)) artifacts.Clear();
   return artifacts;

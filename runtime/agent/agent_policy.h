@@ -23,7 +23,7 @@ struct PolicyIdentity {
   std::string name_space;
 };
 
-// The artifacts of one policy, packed: most of the time nobody asks for them.
+// The artifacts of one policy, packed: most of the time nobody asks for them. Copies share them.
 class PackedArtifacts {
  public:
   PackedArtifacts() = default;
@@ -34,7 +34,7 @@ class PackedArtifacts {
   const std::map<EnforcerKind, std::string>& digests() const { return digests_; }
 
  private:
-  std::string gzip_;
+  std::shared_ptr<const std::string> gzip_;
   std::map<EnforcerKind, std::string> digests_;
 };
 

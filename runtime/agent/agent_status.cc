@@ -159,6 +159,8 @@ void AddAgentMetrics(const AgentStatus& status, Metrics& metrics) {
       {{"varmor_runtime_connected", "1 while events of the container runtime are read."},
        status.watching ? 1.0 : 0.0},
       {{"varmor_bpf_subjects", "Cgroups that BPF confines."}, static_cast<double>(status.subjects)},
+      {{"varmor_reports_pending", "Reports that the manager has not got yet."},
+       static_cast<double>(status.reports_pending)},
       {{"varmor_containers", "Containers that are known."},
        static_cast<double>(status.containers.size())},
   };

@@ -83,6 +83,9 @@ struct AgentStatus {
   uint64_t enrolled_late = 0;
   std::vector<double> enrol_seconds;  // the last 256
 
+  // In a cluster: not delivered to the manager yet.
+  size_t reports_pending = 0;
+
   // BPF events without room in the ring, by class.
   std::map<std::string, uint64_t> bpf_drops;
   ViolationCounts violations;

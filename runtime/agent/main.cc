@@ -17,10 +17,12 @@
 #include "absl/time/clock.h"
 #include "lib/compiler/status/status_macros.h"
 #include "lib/compiler/version.h"
+#include "lib/enforcers/files.h"
 #include "runtime/agent/agent.h"
 #include "runtime/agent/agent_flags.h"
 #include "runtime/agent/agent_log.h"
 #include "runtime/agent/agent_loop.h"
+#include "runtime/agent/cluster.h"
 #include "runtime/agent/control_socket.h"
 #include "runtime/agent/host_namespaces.h"
 #include "runtime/agent/node_kernel.h"
@@ -98,6 +100,7 @@ class Daemon {
   void OpenAudit();
   void WaitForSignals();
   void ReadPolicies();
+  void AfterStep();
   void FollowBpf();
   void Leave();
   AgentStatus Status();
@@ -116,6 +119,7 @@ class Daemon {
   std::string directory_problem_;
   bool policies_read_ = false;
   int bpf_starts_ = 0;
+  std::unique_ptr<Cluster> cluster_;
   std::unique_ptr<ControlServer> control_;
   std::unique_ptr<HttpServer> health_;
   std::unique_ptr<HttpServer> metrics_;
@@ -170,6 +174,11 @@ void Daemon::FollowBpf() {
   malloc_trim(0);
 }
 
+void Daemon::AfterStep() {
+  FollowBpf();
+  if (cluster_ != nullptr) cluster_->AfterStep();
+}
+
 AgentStatus Daemon::Status() {
   // Shared, since the loop may come to it after this has given up.
   const auto status = std::make_shared<AgentStatus>();
@@ -191,6 +200,7 @@ AgentStatus Daemon::Status() {
   }
   AgentStatus out = *status;
   out.violations = auditor_.Counts();
+  if (cluster_ != nullptr) out.reports_pending = cluster_->pending();
   return out;
 }
 
@@ -281,16 +291,25 @@ void Daemon::Leave() {
 absl::Status Daemon::Run() {
   const absl::Status cgroups = EnterHostCgroupNamespace();
   if (!cgroups.ok()) log_.Warning(cgroups.message());
+  // In a cluster the directory is the kubelet's, and has to be there.
+  if (flags_.Alone()) VARMOR_RETURN_IF_ERROR(EnsureDirectory(flags_.seccomp_directory));
   VARMOR_RETURN_IF_ERROR(violation_log_.Open());
   VARMOR_RETURN_IF_ERROR(agent_.Start());
   OpenAudit();
   auditor_.Start();
-  loop_.tick = [this] { ReadPolicies(); };
-  loop_.after_step = [this] { FollowBpf(); };
+  if (flags_.Alone()) {
+    loop_.tick = [this] { ReadPolicies(); };
+  } else {
+    VARMOR_ASSIGN_OR_RETURN(
+        cluster_, Cluster::Connect(flags_, agent_, loop_, log_, [this] { return Status(); }));
+    cluster_->Start();
+  }
+  loop_.after_step = [this] { AfterStep(); };
   VARMOR_RETURN_IF_ERROR(Listen());
   std::thread signals([this] { WaitForSignals(); });
   loop_.Run();
   signals.join();
+  if (cluster_ != nullptr) cluster_->Stop();
   control_.reset();
   health_.reset();
   metrics_.reset();

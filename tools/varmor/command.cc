@@ -59,9 +59,9 @@ int Help(const std::vector<std::string>& words, Console& console) {
 }  // namespace
 
 std::vector<Command> AllCommands() {
-  return {CompileCommand(), CheckCommand(),   WhyCommand(),       TestCommand(),  DiffCommand(),
-          RunCommand(),     BpfCommand(),     ExplainCommand(),   RulesCommand(), ConvertCommand(),
-          SchemaCommand(),  VersionCommand(), CompletionCommand()};
+  return {CompileCommand(), CheckCommand(),  WhyCommand(),     TestCommand(),      DiffCommand(),
+          RunCommand(),     BpfCommand(),    AgentCommand(),   ExplainCommand(),   RulesCommand(),
+          ConvertCommand(), SchemaCommand(), VersionCommand(), CompletionCommand()};
 }
 
 int RunTool(const std::vector<std::string>& words, Console& console) {

@@ -27,6 +27,7 @@ Command DiffCommand();        // diff_command.cc
 Command ExplainCommand();     // explain_command.cc
 Command RunCommand();         // run_command.cc
 Command BpfCommand();         // bpf_command.cc
+Command AgentCommand();       // agent_command.cc
 Command RulesCommand();       // rules_command.cc
 Command ConvertCommand();     // convert_command.cc
 Command SchemaCommand();      // schema_command.cc

@@ -1,0 +1,233 @@
+#!/bin/sh
+# varmor-agent alone on a machine, with a real containerd, AppArmor, BPF and seccomp.
+. ./checks.sh
+. ./containerd.sh
+policies=/tmp/policies
+. ./policies.sh
+mkdir -p $policies /tmp/logs
+agent_log=/tmp/logs/agent violations=/tmp/logs/violations
+
+start_agent() {
+  varmor-agent --policy-dir $policies --runtimeSocket "$socket" --enableMetrics --checkInterval 5s "$@" \
+    >>$violations 2>>$agent_log &
+  agent=$!
+  eventually 120 varmor agent status >/dev/null 2>&1
+}
+stop_agent() {
+  kill "-$1" $agent
+  wait $agent 2>/dev/null
+}
+# in_container NAME: what the container wrote to /tmp/rc.
+in_container() { cat "/proc/$(pid_of "$1")/root/tmp/rc" 2>/dev/null; }
+pid_of() { ctr task ls | awk -v id="$1" '$1 == id {print $2}'; }
+# try_in NAME COMMAND: executes it in the container.
+try_in() { ctr task exec --exec-id "x$(date +%s%N)" "$1" /bin/sh -c "$2"; }
+status_has() { varmor agent status >/tmp/status; grep -q -e "$1" /tmp/status; }
+says_status() {
+  eventually 30 status_has "$2"
+  status_result=$?
+  ok $status_result "$1"
+  [ $status_result = 0 ] || cat /tmp/status
+}
+has_line() { grep -q -e "$1" $violations; }
+says_violation() {
+  eventually 20 has_line "$2"
+  violation_result=$?
+  ok $violation_result "$1"
+  [ $violation_result = 0 ] || tail -n 5 $violations
+}
+denied() { ! try_in "$1" "$2" >$said 2>&1; }
+works() { try_in "$1" "$2" >$said 2>&1; }
+eventually_denied() {
+  eventually 30 denied "$2" "$3"
+  ok $? "$1"
+}
+eventually_works() {
+  eventually 30 works "$2" "$3"
+  ok $? "$1"
+}
+
+export BUSYBOX=/bin/busybox
+[ -x $BUSYBOX ] || BUSYBOX=$(command -v busybox)
+start_containerd /run/containerd-test || finish
+expect_ok "an image" import_busybox
+run() {
+  run_id=$1 run_label=$2
+  shift 2
+  ctr run --null-io -d --label app="$run_label" "$@" $image "$run_id" /bin/sh -c 'while :; do sleep 1; done'
+}
+
+# A container from before the agent, one that no policy is about, and one from after it.
+expect_ok "a container from before the agent" run before web
+expect_ok "a container that no policy is about" run other other
+policy web.yaml web BPF "$shadow"
+start_agent
+ok $? "the agent becomes ready"
+expect_ok "health" curl -sf http://127.0.0.1:9580/health/readiness
+expect_ok "liveness" curl -sf http://127.0.0.1:9580/health/liveness
+says_status "BPF is used" '^BPF: 1 profiles'
+says_status "the policy is enforced" '^  varmor-vm-web (web.yaml): enforced, 1 containers, BPF=ok'
+says_status "the one from before is confined" '^  default/before before: varmor-vm-web BPF=ok, confined found running'
+says_status "the other is not" '^  default/other other: no policy'
+eventually_denied "before: reading shadow is denied" before 'cat /etc/shadow'
+expect_ok "before: the near miss works" try_in before 'cat /etc/passwd'
+expect_ok "other: reading shadow works" try_in other 'cat /etc/shadow'
+says_violation "the violation names container, policy, rule" \
+  '"containerID":"before","containerName":"before","image":"varmor.test/busybox:latest",.*"enforcer":"BPF","action":"DENIED","profileName":"varmor-vm-web","policyKind":"VarmorPolicy","policyName":"web","policyNamespace":"vm","event":{.*"path":"/etc/shadow".*"name":"disable-access-shadow"'
+expect_ok "a container from after the agent" run after web
+says_status "after: confined" '^  default/after after: varmor-vm-web BPF=ok, confined'
+grep '^  default/after' /tmp/status
+eventually_denied "after: reading shadow is denied" after 'cat /etc/shadow'
+says_violation "after: the violation" '"containerID":"after".*"path":"/etc/shadow"'
+
+# How long it takes until a new container is confined: its first act is the forbidden one.
+for i in 1 2 3 4 5; do
+  ctr run --null-io -d --label app=web $image "race$i" /bin/sh -c 'cat /etc/shadow >/dev/null 2>&1; echo $? >/tmp/rc; while :; do sleep 1; done'
+done
+eventually 20 status_has 'default/race5 .*confined'
+sleep 1
+for i in 1 2 3 4 5; do echo "  race$i: exit status of the first act $(in_container race$i): $(grep "default/race$i" /tmp/status)"; done
+curl -s http://127.0.0.1:9581/metrics | grep -E '^varmor_(containers_enrolled_total|container_attach_seconds_(sum|count)|agent_memory|violations_total)' | tee /tmp/metrics
+grep -q 'varmor_violations_total{enforcer="BPF",action="DENIED",policy_kind="VarmorPolicy",policy_namespace="vm",policy_name="web",rule="disable-access-shadow"} [1-9]' /tmp/metrics
+ok $? "metrics have the violation by policy and rule"
+for i in 1 2 3 4 5; do remove_container default "race$i"; done
+
+# The OCI hook: the container's program waits for the agent.
+cat >/tmp/runc-with-hook <<'SH'
+#!/bin/sh
+# A runtime that adds the hook to every container, as nvidia's does.
+for word in "$@"; do
+  [ "$previous" != --bundle ] || bundle=$word
+  previous=$word
+done
+if [ -n "${bundle:-}" ] && [ -f "$bundle/config.json" ] && ! grep -q varmor-hook "$bundle/config.json"; then
+  sed -i 's#^{#{"hooks":{"createRuntime":[{"path":"/tmp/varmor-hook.sh","args":["varmor-hook","'"$(cat /tmp/hook-mode)"'"]}]},#' "$bundle/config.json"
+fi
+exec runc "$@"
+SH
+cat >/tmp/varmor-hook.sh <<SH
+#!/bin/sh
+export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:-}
+exec $(command -v varmor-hook) "\$@"
+SH
+chmod +x /tmp/runc-with-hook /tmp/varmor-hook.sh
+echo --fail-mode=closed >/tmp/hook-mode
+hooked=0
+for i in 1 2 3; do
+  ctr run --null-io -d --runc-binary /tmp/runc-with-hook --label app=web $image "hook$i" /bin/sh -c 'cat /etc/shadow >/dev/null 2>&1; echo $? >/tmp/rc; while :; do sleep 1; done'
+  eventually 10 test -n "$(in_container "hook$i")"
+  sleep 0.5
+  [ "$(in_container "hook$i")" = 1 ] && hooked=$((hooked + 1))
+done
+[ $hooked = 3 ]
+ok $? "hook: the first act of all 3 containers is denied ($hooked)"
+says_status "hook: confined before its program" '^  default/hook3 .*confined before its program'
+
+# Another policy for running containers, without a restart of them.
+policy web.yaml web BPF "$(deny_file /etc/passwd)"
+eventually_denied "replaced: passwd is denied" before 'cat /etc/passwd'
+expect_ok "replaced: shadow works" try_in before 'cat /etc/shadow'
+echo 'nonsense' >$policies/web.yaml
+says_status "a wrong file is told" 'PROBLEM: web.yaml:'
+expect_fail "and what was in force stays" 'denied\|permitted' try_in before 'cat /etc/passwd'
+policy web.yaml web BPF "$shadow"
+eventually_works "back again: passwd works" before 'cat /etc/passwd'
+
+# kill -9: enforcement goes on, also for who starts meanwhile in a confined container; the next agent
+# takes over.
+stop_agent KILL
+expect_fail "killed: shadow is denied" 'denied\|permitted' try_in before 'cat /etc/shadow'
+expect_ok "a container while no agent runs" run meanwhile web
+echo --fail-mode=closed >/tmp/hook-mode
+expect_fail "hook, closed, no agent: the container is not started" 'varmor-hook\|hook' \
+  ctr run --null-io -d --runc-binary /tmp/runc-with-hook --label app=web $image closed /bin/true
+echo --fail-mode=open >/tmp/hook-mode
+expect_ok "hook, open, no agent: it is started" \
+  ctr run --null-io -d --runc-binary /tmp/runc-with-hook --label app=web $image open /bin/sleep 300
+remove_container default open
+remove_container default closed
+remove_container default after
+start_agent
+ok $? "restarted"
+grep -q 'found' $agent_log
+ok $? "it found the profile"
+says_status "meanwhile: confined" '^  default/meanwhile meanwhile: varmor-vm-web BPF=ok, confined found running'
+says_status "before: still" '^  default/before before: varmor-vm-web BPF=ok'
+eventually_denied "meanwhile: shadow is denied" meanwhile 'cat /etc/shadow'
+varmor bpf status >/tmp/bpf
+[ "$(grep -c 'its cgroup is gone' /tmp/bpf)" = 0 ]
+ok $? "no subject of containers that ended meanwhile"
+
+# Tampering is noticed and repaired.
+rm -rf /sys/fs/bpf/varmor/*/links/file_open
+eventually 40 grep -q 'TAMPERING: BPF' $agent_log
+ok $? "tampering: a link that was removed is an alarm"
+eventually_denied "tampering: shadow is denied again" before 'cat /etc/shadow'
+
+# containerd is killed and comes back.
+kill_containerd
+says_status "containerd killed: told" 'NOT WATCHED'
+run_containerd
+eventually 30 sh -c "varmor agent status | grep -q '^runtime: .*sock$'"
+ok $? "containerd is watched again"
+expect_ok "a container after it" run again web
+says_status "again: confined" '^  default/again again: varmor-vm-web BPF=ok'
+
+# The policy goes: nothing is denied any more, nothing is left.
+rm $policies/web.yaml
+eventually_works "removed: shadow works" before 'cat /etc/shadow'
+says_status "removed: no policy" '^0 policies'
+varmor bpf status >/tmp/bpf
+grep -q '^0 profiles' /tmp/bpf && grep -q '^0 subjects' /tmp/bpf
+ok $? "removed: the kernel has neither profile nor subject"
+for id in before other meanwhile again hook1 hook2 hook3; do remove_container default $id; done
+
+# AppArmor and seccomp: named when the container is started.
+policy aa.yaml aa AppArmorSeccomp "      appArmorRawRules: [{rules: 'audit deny /etc/shadow r,'}]
+      syscallRawRules: [{names: [mkdir, mkdirat], action: SCMP_ACT_ERRNO}]"
+eventually 60 status_has '^  varmor-vm-aa (aa.yaml): enforced'
+ok $? "AppArmor and seccomp: enforced"
+expect_ok "a container with both" run both aa --apparmor-profile varmor-vm-aa --seccomp --seccomp-profile /var/lib/varmor/seccomp-profiles/varmor-vm-aa
+says_status "both: ok" '^  default/both both: varmor-vm-aa AppArmor=ok Seccomp=ok'
+expect_ok "a container with neither" run neither aa
+says_status "neither: told" '^  default/neither neither: varmor-vm-aa AppArmor=it was started under .* Seccomp=it was started without'
+expect_fail "both: AppArmor denies" 'denied' try_in both 'cat /etc/shadow'
+expect_fail "both: seccomp denies" 'permitted\|not implemented' try_in both 'mkdir /tmp/x'
+says_violation "the AppArmor violation names container, policy, rule" \
+  '"containerID":"both".*"enforcer":"AppArmor","action":"DENIED","profileName":"varmor-vm-aa".*"policyName":"aa".*"deniedMask":"r".*"name":"raw"'
+expect_ok "AppArmor: somebody removes the profile" sh -c 'printf varmor-vm-aa >/sys/kernel/security/apparmor/.remove'
+eventually 40 grep -q 'TAMPERING: AppArmor' $agent_log
+ok $? "AppArmor: an alarm"
+eventually 20 grep -q '^varmor-vm-aa (enforce)' /sys/kernel/security/apparmor/profiles
+ok $? "AppArmor: loaded again"
+rm $policies/aa.yaml
+eventually 30 grep -q 'retire AppArmor varmor-vm-aa' $agent_log
+ok $? "the policy goes: its profile is retired, since a container has it"
+grep -q '^varmor-vm-aa' /sys/kernel/security/apparmor/profiles
+ok $? "it is still loaded"
+remove_container default both
+remove_container default neither
+eventually 60 sh -c '! grep -q "^varmor-vm-aa" /sys/kernel/security/apparmor/profiles'
+ok $? "without containers it goes"
+[ ! -e /var/lib/varmor/seccomp-profiles/varmor-vm-aa ]
+ok $? "and so does the seccomp file"
+
+# failMode closed without hook.
+stop_agent TERM
+start_agent --failMode closed --enforcers seccomp,apparmor
+policy web.yaml web BPF "$shadow"
+eventually 30 status_has 'web.yaml): failed'
+ok $? "a policy whose enforcer is switched off has failed"
+expect_ok "closed: a new container" run doomed web
+eventually 30 sh -c "ctr() { command ctr --address $socket \"\$@\"; }; ctr task ls | grep -q 'doomed.*STOPPED'"
+ok $? "closed: it was killed"
+grep -q 'doomed was killed' $agent_log
+ok $? "closed: and that is told"
+remove_container default doomed
+stop_agent TERM
+ok $? "the agent ends with 0"
+
+cp $agent_log $violations "$RESULTS/" 2>/dev/null
+stop_containerd
+tail -n 60 $agent_log | cut -c 1-200
+finish
