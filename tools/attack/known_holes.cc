@@ -33,6 +33,10 @@ constexpr Hole kHoles[] = {
     {"AppArmor", Event::kExec, 0, "applet",
      "AppArmor goes by the file that the link leads to; deny that as well, as disable-busybox "
      "does"},
+    {"AppArmor", Event::kFile, 0, "open_tree",
+     "in a copy of a mount that is attached nowhere AppArmor sees a path that begins there; it "
+     "takes "
+     "CAP_SYS_ADMIN; add Seccomp"},
     {"AppArmor", Event::kFile, 0, "procfs",
      "AppArmor goes by the path, and a further mount of procfs has another; add "
      "disallow-mount-procfs"},

@@ -73,16 +73,36 @@ std::string RuleTable(const std::vector<MatrixRow>& rows) {
   return text;
 }
 
+// Rows that tell the same are one line, with what it is about.
 std::string RowTable(const std::vector<MatrixRow>& rows, Result result) {
-  std::string text =
-      "| rule | enforcer | event | way | without the policy | with it | why |\n"
-      "|---|---|---|---|---|---|---|\n";
+  using Line = std::pair<std::string, std::vector<const MatrixRow*>>;
+  std::vector<Line> lines;
   for (const MatrixRow& row : rows) {
     if (row.result != result) continue;
-    absl::StrAppend(&text, "| ", row.rule, " | ", row.enforcer, " | ",
-                    row.denied ? "" : "near miss: ", InCell(row.event), " | ", row.way, " | ",
-                    InCell(row.without), " | ", InCell(row.with), " | ", InCell(row.reason),
-                    " |\n");
+    const std::string told =
+        absl::StrCat("| ", row.enforcer, " | ", row.way, " | ", InCell(row.without), " | ",
+                     InCell(row.with), " | ", InCell(row.reason), " | ");
+    const auto known = std::find_if(lines.begin(), lines.end(),
+                                    [&told](const Line& line) { return line.first == told; });
+    auto& line = known != lines.end() ? *known : lines.emplace_back(told, Line::second_type());
+    line.second.push_back(&row);
+  }
+  std::string text =
+      "| enforcer | way | without the policy | with it | why | how many | what |\n"
+      "|---|---|---|---|---|---|---|\n";
+  for (const auto& [told, about] : lines) {
+    absl::StrAppend(&text, told, about.size(), " | ");
+    std::string rule;
+    for (const MatrixRow* row : about) {
+      absl::StrAppend(&text,
+                      rule.empty()        ? ""
+                      : rule == row->rule ? ", "
+                                          : "; ",
+                      rule == row->rule ? "" : absl::StrCat(row->rule, ": "),
+                      row->denied ? "" : "near miss ", InCell(row->event));
+      rule = row->rule;
+    }
+    text += " |\n";
   }
   return text;
 }
@@ -123,16 +143,19 @@ std::string MatrixTotals(const std::vector<MatrixRow>& rows) {
 
 std::string MatrixPage(const MatrixReport& report) {
   std::string text = absl::StrCat(
-      "# The attack matrix\n\n"
-      "Written by `tools/attack/attack_matrix`, on ",
-      report.machine,
-      ". Every example of every built-in rule, for every\nenforcer that the rule's record claims, "
-      "in "
-      "a container with all capabilities: it works without the policy; with it\nwhat the rule "
-      "denies "
-      "fails with the error that the simulator says, and near misses still work. An attack is "
-      "made\n"
-      "in several ways (\"way\": an empty one is the plain call).\n\n");
+      "# The attack matrix\n\nWritten by `tools/vm/run attack-matrix`, on ", report.machine,
+      ".\n\nEvery example of every built-in rule is tried for every enforcer that the rule's "
+      "record "
+      "claims, and scenarios of raw\nBPF rules (at the end of the tables), in a container with all "
+      "capabilities:\n\n"
+      "* without the policy it works;\n"
+      "* with it, what the rule denies fails with the error that the simulator says, in every way "
+      "that the attacker knows\n  (`tools/attack/attacker`; the plain call has no name), and "
+      "near misses work in the same ways;\n"
+      "* the event names the profile (which is the policy's) and the rule, and under BPF the "
+      "container; near misses cause none.\n  Seccomp reports only while it observes.\n\n"
+      "\"Not proven\" is what works neither with the policy nor without, and what is known not to "
+      "be refused, with the reason.\n\n");
   for (const std::string& missing : report.missing) absl::StrAppend(&text, "* ", missing, "\n");
   if (!report.missing.empty()) text += "\n";
   absl::StrAppend(&text, Section("Enforced", report.enforced));

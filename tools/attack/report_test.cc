@@ -40,10 +40,24 @@ TEST(ReportTest, ThePageHasARowForEachRuleAndEveryHoleWithItsReason) {
                       "allowed |  |\n"),
             std::string::npos)
       << page;
-  EXPECT_NE(page.find("\n| disable-shell | AppArmor | exec /bin/sh |  | ok | errno 1 | a\\|b |\n"),
-            std::string::npos)
+  EXPECT_NE(
+      page.find("\n| AppArmor |  | ok | errno 1 | a\\|b | 1 | disable-shell: exec /bin/sh |\n"),
+      std::string::npos)
       << page;
   EXPECT_EQ(page.find("Failed:"), std::string::npos) << page;
+}
+
+TEST(ReportTest, HolesThatAreTheSameAreOneLine) {
+  MatrixReport report;
+  report.enforced = {Row("AppArmor", true, MatrixRow::Result::kHole, "why"),
+                     Row("AppArmor", true, MatrixRow::Result::kHole, "why"),
+                     Row("AppArmor", true, MatrixRow::Result::kHole, "another reason")};
+  report.enforced[1].event = "exec /bin/bash";
+  const std::string page = MatrixPage(report);
+  EXPECT_NE(page.find("| why | 2 | disable-shell: exec /bin/sh, exec /bin/bash |\n"),
+            std::string::npos)
+      << page;
+  EXPECT_NE(page.find("| another reason | 1 |"), std::string::npos) << page;
 }
 
 }  // namespace
