@@ -5,6 +5,7 @@
 #include <fstream>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -215,6 +216,39 @@ TEST_F(AdmissionServerTest, IsReadyWhenItKnowsEverything) {
   EXPECT_EQ(Curl("", Url("/health/readiness")).status, 200);
   server_->Drain(absl::Seconds(1));
   EXPECT_EQ(Curl("", Url("/health/readiness")).status, 0);
+}
+
+TEST_F(AdmissionServerTest, WhatItKnowsChangesWhileItAnswers) {
+  Start();
+  server_->SetPolicies(Policies());
+  ASSERT_TRUE(server_->SetServerVersion("1", "20").ok());
+  std::atomic<bool> stop = false;
+  std::thread changes([&] {
+    for (int i = 0; !stop; ++i) {
+      server_->SetPolicies(i % 2 == 0 ? Policies() : std::make_shared<const WorkloadPolicies>());
+      EXPECT_TRUE(server_->SetServerVersion("1", i % 3 == 0 ? "29" : "31").ok());
+      server_->SetReadinessCheck([] { return std::vector<std::string>(); });
+    }
+  });
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 3; ++i) {
+    clients.emplace_back([&, i] {
+      const std::string file = absl::StrCat(::testing::TempDir(), "/review", i);
+      std::ofstream(file) << Review(kDeployment);
+      for (int n = 0; n < 10; ++n) {
+        const Reply reply =
+            Curl(absl::StrCat("-H 'Content-Type: application/json' --data-binary @", file),
+                 Url("/mutate"));
+        EXPECT_EQ(reply.status, 200);
+        EXPECT_EQ(Json::parse(reply.body)["response"]["allowed"], true);
+        EXPECT_EQ(Curl("", Url("/health/readiness")).status, 200);
+      }
+    });
+  }
+  for (std::thread& each : clients) each.join();
+  stop = true;
+  changes.join();
+  EXPECT_THAT(metrics_.Text(), HasSubstr("\nvarmor_admission_requests_total 30\n"));
 }
 
 TEST_F(AdmissionServerTest, ServesTheCertificateItIsGiven) {
