@@ -11,6 +11,7 @@
 #include <csignal>
 #include <future>
 #include <memory>
+#include <random>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -533,6 +534,48 @@ TEST(HttpServerTest, ManyClientsAtOnceOnSeveralThreads) {
   }
   for (std::thread& each : clients) each.join();
   EXPECT_GT(answered, 20);
+}
+
+TEST(HttpServerTest, DamagedRequestsAreAnsweredOrEnded) {
+  HttpServerOptions options;
+  options.read_timeout = absl::Milliseconds(100);
+  const auto server = StartServer(options);
+  const std::string good = absl::StrCat(
+      "POST /a?b HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n"
+      "3\r\nabc\r\n0\r\n\r\n",
+      Post("body"));
+  std::mt19937 random(1);
+  const auto below = [&](size_t n) { return random() % n; };
+  int answered = 0;
+  for (int i = 0; i < 300; ++i) {
+    std::string text = good;
+    for (size_t n = below(4); n > 0; --n) {
+      const size_t at = below(text.size());
+      switch (below(4)) {
+        case 0:
+          text[at] = static_cast<char>(below(256));
+          break;
+        case 1:
+          text.erase(at, below(20));
+          break;
+        case 2:
+          text.insert(at, text.substr(below(text.size()), below(40)));
+          break;
+        default:
+          text.resize(at + 1);
+      }
+    }
+    Client client(server->port());
+    client.Send(text);
+    const std::string response = client.Read();
+    if (response.empty()) continue;
+    EXPECT_THAT(response, StartsWith("HTTP/1.1 ")) << text;
+    ++answered;
+  }
+  EXPECT_GT(answered, 150);
+  Client client(server->port());
+  client.Send(kGet);
+  EXPECT_THAT(client.Read(), StartsWith("HTTP/1.1 200 "));
 }
 
 TEST(HttpServerTest, SaysWhyItCannotStart) {
