@@ -19,7 +19,7 @@ build_packages="
 test_packages="
   apparmor runc crun
   clang-format clang-tidy llvm libclang-rt-14-dev
-  containerd containernetworking-plugins curl openssl
+  containerd containernetworking-plugins curl iproute2 openssl procps
   etcd-server golang-1.19-go dpkg-dev golang-github-modern-go-reflect2-dev
   qemu-system-x86 busybox-static cpio e2fsprogs lz4 zstd
   python3-jsonschema python3-yaml jq

@@ -93,8 +93,8 @@ link_flags() {
   local vendor=k8s.io/kubernetes/vendor/k8s.io package
   printf -- '-s -w'
   for package in $vendor/component-base/version $vendor/client-go/pkg/version; do
-    printf ' -X %s.gitMajor=1 -X %s.gitMinor=20 -X %s.gitVersion=v%s' $package $package $package $version
-    printf ' -X %s.gitTreeState=archive -X %s.buildDate=2021-01-13T00:00:00Z' $package $package
+    printf ' -X %s.gitMajor=1 -X %s.gitMinor=20 -X %s.gitVersion=v%s' "$package" "$package" "$package" $version
+    printf ' -X %s.gitTreeState=archive -X %s.buildDate=2021-01-13T00:00:00Z' "$package" "$package"
   done
 }
 

@@ -20,3 +20,16 @@ stop_now() {
   fi
   rm -f "$1"
 }
+
+# node_pid DIR: the first process of the node's namespaces, by the number that it has outside.
+node_pid() {
+  local pid
+  for pid in $(pgrep -f "^bash -c .* varmor-kube-node $1\$"); do
+    # unshare itself waits outside of them.
+    if [ "$(readlink "/proc/$pid/ns/pid")" != "$(readlink /proc/self/ns/pid)" ]; then
+      echo "$pid"
+      return 0
+    fi
+  done
+  return 1
+}

@@ -3,7 +3,9 @@
 # in one directory. Started again over the same directory, it goes on with the data and the port
 # that are there.
 #
-# usage: tools/kube/up.sh DIR [API_SERVER_FLAG]...
+# usage: tools/kube/up.sh [--node] DIR [API_SERVER_FLAG]...
+#     --node    for node_up.sh, in a network of its own: on all addresses, port 443, with service
+#               accounts, and calls of webhooks straight to their pods
 #
 # DIR/env then says where things are, as NAME=VALUE lines that a shell can source:
 #   KUBECONFIG             an administrator, by client certificate
@@ -19,6 +21,11 @@ set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
 # shellcheck source=common.sh
 . "$here/common.sh"
+node=no
+if [ "${1:-}" = --node ]; then
+  node=yes
+  shift
+fi
 [ $# -ge 1 ] || { sed -n '2,/^set /s/^# \{0,1\}//p' "$0" | sed '$d' >&2; exit 2; }
 mkdir -p "$1"/{pki,etcd,log}
 dir=$(realpath "$1")
@@ -74,14 +81,16 @@ start_etcd() {
 # ServiceAccount admission refuses pods until a controller made each namespace's account;
 # TaintNodesByCondition keeps pods off nodes made by hand; 127.0.0.1 cannot be an endpoint.
 start_server() {
+  local flags=(--bind-address=127.0.0.1 --disable-admission-plugins=ServiceAccount,TaintNodesByCondition)
+  [ $node = no ] || flags=(--bind-address=0.0.0.0 --disable-admission-plugins=TaintNodesByCondition
+    --enable-aggregator-routing=true --kubelet-client-certificate=pki/admin.crt --kubelet-client-key=pki/admin.key)
   setsid "$bin/kube-apiserver" --etcd-servers="http://127.0.0.1:$etcd_port" \
-    --bind-address=127.0.0.1 --advertise-address=127.0.0.1 --secure-port="$api_port" --cert-dir=pki \
+    --advertise-address=127.0.0.1 --secure-port="$api_port" --cert-dir=pki "${flags[@]}" \
     --tls-cert-file=pki/server.crt --tls-private-key-file=pki/server.key \
     --client-ca-file=pki/ca.crt --token-auth-file=tokens.csv --authorization-mode=RBAC \
     --service-account-issuer=https://kubernetes.default.svc --service-account-key-file=pki/service-account.pub \
     --service-account-signing-key-file=pki/service-account.key --service-cluster-ip-range=10.0.0.0/24 \
     --enable-admission-plugins=MutatingAdmissionWebhook,ValidatingAdmissionWebhook \
-    --disable-admission-plugins=ServiceAccount,TaintNodesByCondition \
     --allow-privileged=true --endpoint-reconciler-type=none "$@" >>log/apiserver.log 2>&1 </dev/null &
   echo $! >apiserver.pid
 }
@@ -101,13 +110,14 @@ else
   echo "$etcd_port" >etcd.port
   start_etcd
 fi
+[ $node = no ] || echo 443 >api.port
 [ -f api.port ] || free_port >api.port
 api_port=$(cat api.port)
 write_kubeconfig
 start_server "$@"
 printf '%s\n' KUBECONFIG="$dir/kubeconfig" KUBE_SERVER="https://127.0.0.1:$api_port" KUBE_CA="$dir/pki/ca.crt" \
   KUBE_TOKENS="$dir/tokens.csv" KUBE_ETCD="http://127.0.0.1:$etcd_port" KUBE_DIR="$dir" KUBE_BIN="$bin" \
-  KUBE_API_PID="$(cat apiserver.pid)" KUBE_ETCD_PID="$(cat etcd.pid)" >env
+  KUBE_API_PID="$(cat apiserver.pid)" KUBE_ETCD_PID="$(cat etcd.pid)" >"env"
 deadline=$((SECONDS + 120))
 until is_ready; do
   runs apiserver.pid kube-apiserver || { tail -n 5 log/apiserver.log >&2; die "kube-apiserver ended; see $dir/log"; }
