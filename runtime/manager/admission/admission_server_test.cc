@@ -74,9 +74,10 @@ class AdmissionServerTest : public ::testing::Test {
   }
 
   Metrics metrics_;
-  std::unique_ptr<AdmissionServer> server_;
   std::mutex mutex_;
   std::vector<AdmissionRecord> records_;
+  // Last: its threads use the others.
+  std::unique_ptr<AdmissionServer> server_;
 };
 
 const Json kPolicy = Json::parse(R"({
