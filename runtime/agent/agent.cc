@@ -217,12 +217,12 @@ void Agent::Reapply(const std::string& profile_key) {
 
 void Agent::LookAtProcess(Known& known) {
   absl::StatusOr<ProcessFacts> facts = kernel_.Process(known.container.pid);
+  known.facts.reset();
+  known.process_problem.clear();
   if (facts.ok()) {
     known.facts = *std::move(facts);
-  } else if (absl::IsNotFound(facts.status())) {
-    known.facts.reset();
-  } else {
-    known.problems.push_back(std::string(facts.status().message()));
+  } else if (!absl::IsNotFound(facts.status())) {
+    known.process_problem = std::string(facts.status().message());
   }
 }
 
@@ -252,6 +252,7 @@ void Agent::Choose(Known& known) {
     }
   }
   const AgentPolicy* policy = PolicyOf(profile);
+  known.bpf_missing = options_.in_cluster && bpf && !profile.empty() && policy == nullptr;
   known.bpf = bpf && policy != nullptr && policy->artifacts.digests().count(EnforcerKind::kBpf) > 0;
   if (profile != known.profile) {
     known.enrolled.clear();
@@ -412,7 +413,13 @@ AgentWanted Agent::Wanted() const {
 
 void Agent::Reconcile() {
   const absl::Time now = absl::Now();
-  for (const AgentAction& action : PlanAgent(Wanted(), actual_)) {
+  const std::vector<AgentAction> plan = PlanAgent(Wanted(), actual_);
+  std::set<std::string> keys;
+  for (const AgentAction& action : plan) keys.insert(FailureKey(action));
+  for (auto at = failures_.begin(); at != failures_.end();) {
+    at = keys.count(at->first) > 0 ? std::next(at) : failures_.erase(at);
+  }
+  for (const AgentAction& action : plan) {
     const auto failed = failures_.find(FailureKey(action));
     if (failed != failures_.end() && failed->second.next > now) continue;
     if (action.tampered) {
@@ -559,7 +566,10 @@ void Agent::Failed(const AgentAction& action, const absl::Status& status) {
   Failure& failure = failures_[FailureKey(action)];
   const std::string message(status.message());
   if (failure.message != message) {
-    log_.Error(absl::StrCat("cannot ", action.Text(), ": ", message));
+    const std::string text = absl::StrCat("cannot ", action.Text(), ": ", message);
+    // A profile that somebody still runs under stays until nobody does.
+    const bool waits = action.kind == Kind::kRemove && absl::IsFailedPrecondition(status);
+    log_.Write(waits ? AgentLog::Level::kInfo : AgentLog::Level::kError, text);
   }
   failure.message = message;
   const int doublings = std::min(failure.times++, 10);
@@ -578,7 +588,7 @@ void Agent::JudgeNew() {
   for (auto& [id, known] : containers_) {
     if (known.judged || known.container.pid == 0 || !known.created.has_value()) continue;
     known.judged = true;
-    if (!options_.fail_closed || !known.bpf) continue;
+    if (!options_.fail_closed || (!known.bpf && !known.bpf_missing)) continue;
     const std::string state = EnforcerStateOf(known, EnforcerKind::kBpf);
     if (state == "ok") continue;
     ++totals_.killed;
@@ -644,6 +654,7 @@ std::string Agent::EnforcerStateOf(const Known& known, EnforcerKind kind) const 
   const AgentPolicy* policy = PolicyOf(known.profile);
   if (policy == nullptr) return "the policy is not known";
   const std::string state = StateOf(*policy, kind);
+  if (!known.process_problem.empty()) return known.process_problem;
   if (!known.facts.has_value()) return "its process has ended";
   const ProcessFacts& facts = *known.facts;
   if (kind == EnforcerKind::kBpf) {

@@ -86,6 +86,8 @@ class Agent {
     std::string profile;
     // BPF is wanted for it.
     bool bpf = false;
+    // In the cluster: BPF is wanted, and the profile is not on this node.
+    bool bpf_missing = false;
     // Profiles it ever had: they are kept for it.
     std::set<std::string> used;
     std::vector<std::string> problems;
@@ -94,6 +96,7 @@ class Agent {
     bool judged = false;  // fail_closed has looked at it
     std::string enrolled;
     std::string enroll_problem;
+    std::string process_problem;
   };
   struct Failure {
     std::string message;

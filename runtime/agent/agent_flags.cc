@@ -45,6 +45,8 @@ void AddFlags(GoFlags& parser, AgentFlags& flags) {
                 "where seccomp profiles are put (default: STATE/seccomp-profiles; in a "
                 "cluster /var/lib/kubelet/seccomp)",
                 flags.seccomp_directory);
+  parser.String("cgroupMount", "where cgroup v2 of the machine is mounted (default: the first)",
+                flags.cgroup_mount);
   parser.String("bpfDir", "directory of a bpffs for what is pinned", flags.bpf_directory);
   parser.String("violationLog",
                 "file for violations, - for standard output (default: -; in a "

@@ -33,6 +33,8 @@ struct AgentFlags {
   std::string state_directory = "/var/lib/varmor";
   // "": below the state directory alone, the kubelet's in a cluster.
   std::string seccomp_directory;
+  // Where cgroup v2 of the machine is mounted; "": the first such mount.
+  std::string cgroup_mount;
   std::string bpf_directory = "/sys/fs/bpf/varmor";
   // "-": standard output.
   std::string violation_log;

@@ -1,6 +1,7 @@
 #include "runtime/agent/agent_loop.h"
 
 #include <algorithm>
+#include <chrono>
 #include <future>
 #include <memory>
 #include <utility>
@@ -43,7 +44,11 @@ bool AgentLoop::PostAndWait(std::function<void()> call, absl::Duration limit) {
     call();
     done->set_value();
   });
-  return waiting.wait_for(absl::ToChronoMilliseconds(limit)) == std::future_status::ready;
+  const absl::Time end = absl::Now() + limit;
+  while (!stopping_ && absl::Now() < end) {
+    if (waiting.wait_for(std::chrono::milliseconds(50)) == std::future_status::ready) return true;
+  }
+  return false;
 }
 
 bool AgentLoop::Take(const ContainerEvent& event) {

@@ -1,5 +1,7 @@
 #include "runtime/agent/agent.h"
 
+#include <malloc.h>
+
 #include <memory>
 
 #include "absl/memory/memory.h"
@@ -366,6 +368,29 @@ TEST_F(AgentTest, InTheClusterAnnotationsDecide) {
   EXPECT_EQ(agent_->EnrollNow({"default", "c"}, 11), absl::OkStatus());
 }
 
+// A failure of something that is not wanted any more is not tried again for ever.
+TEST_F(AgentTest, FailuresEndWithWhatTheyAreAbout) {
+  kernel_.refusals[{EnforcerKind::kBpf, kWeb}] = absl::FailedPreconditionError("no room");
+  StartWith({Policy("1", {EnforcerKind::kBpf})});
+  EXPECT_NE(agent_->next_retry(), absl::InfiniteFuture());
+  agent_->SetPolicies({}, {}, true);
+  EXPECT_EQ(agent_->next_retry(), absl::InfiniteFuture());
+}
+
+TEST_F(AgentTest, FailClosedInTheClusterNeedsTheProfile) {
+  options_.in_cluster = true;
+  options_.fail_closed = true;
+  Restart();
+  StartWith({});
+  Container container = Web("c", 11, true);
+  container.in_pod = true;
+  container.pod.annotations["container.bpf.security.beta.varmor.org/web"] =
+      "localhost/varmor-shop-web";
+  runtime_.PutSilently(container);
+  Event(ContainerEvent::Kind::kCreated, "c", 11);
+  EXPECT_THAT(kernel_.killed, ElementsAre(11));
+}
+
 TEST_F(AgentTest, RetiringPoliciesReportWhenTheyAreGone) {
   options_.in_cluster = true;
   Restart();
@@ -406,25 +431,34 @@ TEST_F(AgentTest, ALostRuntimeForgetsNothing) {
   EXPECT_EQ(kernel_.subjects.count(1011), 1u);
 }
 
-// 2,000 containers start and end; then nothing of them is left.
+// 2,000 containers start and end, twice; then nothing of them is left, and the second 2,000 need no
+// memory that the first did not.
 TEST_F(AgentTest, ManyContainersLeaveNothingBehind) {
   StartWith({Policy("1", kAll)});
-  for (int i = 0; i < 2000; ++i) {
-    const std::string id = absl::StrCat("c", i);
-    const pid_t pid = 10000 + i;
-    Run(id, pid);
-    Event(ContainerEvent::Kind::kStarted, id, pid);
-    if (i % 3 == 0) Exit(id, pid);
-    kernel_.processes.erase(pid);
-    runtime_.DeleteSilently({"default", id});
-    Event(ContainerEvent::Kind::kDeleted, id);
-  }
-  EXPECT_THAT(kernel_.subjects, IsEmpty());
-  EXPECT_THAT(agent_->Status().containers, IsEmpty());
-  EXPECT_EQ(agent_->Status().containers_seen, 2000u);
+  const auto start_and_end = [&](int round) {
+    for (int i = 0; i < 2000; ++i) {
+      const std::string id = absl::StrCat("round", round, "-", i);
+      const pid_t pid = 10000 + i;
+      Run(id, pid);
+      Event(ContainerEvent::Kind::kStarted, id, pid);
+      if (i % 3 == 0) Exit(id, pid);
+      kernel_.processes.erase(pid);
+      runtime_.DeleteSilently({"default", id});
+      Event(ContainerEvent::Kind::kDeleted, id);
+      if (i % 100 == 0) kernel_.done.clear();
+    }
+    Done();
+    auditor_.Summarise(absl::Now() + absl::Minutes(2));
+    EXPECT_THAT(kernel_.subjects, IsEmpty());
+    EXPECT_THAT(agent_->Status().containers, IsEmpty());
+    EXPECT_EQ(auditor_.containers(), 0u);
+  };
+  start_and_end(1);
+  const size_t after_the_first = mallinfo2().uordblks;
+  start_and_end(2);
+  EXPECT_LT(mallinfo2().uordblks, after_the_first + (64 << 10));
+  EXPECT_EQ(agent_->Status().containers_seen, 4000u);
   EXPECT_THAT(agent_->Status().enrol_seconds, SizeIs(256));
-  auditor_.Summarise(absl::Now() + absl::Minutes(2));
-  EXPECT_EQ(auditor_.containers(), 0u);
 }
 
 TEST_F(AgentTest, StatusIsReadable) {

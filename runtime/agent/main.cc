@@ -46,6 +46,7 @@ NodeKernelOptions KernelOptions(const AgentFlags& flags) {
   options.seccomp_options.state_directory = flags.state_directory + "/seccomp";
   options.seccomp_options.directory = flags.seccomp_directory;
   options.bpf_options.directory = flags.bpf_directory;
+  options.bpf_options.cgroup_mount = flags.cgroup_mount;
   options.bpf_options.protected_process = getpid();
   return options;
 }
