@@ -202,7 +202,7 @@ absl::Status ReadAgentFlags(const std::vector<std::string>& words, const Environ
   AddFlags(parser, flags);
   usage = parser.Usage();
   const absl::Status parsed = parser.Parse(words);
-  if (absl::IsCancelled(parsed)) return parsed;
+  if (absl::IsCancelled(parsed) || (parsed.ok() && flags.daemon.version)) return parsed;
   std::vector<std::string> mistakes;
   for (const absl::Status& status : {parsed, FinishDaemonFlags(flags.daemon)}) {
     if (!status.ok()) mistakes.emplace_back(status.message());

@@ -29,6 +29,8 @@ TEST(AgentFlagsTest, OutsideOfPods) {
   AgentFlags flags;
   EXPECT_THAT(std::string(Read({"--agent"}, flags).message()),
               HasSubstr("neither alone nor in a cluster"));
+  AgentFlags version;
+  EXPECT_EQ(Read({"--version"}, version), absl::OkStatus());
   AgentFlags debugging;
   ASSERT_EQ(Read({"--agent", "--kubeconfig=/k", "--managerIP=127.0.0.1"}, debugging),
             absl::OkStatus());
