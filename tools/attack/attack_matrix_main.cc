@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
@@ -152,6 +153,16 @@ std::string Machine(const std::string& runtime) {
   return absl::StrCat("Linux ", name.release, " with ", runtime);
 }
 
+// 601 for Linux 6.1; 0 when it cannot be told.
+int KernelNumber() {
+  utsname name = {};
+  uname(&name);
+  int major = 0;
+  int minor = 0;
+  if (std::sscanf(name.release, "%d.%d", &major, &minor) != 2) return 0;
+  return major * 100 + minor;
+}
+
 using Enforcements = std::map<std::string, std::unique_ptr<Enforcement>>;
 
 // Those of the arguments that work here; what is wrong with the others goes to the report.
@@ -255,7 +266,8 @@ int Run(const Arguments& arguments) {
   report.machine = Machine(arguments.runtime);
   Enforcements enforcements = FindEnforcements(arguments, {scratch, &includes}, report);
   for (const std::string& missing : report.missing) std::cout << missing << "\n";
-  const MatrixOptions options = {arguments.runtime, arguments.attacker, scratch, case_options.node};
+  const MatrixOptions options = {arguments.runtime, arguments.attacker, scratch, case_options.node,
+                                 KernelNumber()};
   auto matrix = std::make_unique<Matrix>(options);
   for (const std::string& mode : arguments.modes) {
     const bool observe = case_options.observe = mode == "observe";

@@ -118,7 +118,7 @@ absl::StatusOr<Ways> PtraceWays(const PtraceEvent& ptrace, pid_t stranger) {
     return WithWays("ptrace", {"trace", pid}, names);
   }
   if (ptrace.permission() == "read") {
-    return WithWays("ptrace", {"read", pid}, {"root", "maps"});
+    return WithWays("ptrace", {"read", pid}, {"root", "maps", "no_perfmon"});
   }
   return absl::UnimplementedError("the other process would have to act");
 }

@@ -91,6 +91,7 @@ TEST(AttackWayTest, AttacksHaveWaysAround) {
   EXPECT_EQ(Names("operation ATTACH_SOCKET_FILTER"), "plain 50 51 52");
   EXPECT_EQ(Names("capability sys_admin"), "plain userns userns_at_once all all_but_sys_resource");
   EXPECT_EQ(Names("ptrace trace"), "plain seize process_vm_writev");
+  EXPECT_EQ(Names("ptrace read"), "plain root maps no_perfmon");
   EXPECT_EQ(Names("ptrace trace same container"), "plain seize process_vm_writev traceme");
 }
 

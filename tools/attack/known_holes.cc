@@ -59,7 +59,8 @@ bool IsMount(const Event& event, uint64_t bit) {
 
 }  // namespace
 
-std::string KnownHole(const AttackCase& attack_case, const Event& event, const std::string& way) {
+std::string KnownHole(const AttackCase& attack_case, const Event& event, const std::string& way,
+                      int kernel) {
   const std::string& enforcer = attack_case.enforcer;
   if (attack_case.reported_as == "none" && way == "loader") {
     return "who is on a list of programs would have to name every library: what is mapped is asked "
@@ -73,6 +74,12 @@ std::string KnownHole(const AttackCase& attack_case, const Event& event, const s
   if (enforcer == "AppArmor" && event.has_file() && event.file().access() == FileEvent::CONNECT) {
     return "AppArmor asks about connecting to a socket's file only where it mediates UNIX sockets "
            "(Linux 6.17, or a distribution's patches)";
+  }
+  // may_access_mm() in kernel/fork.c, which 7.2 has and 6.12 has not.
+  if (kernel > 612 && event.has_ptrace() && event.ptrace().permission() == "read" &&
+      (way.empty() || way == "maps")) {
+    return "this kernel lets whoever has CAP_PERFMON or CAP_SYS_ADMIN read that, whatever security "
+           "modules say; see way no_perfmon";
   }
   for (const Hole& hole : kHoles) {
     if (enforcer != hole.enforcer || event.kind_case() != hole.kind || way != hole.way) continue;

@@ -10,8 +10,9 @@
 
 namespace varmor {
 
-// "" when the case's enforcer has to refuse the event in this way.
-std::string KnownHole(const AttackCase& attack_case, const Event& event, const std::string& way);
+// "" when the case's enforcer has to refuse the event in this way. `kernel`: 601 for Linux 6.1.
+std::string KnownHole(const AttackCase& attack_case, const Event& event, const std::string& way,
+                      int kernel);
 
 }  // namespace varmor
 

@@ -214,7 +214,7 @@ absl::StatusOr<MatrixRow> Matrix::RowOf(const AttackCase& attack_case, bool obse
   VARMOR_ASSIGN_OR_RETURN(const std::vector<Violation> violations, enforcement.Violations());
   const bool reports = enforcement.Reports(event.event, way.name, observe);
   Judge(event, way, observe, without(kWithout), reports ? &violations : nullptr, attack_case, row);
-  const std::string known = KnownHole(attack_case, event.event, way.name);
+  const std::string known = KnownHole(attack_case, event.event, way.name, options_.kernel);
   if (event.denied && row.result == MatrixRow::Result::kFailed && !known.empty()) {
     Conclude(row, MatrixRow::Result::kHole, known);
   }

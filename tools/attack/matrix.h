@@ -45,6 +45,8 @@ struct MatrixOptions {
   std::string attacker;
   std::string scratch;
   NodeFacts node;
+  // 601 for Linux 6.1.
+  int kernel = 0;
 };
 
 class Matrix {

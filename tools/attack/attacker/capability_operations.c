@@ -433,7 +433,7 @@ static int HoldOnly(int number) {
   return SetCapabilities(data);
 }
 
-static int HoldAllBut(int number) {
+int DropCapability(int number) {
   struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
   struct __user_cap_data_struct data[2];
   if (syscall(SYS_capget, &head, data) != 0) return Unprepared("cannot read capabilities");
@@ -443,7 +443,7 @@ static int HoldAllBut(int number) {
 
 static int Hold(const struct operation* operation, int number) {
   if (IsVariant(operation, "all")) return 0;
-  if (IsVariant(operation, "all_but_sys_resource")) return HoldAllBut(CAP_SYS_RESOURCE);
+  if (IsVariant(operation, "all_but_sys_resource")) return DropCapability(CAP_SYS_RESOURCE);
   return HoldOnly(IsVariant(operation, "without") ? -1 : number);
 }
 

@@ -36,6 +36,9 @@ unsigned long long NumberOf(const char* text);
 // Whether the variant is this one.
 int IsVariant(const struct operation* operation, const char* name);
 
+// Takes a capability from this process; 0, or what Unprepared gives.
+int DropCapability(int number);
+
 int FileOperation(const struct operation* operation);
 int ExecOperation(const struct operation* operation);
 int CapabilityOperation(const struct operation* operation);

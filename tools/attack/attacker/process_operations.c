@@ -5,12 +5,14 @@
 //     syscall    NUMBER  ARGUMENTS...   way: i386 (as a 32-bit program makes it)
 //     operation  NAME                   as in BpfEffects.Operation
 //
-// Ways of ptrace trace: seize, traceme, process_vm_writev; of read: root, maps (files of /proc).
+// Ways of ptrace trace: seize, traceme, process_vm_writev; of read: root, maps (files of
+// /proc), no_perfmon (by a process without CAP_PERFMON and CAP_SYS_ADMIN).
 // Ways of CREATE_USER_NAMESPACE: clone, clone3; of ATTACH_SOCKET_FILTER: the option's number.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/sched.h>
 #include <sched.h>
@@ -40,6 +42,10 @@ static pid_t Bystander(void) {
 static int ReadProcess(const struct operation* operation, pid_t pid) {
   char path[64];
   char text[256];
+  if (IsVariant(operation, "no_perfmon") &&
+      (DropCapability(CAP_PERFMON) != 0 || DropCapability(CAP_SYS_ADMIN) != 0)) {
+    return Unprepared("cannot drop capabilities");
+  }
   if (IsVariant(operation, "root")) {
     snprintf(path, sizeof path, "/proc/%d/root", pid);
     return ErrnoOf(readlink(path, text, sizeof text));
