@@ -197,13 +197,23 @@ Operation SelfTestOperation() {
   op.name = "the self-test";
   op.run = [](BpfEnforcer& e) { return e.SelfTest(); };
   op.judge = [](BpfEnforcer&, const absl::Status&) { return ""; };
-  op.undo = [](BpfEnforcer& e) { return e.SelfTest(); };
+  // The next one puts in order what the one before could not.
+  op.undo = [](BpfEnforcer& e) {
+    const absl::Status status = e.SelfTest();
+    const auto profiles = e.Profiles();
+    if (!status.ok() || !profiles.ok() || profiles->size() == 1) return status;
+    return absl::InternalError(absl::StrCat(profiles->size(), " profiles after a self-test"));
+  };
   return op;
 }
 
 // Loading the programs of the other build: one call in `step` fails.
 Outcome InjectIntoTakeover(bool all, int step) {
   Outcome outcome;
+  if (const absl::Status first = BpfEnforcer(BuildOptions(false)).Start().status(); !first.ok()) {
+    outcome.Wrong(first.ToString());
+    return outcome;
+  }
   for (int n = step / 2;; n += step) {
     FailingCalls calls;
     BpfEnforcer enforcer(BuildOptions(true), &calls);
@@ -230,7 +240,9 @@ Outcome InjectIntoTakeover(bool all, int step) {
     }
     const auto profiles = next.Profiles();
     if (!profiles.ok() || profiles->size() != 1) {
-      outcome.Wrong(absl::StrCat("call ", n, " (", kind, "): the profile is gone"));
+      outcome.Wrong(absl::StrCat("call ", n, " (", kind, "): ",
+                                 profiles.ok() ? absl::StrCat(profiles->size(), " profiles")
+                                               : profiles.status().ToString()));
     }
     if (report.ok() && !BpfEnforcer(BuildOptions(false)).Start().ok()) {
       outcome.Wrong("the first build does not come back");

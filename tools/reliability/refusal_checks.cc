@@ -328,7 +328,8 @@ void CheckLimits(Checks& checks) {
         enforcer.Apply(Only(DenyReading(absl::StrCat("small", i), {"/tmp/relia/secret"}))));
   }
   checks.Need(applied[0], "refusals: a profile within the limit");
-  checks.ExpectRefused(applied[3], "all 3 slots are in use", "refusals: more profiles than slots");
+  checks.ExpectRefused(applied[3], "all 3 profile numbers are in use; remove a profile",
+                       "refusals: more profiles than slots");
   for (int i = 0; i < 3; ++i) {
     enrolled.push_back(enforcer.Enroll(
         SubjectOf(CgroupNamed(absl::StrCat("relia-small-", i)), "varmor-ns-small0")));

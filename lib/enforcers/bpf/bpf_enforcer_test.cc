@@ -404,7 +404,8 @@ TEST_F(BpfEnforcerTest, OfManyProfilesTheGoodOnesAreAppliedAndSlotsRunOut) {
             "BPF profile \"varmor-ns-a\": another profile of the list has this name");
   EXPECT_TRUE(results[3].ok());
   EXPECT_EQ(results[4].message(),
-            "BPF profile \"varmor-ns-d\": all 3 profile numbers are in use; remove a profile");
+            "BPF profile \"varmor-ns-d\": all 3 profile numbers are in use; remove a profile, or "
+            "start with more slots");
   EXPECT_EQ(Inconsistent(all), "");
 }
 

@@ -1,11 +1,16 @@
 // BpfEnforcer::SelfTest: whether the programs are called, and deny.
+#include <signal.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "lib/compiler/status/status_macros.h"
 #include "lib/enforcers/bpf/bpf_enforcer.h"
 #include "lib/enforcers/bpf/bpf_enforcer_parts.h"
@@ -14,6 +19,7 @@
 #include "lib/enforcers/bpf/canary/embedded_canary.h"
 #include "lib/enforcers/bpf/cgroups.h"
 #include "lib/enforcers/bpf/kernel_features.h"
+#include "lib/enforcers/files.h"
 
 namespace varmor {
 namespace {
@@ -50,6 +56,33 @@ absl::Status Judge(int wrong, const std::string& directory) {
   return absl::OkStatus();
 }
 
+// Cgroups of self-tests, each named after its process.
+constexpr absl::string_view kCgroup = "varmor-canary-";
+
+// What a self-test that was killed left: its cgroup, and the subject.
+absl::Status RemoveLeftovers(BpfEnforcer& enforcer, const std::string& mount,
+                             const std::string& profile) {
+  // Subjects first: of one that comes later the cgroup would not be known.
+  VARMOR_ASSIGN_OR_RETURN(const std::vector<BpfSubject> subjects, enforcer.Subjects());
+  VARMOR_ASSIGN_OR_RETURN(const std::vector<std::string> names, ListDirectory(mount));
+  std::set<uint64_t> in_use;
+  for (const std::string& name : names) {
+    absl::string_view number = name;
+    pid_t pid = 0;
+    if (!absl::ConsumePrefix(&number, kCgroup) || !absl::SimpleAtoi(number, &pid)) continue;
+    const std::string path = absl::StrCat(mount, "/", name);
+    const absl::StatusOr<uint64_t> id = CgroupIdOfPath(path);
+    const bool ended = pid == getpid() || (kill(pid, 0) != 0 && errno == ESRCH);
+    if (id.ok() && !(ended && RemoveCgroup(path).ok())) in_use.insert(*id);
+  }
+  for (const BpfSubject& subject : subjects) {
+    if (subject.profile != profile || in_use.count(subject.cgroup) > 0) continue;
+    const absl::Status withdrawn = enforcer.Withdraw(subject.cgroup);
+    if (!absl::IsNotFound(withdrawn)) VARMOR_RETURN_IF_ERROR(withdrawn);
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status BpfEnforcer::SelfTest() {
@@ -62,8 +95,9 @@ absl::Status BpfEnforcer::SelfTest() {
   if (mount.empty()) {
     VARMOR_ASSIGN_OR_RETURN(mount, FindCgroupMount());
   }
+  VARMOR_RETURN_IF_ERROR(RemoveLeftovers(*this, mount, canary.name()));
   VARMOR_RETURN_IF_ERROR(ApplyAll({&canary}).front());
-  const std::string path = absl::StrCat(mount, "/varmor-canary-", getpid());
+  const std::string path = absl::StrCat(mount, "/", kCgroup, getpid());
   absl::Status status = MakeCgroup(path);
   BpfSubject subject;
   subject.profile = canary.name();

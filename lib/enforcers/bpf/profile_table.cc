@@ -143,7 +143,8 @@ absl::StatusOr<uint32_t> ProfileTable::FreeNumber() {
     if (used_numbers_.insert(number).second) return number;
   }
   return absl::ResourceExhaustedError(
-      absl::StrCat("all ", slot_count_ - 1, " profile numbers are in use; remove a profile"));
+      absl::StrCat("all ", slot_count_ - 1,
+                   " profile numbers are in use; remove a profile, or start with more slots"));
 }
 
 absl::Status ProfileTable::Prepare(const BpfArtifact& artifact, Plan& plan) {
