@@ -30,6 +30,9 @@
 #define VARMOR_PATH_TABLES_MAX 8
 /* Paths are in a buffer of this size, anywhere in it; a power of two. */
 #define VARMOR_PATH_BUFFER 4096
+/* Bytes that a match goes through at one go, at most: what goes before and after costs as much as
+ * some bytes. In a BPF program the verifier wants so many bytes more before and behind a buffer. */
+#define VARMOR_PATH_STRETCH 32
 /* PATH_MAX - 1, include/uapi/linux/limits.h. */
 #define VARMOR_PATH_BYTES_MAX 4095
 /* varmor_path_table.flags: feed the path from its last byte to its first. */
@@ -76,9 +79,20 @@ VARMOR_PATH_ASSERT(offsetof(struct varmor_path_table, flags) == 12);
 #define VARMOR_PATH_INLINE static __inline __attribute__((always_inline))
 /* The verifier wants to see the mask even where the compiler can prove that it changes nothing. */
 #define VARMOR_PATH_MASK(value) asm volatile("%0 &= 4095" : "+r"(value))
+/* What `value` was made of is the compiler's to forget. */
+#define VARMOR_PATH_HIDE(value) asm volatile("" : "+r"(value))
+/* `index` becomes the pointer: the compiler would add to a copy of `base`. */
+#define VARMOR_PATH_AT(base, index)                      \
+  ({                                                     \
+    __u64 place_ = (index);                              \
+    asm volatile("%0 += %1" : "+r"(place_) : "r"(base)); \
+    (const void *)place_;                                \
+  })
 #else
 #define VARMOR_PATH_INLINE static inline
 #define VARMOR_PATH_MASK(value) ((value) &= VARMOR_PATH_BUFFER - 1)
+#define VARMOR_PATH_HIDE(value) ((void)(value))
+#define VARMOR_PATH_AT(base, index) ((const void *)((base) + (index)))
 #endif
 
 /* Bytes that a match looks at, at most; longer paths are unresolved. In a bounded loop each byte
@@ -134,21 +148,20 @@ VARMOR_PATH_INLINE long varmor_path_step(struct varmor_path_run *run) {
   return run->state == 0;
 }
 
-/* Bytes of a stretch, at most: what goes before and after it costs as much as some bytes. */
-#define VARMOR_PATH_STRETCH 16
-
 /* Feeds bytes for as long as `state` stays on its page, and at most a stretch. What stays the same
  * for every byte is fetched once, and no call stands between: all fits into registers. 0: go on; 1:
- * stop, as varmor_path_step. */
+ * stop, as varmor_path_step. In 64 bits, for want of instructions that would clear the upper half
+ * after each use. */
 VARMOR_PATH_INLINE long varmor_path_stretch(struct varmor_path_run *run) {
   const char *buffer = run->buffer;
   const __u8 *classes = (const __u8 *)run->classes;
   const __u8 *page;
-  /* 64 bits, for want of instructions that would clear the upper half after each use. */
-  __u64 at = run->at, step = (__u64)(__s32)run->step, end = at + step * run->left;
-  __u32 state = run->state;
-  __u32 lowest;
-  if (run->left == 0) return 1;
+  const __u8 *next;
+  /* Computed, for the verifier to see that it is 1 or -1. */
+  const __s64 step = 1 - (__s64)(run->step & 2);
+  const __u32 left = run->left;
+  __u64 at = run->at, state = run->state, place, lowest, passed;
+  if (left == 0) return 1;
   if (!varmor_path_turn(run)) {
     run->state = VARMOR_PATH_UNRESOLVED;
     return 1;
@@ -156,23 +169,27 @@ VARMOR_PATH_INLINE long varmor_path_stretch(struct varmor_path_run *run) {
   page = (const __u8 *)run->page;
   /* States on this page are `lowest` to `lowest` + VARMOR_PATH_OFFSET_MASK, as they are multiples
    * of four. On page 0 it is one more, for the dead state not to be among them. */
-  lowest = run->number << VARMOR_PATH_PAGE_SHIFT;
+  lowest = (__u64)run->number << VARMOR_PATH_PAGE_SHIFT;
   if (run->number == 0) lowest = 1;
+  VARMOR_PATH_MASK(at);
+  /* The verifier wants a place that no stretch takes below zero. */
+  place = at + VARMOR_PATH_STRETCH;
+  VARMOR_PATH_HIDE(place);
+  next = (const __u8 *)buffer - VARMOR_PATH_STRETCH + place;
 #ifdef __bpf__
 #pragma unroll
 #endif
-  for (int i = 0; i < VARMOR_PATH_STRETCH; i++) {
-    __u64 place = at;
-    __u32 word;
-    VARMOR_PATH_MASK(place);
-    word = (state + classes[(__u8)buffer[place]] * 4u) & VARMOR_PATH_OFFSET_MASK;
-    state = *(const __u32 *)(page + word);
-    at += step;
-    if (at == end || state - lowest > VARMOR_PATH_OFFSET_MASK) break;
+  for (__u32 i = 1; i <= VARMOR_PATH_STRETCH; i++) {
+    __u64 word = *(const __u8 *)VARMOR_PATH_AT(classes, *next);
+    word = (state + word * 4) & VARMOR_PATH_OFFSET_MASK;
+    state = *(const __u32 *)VARMOR_PATH_AT(page, word);
+    next += step;
+    if (i == left || state - lowest > VARMOR_PATH_OFFSET_MASK) break;
   }
-  run->at = (__u32)at;
-  run->left = (__u32)((end - at) * step);
-  run->state = state;
+  passed = (__u64)((next - (const __u8 *)buffer) - (__s64)at);
+  run->at = (__u32)(at + passed);
+  run->left = left - (__u32)(passed * (__u64)step);
+  run->state = (__u32)state;
   return state == 0;
 }
 

@@ -1,13 +1,15 @@
-// hook_bench PROFILES RECORDED [RESULT [PART...]]: what the hooks of the BPF enforcer cost, in guest
-// instructions. Runs in a guest whose clock counts instructions (tools/vm/run bench), as root.
+// hook_bench PROFILES RECORDED [RESULT [PART...]]: what the hooks of the BPF enforcer cost, in
+// guest instructions. Runs in a guest whose clock counts instructions (tools/vm/run bench), as
+// root.
 //
-// PROFILES is what bench_profiles wrote, RECORDED what an earlier run wrote to RESULT. With PARTs only
-// figures are measured whose name contains one of them.
+// PROFILES is what bench_profiles wrote, RECORDED what an earlier run wrote to RESULT. With PARTs
+// only figures are measured whose name contains one of them.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <filesystem>
@@ -16,10 +18,11 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "bpf/bpf.h"
 #include "bpf/libbpf.h"
 #include "lib/enforcers/bpf/bpf_enforcer.h"
@@ -81,7 +84,8 @@ Act Asking() { return {"capable", "capable"}; }
 
 class Bench {
  public:
-  explicit Bench(std::string profiles) : profiles_(std::move(profiles)), enforcer_({}) {
+  Bench(std::string profiles, std::vector<std::string> parts)
+      : profiles_(std::move(profiles)), parts_(std::move(parts)), enforcer_({}) {
     MakeFiles();
     const std::string mount = FindCgroupMount().value();
     confined_cgroup_ = absl::StrCat(mount, "/confined");
@@ -94,7 +98,12 @@ class Bench {
     std::cout << "programs " << report->version << ", " << report->variant << "\n";
     const auto facts = enforcer_.ProgramFacts();
     Require(facts.status(), "programs");
-    for (const BpfProgramFacts& one : *facts) hooks_.emplace(one.name, Hook(one.id));
+    uint64_t verified = 0;
+    for (const BpfProgramFacts& one : *facts) {
+      hooks_.emplace(one.name, Hook(one.id));
+      verified += one.verified_instructions;
+    }
+    std::cout << "instructions the verifier looked at: " << verified << "\n";
   }
 
   void Run() {
@@ -127,7 +136,20 @@ class Bench {
     return artifact;
   }
 
-  void Apply(const std::string& name) {
+  bool Wanted(const std::string& figure) const {
+    if (parts_.empty()) return true;
+    for (const std::string& part : parts_) {
+      if (absl::StrContains(figure, part)) return true;
+    }
+    return false;
+  }
+
+  // The profile of what is measured next; in force once something is.
+  void Apply(const std::string& name) { next_profile_ = name; }
+
+  void PutInForce() {
+    if (next_profile_.empty()) return;
+    const std::string name = std::exchange(next_profile_, "");
     const BpfArtifact artifact = Profile(name);
     ArtifactSet set;
     set.bpf = &artifact;
@@ -155,6 +177,7 @@ class Bench {
 
   void Measure(const std::string& name, ProbingChild& child, const Act& act, const Hook& hook,
                bool denied, double bar = 0) {
+    if (!Wanted(name)) return;
     Figure figure{name, {}, bar, kInstructions};
     for (int repetition = 0; repetition < kRepetitions; ++repetition) {
       double least = Batch(child, act, hook, denied);
@@ -165,6 +188,8 @@ class Bench {
   }
 
   void Measure(const std::string& name, const Act& act, bool denied, double bar = 0) {
+    if (!Wanted(name)) return;
+    PutInForce();
     Measure(name, *confined_, act, hooks_.at(act.hook), denied, bar);
   }
 
@@ -261,7 +286,9 @@ class Bench {
   }
 
   void MeasureSubjects() {
+    if (!Wanted("container")) return;
     Apply("shared-ends-64");
+    PutInForce();
     MeasureUpdate("update of a profile, 1 container", 0);
     for (const int subjects : {1, 100, 1000, 2000}) {
       const double before = SlabBytes();
@@ -306,7 +333,8 @@ class Bench {
     Add(figure);
   }
 
-  std::string profiles_;
+  std::string profiles_, next_profile_;
+  std::vector<std::string> parts_;
   BpfEnforcer enforcer_;
   std::string confined_cgroup_, other_cgroup_;
   std::map<std::string, Hook> hooks_;
@@ -315,9 +343,10 @@ class Bench {
   std::vector<Figure> figures_;
 };
 
-int Main(const std::string& profiles, const std::string& recorded_path, const char* result) {
+int Main(const std::string& profiles, const std::string& recorded_path, const char* result,
+         std::vector<std::string> parts) {
   const std::map<std::string, double> recorded = ReadRecorded(recorded_path);
-  Bench bench(profiles);
+  Bench bench(profiles, std::move(parts));
   bench.Run();
   std::cout << "\n";
   PrintTable(bench.figures(), recorded, std::cout);
@@ -334,9 +363,10 @@ int Main(const std::string& profiles, const std::string& recorded_path, const ch
 }  // namespace varmor
 
 int main(int argc, char** argv) {
-  if (argc < 3 || argc > 4) {
-    std::cerr << "usage: hook_bench PROFILES RECORDED [RESULT]\n";
+  if (argc < 3) {
+    std::cerr << "usage: hook_bench PROFILES RECORDED [RESULT [PART...]]\n";
     return 2;
   }
-  return varmor::Main(argv[1], argv[2], argc == 4 ? argv[3] : nullptr);
+  return varmor::Main(argv[1], argv[2], argc > 3 ? argv[3] : nullptr,
+                      {argv + std::min(argc, 4), argv + argc});
 }

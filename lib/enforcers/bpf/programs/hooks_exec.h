@@ -52,17 +52,13 @@ static __always_inline int judge_invoked_name(const struct varmor_self *self, co
 SEC("lsm/bprm_check_security")
 int BPF_PROG(bprm_check_security, struct linux_binprm *bprm) {
   struct varmor_self self;
-  const char *name;
-  int denied;
+  int denied, same = 0;
   if (!confined_after_exec(&self)) return 0;
-  /* As a number: Linux 7 knows what a typed pointer points to, and keeps it from other functions.
-   */
-  name = BPF_CORE_READ(bprm, filename);
-  denied =
-      judge_file(&self, bprm->file->f_path.mnt, bprm->file->f_path.dentry, VARMOR_TABLES_EXEC,
-                 VARMOR_EVENT_EXEC, VARMOR_OP_EXEC, VARMOR_ACCESS_EXEC, VARMOR_CLASS_EXEC, &name);
-  if (denied || !name) return denied;
-  return judge_invoked_name(&self, name);
+  denied = judge_file(&self, bprm->file->f_path.mnt, bprm->file->f_path.dentry, VARMOR_TABLES_EXEC,
+                      VARMOR_EVENT_EXEC, VARMOR_OP_EXEC, VARMOR_ACCESS_EXEC, VARMOR_CLASS_EXEC,
+                      bprm->filename, &same);
+  if (denied || same) return denied;
+  return judge_invoked_name(&self, bprm->filename);
 }
 
 SEC("lsm/bprm_committed_creds")
@@ -100,7 +96,7 @@ static __always_inline int check_mapping(struct file *file) {
   if (!file || !confined(&self)) return 0;
   if (table_count(self.profile, VARMOR_TABLES_EXEC) == 0) return 0;
   return judge_file(&self, file->f_path.mnt, file->f_path.dentry, VARMOR_TABLES_EXEC,
-                    VARMOR_EVENT_EXEC, VARMOR_OP_MAP_EXECUTABLE, VARMOR_ACCESS_EXEC, 0, 0);
+                    VARMOR_EVENT_EXEC, VARMOR_OP_MAP_EXECUTABLE, VARMOR_ACCESS_EXEC, 0, 0, 0);
 }
 
 SEC("lsm/mmap_file")

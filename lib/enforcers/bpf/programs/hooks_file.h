@@ -16,13 +16,17 @@ static __always_inline int is_pin(struct vfsmount *vfs, struct dentry *dentry, _
   return operation != VARMOR_OP_OPEN || !is_directory(dentry);
 }
 
+static __always_inline int check_file_of(const struct varmor_self *self, struct vfsmount *vfs,
+                                         struct dentry *dentry, __u32 access, __u16 operation) {
+  if (is_pin(vfs, dentry, operation)) return refuse(self, access, operation);
+  return judge_file(self, vfs, dentry, VARMOR_TABLES_FILE, VARMOR_EVENT_FILE, operation, access,
+                    VARMOR_CLASS_FILE, 0, 0);
+}
+
 static __always_inline int check_file(struct vfsmount *vfs, struct dentry *dentry, __u32 access,
                                       __u16 operation) {
   struct varmor_self self;
-  if (!confined(&self)) return 0;
-  if (is_pin(vfs, dentry, operation)) return refuse(&self, access, operation);
-  return judge_file(&self, vfs, dentry, VARMOR_TABLES_FILE, VARMOR_EVENT_FILE, operation, access,
-                    VARMOR_CLASS_FILE, 0);
+  return confined(&self) ? check_file_of(&self, vfs, dentry, access, operation) : 0;
 }
 
 /* Renaming or unmounting a directory that stands above what rules are about: no default. */
@@ -31,7 +35,7 @@ static __always_inline int check_ancestor(struct vfsmount *vfs, struct dentry *d
   struct varmor_self self;
   if (!confined(&self)) return 0;
   return judge_file(&self, vfs, dentry, VARMOR_TABLES_FILE, VARMOR_EVENT_FILE, operation,
-                    VARMOR_ACCESS_ANCESTOR, 0, 0);
+                    VARMOR_ACCESS_ANCESTOR, 0, 0, 0);
 }
 
 /* Neither reading nor writing, but ioctl, which disks can be read and written with; the kernel asks
@@ -40,7 +44,9 @@ static __always_inline int check_ancestor(struct vfsmount *vfs, struct dentry *d
 
 SEC("lsm/file_open")
 int BPF_PROG(file_open, struct file *file) {
+  struct varmor_self self;
   __u32 access = 0;
+  if (!confined(&self)) return 0;
   /* execve asks bprm_check_security. */
   if (file->f_flags & FMODE_EXEC_FLAG) return 0;
   if (file->f_mode & FMODE_READ) access |= VARMOR_ACCESS_READ;
@@ -51,7 +57,7 @@ int BPF_PROG(file_open, struct file *file) {
     access = VARMOR_ACCESS_READ | VARMOR_ACCESS_WRITE;
   }
   if (access == 0) return 0;
-  return check_file(file->f_path.mnt, file->f_path.dentry, access, VARMOR_OP_OPEN);
+  return check_file_of(&self, file->f_path.mnt, file->f_path.dentry, access, VARMOR_OP_OPEN);
 }
 
 SEC("lsm/path_truncate")

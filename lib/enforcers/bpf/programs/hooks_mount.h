@@ -41,14 +41,10 @@ static __always_inline int walk_source(struct varmor_scratch *room, __u32 length
     walk.at = (__u64)BPF_CORE_READ(fs, pwd.dentry);
   }
   walk.scratch = room;
-  walk.mount = mount_of(vfs);
-  walk.at_root = (__u64)BPF_CORE_READ(vfs, mnt_root);
+  if (!enter_mount(&walk, mount_of(vfs))) return VARMOR_WALK_UNRESOLVED;
   VARMOR_WALK(walk_above, &walk);
   if (walk.arrived != 2) return VARMOR_WALK_UNRESOLVED;
-  if (*(volatile __u32 *)&room->begin == VARMOR_PATH_BUFFER) {
-    room->buffer[VARMOR_PATH_BUFFER - 1] = '/';
-    *(volatile __u32 *)&room->begin = VARMOR_PATH_BUFFER - 1;
-  }
+  name_top(room);
   return VARMOR_WALK_RESOLVED;
 }
 

@@ -115,12 +115,13 @@ static __always_inline int check_address(struct socket *sock, const void *addres
   struct varmor_self self;
   struct varmor_sockaddr read = {};
   __u8 as_ipv6[16] = {};
-  struct sock *sk = sock->sk;
+  struct sock *sk;
   int family;
+  if (!confined(&self)) return 0;
+  sk = sock->sk;
   if (!sk) return 0;
   family = sk->__sk_common.skc_family;
   if (family != AF_INET && family != AF_INET6 && family != AF_SMC) return 0;
-  if (!confined(&self)) return 0;
   if (operation == VARMOR_OP_CONNECT) {
     /* Taking a connection apart. */
     __u16 first = 0;

@@ -44,6 +44,17 @@ struct dentry {
   struct qstr d_name;
   struct inode *d_inode;
   struct super_block *d_sb;
+  /* Names that fit stand here; longer ones elsewhere. */
+  unsigned char d_iname[32];
+};
+
+/* The same since 6.15. */
+union shortname_store {
+  unsigned char string[32];
+};
+
+struct dentry___shortname {
+  union shortname_store d_shortname;
 };
 
 struct vfsmount {
@@ -64,6 +75,7 @@ struct ns_common {
 
 struct mnt_namespace {
   struct ns_common ns;
+  struct mount *root;
 };
 
 struct mnt_namespace___seq {

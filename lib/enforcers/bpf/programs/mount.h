@@ -102,7 +102,7 @@ __noinline int tally_mount(__u32 room_index) {
   for (__u32 i = 0; i < VARMOR_PATH_TABLES_MAX; i++) {
     __u32 id;
     if (i >= count) break;
-    id = match_table(room_index, slot, VARMOR_TABLES_MOUNT, i);
+    id = match_table(room, room_index, slot, &profile->mount[i]);
     if (id != 0 && !join_mount_rules(room_index, id)) room->job.reason = VARMOR_REASON_UNRESOLVED;
   }
   return 0;

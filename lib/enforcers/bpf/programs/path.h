@@ -22,12 +22,11 @@ static __noinline int no_room(const struct varmor_self *self, __u8 event_class, 
   return conclude(self->profile, &job, 0);
 }
 
-static __always_inline const struct varmor_path_table *path_table(
-    const struct varmor_profile *profile, int kind, __u32 index) {
-  if (index >= VARMOR_PATH_TABLES_MAX) return 0;
-  if (kind == VARMOR_TABLES_FILE) return &profile->file[index];
-  if (kind == VARMOR_TABLES_EXEC) return &profile->exec[index];
-  return &profile->mount[index];
+static __always_inline const struct varmor_path_table *path_tables(
+    const struct varmor_profile *profile, int kind) {
+  if (kind == VARMOR_TABLES_FILE) return profile->file;
+  if (kind == VARMOR_TABLES_EXEC) return profile->exec;
+  return profile->mount;
 }
 
 static __always_inline __u32 table_count(const struct varmor_profile *profile, int kind) {
@@ -36,20 +35,20 @@ static __always_inline __u32 table_count(const struct varmor_profile *profile, i
   return profile->mount_tables;
 }
 
-/* The accept id of the path in a room. Numbers only, as the verifier wants them between functions
- * that it checks one by one. */
-__noinline __u32 match_table(__u32 room_index, __u32 slot, __u32 kind, __u32 index) {
+/* The accept id of the path in a room, from the table there, whose pages are those of a slot.
+ * Numbers only, as the verifier wants them between functions that it checks one by one. */
+__noinline __u32 run_table(__u32 room_index, __u32 slot) {
   struct varmor_scratch *room = array_entry(&scratch, room_index);
   void *pages = slot_map(&slot_pages, slot);
-  const struct varmor_profile *profile;
-  const struct varmor_path_table *table;
-  if (!room || !pages || index >= VARMOR_PATH_TABLES_MAX) return VARMOR_PATH_UNRESOLVED;
-  profile = profile_in(slot);
-  if (!profile) return VARMOR_PATH_UNRESOLVED;
-  table = path_table(profile, kind, index);
-  if (!table) return VARMOR_PATH_UNRESOLVED;
-  return varmor_path_match(pages, table, room->buffer, *(volatile __u32 *)&room->begin,
+  if (!room || !pages) return VARMOR_PATH_UNRESOLVED;
+  return varmor_path_match(pages, &room->table, room->buffer, *(volatile __u32 *)&room->begin,
                            VARMOR_PATH_BUFFER);
+}
+
+static __always_inline __u32 match_table(struct varmor_scratch *room, __u32 room_index, __u32 slot,
+                                         const struct varmor_path_table *table) {
+  room->table = *table;
+  return run_table(room_index, slot);
 }
 
 /* Joins one record to the tally in a room; 0 when it is not there. */
@@ -74,16 +73,18 @@ __noinline int join_record(__u32 room_index, __u32 id, __u32 more) {
 __noinline int tally_path(__u32 room_index, __u32 kind, __u32 more) {
   struct varmor_scratch *room = array_entry(&scratch, room_index);
   const struct varmor_profile *profile;
+  const struct varmor_path_table *tables;
   __u32 count, slot;
   if (!room) return 0;
   slot = room->job.slot;
   profile = profile_in(slot);
   if (!profile) return 0;
   count = table_count(profile, kind);
+  tables = path_tables(profile, kind);
   for (__u32 i = 0; i < VARMOR_PATH_TABLES_MAX; i++) {
     __u32 id;
     if (i >= count) break;
-    id = match_table(room_index, slot, kind, i);
+    id = match_table(room, room_index, slot, &tables[i]);
     if (id != 0 && !join_record(room_index, id, more)) room->job.reason = VARMOR_REASON_UNRESOLVED;
   }
   return 0;
@@ -261,16 +262,14 @@ static __always_inline int finish_file(const struct varmor_self *self, struct va
 
 /* Whether a string of the kernel's is the path in a room; 0 also where that cannot be told cheaply.
  */
-__noinline int is_path(__u32 room_index, __u64 name) {
-  struct varmor_scratch *room = array_entry(&scratch, room_index);
+static __always_inline int is_path(struct varmor_scratch *room, const char *name) {
   __u32 begin, length, last;
-  if (!room) return 0;
   begin = *(volatile __u32 *)&room->begin;
   length = VARMOR_PATH_BUFFER - begin;
   if (begin > VARMOR_PATH_BUFFER || length < 8 || length > VARMOR_NAME_BYTES) return 0;
   asm volatile("%0 &= 4095" : "+r"(begin));
   asm volatile("%0 &= 255" : "+r"(length));
-  if (bpf_probe_read_kernel(room->after, length + 1, (const void *)name) != 0) return 0;
+  if (bpf_probe_read_kernel(room->after, length + 1, name) != 0) return 0;
   if (room->after[length] != 0) return 0;
   for (__u32 i = 0; i + 8 <= VARMOR_NAME_BYTES; i += 8) {
     if (i + 8 > length) break;
@@ -283,11 +282,11 @@ __noinline int is_path(__u32 room_index, __u64 name) {
 }
 
 /* Judges one file for a confined task: 0 or -EPERM. `given`, where it is not null: the name by
- * which the file was found; set to null when it is the path that was judged. */
+ * which the file was found; `same` is set when it is the path that was judged. */
 static __always_inline int judge_file(const struct varmor_self *self, struct vfsmount *vfs,
                                       struct dentry *dentry, int kind, __u8 event_class,
                                       __u16 operation, __u32 bits, __u32 default_class,
-                                      const char **given) {
+                                      const char *given, int *same) {
   struct varmor_scratch *room;
   struct varmor_job *job;
   __u32 anchor;
@@ -325,7 +324,7 @@ static __always_inline int judge_file(const struct varmor_self *self, struct vfs
   result = finish_file(self, room, kind, default_class);
   if (anchor == VARMOR_ANCHOR_BPF_FS && is_protected(room->index)) result = -EPERM;
 #ifdef VARMOR_PATH_LOOP
-  if (given && result == 0 && job->reason == 0 && is_path(room->index, (__u64)*given)) *given = 0;
+  if (given && result == 0 && job->reason == 0) *same = is_path(room, given);
 #endif
   release_scratch(room);
   return result;

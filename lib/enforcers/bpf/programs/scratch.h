@@ -39,6 +39,8 @@ struct varmor_job {
 };
 
 struct varmor_scratch {
+  /* Programs that are in here or try to get in. */
+  __u32 users;
   /* The path is buffer[begin] to buffer[VARMOR_PATH_BUFFER - 1]. Here and not in a register: the
    * verifier would follow every value that it can have. */
   __u32 begin;
@@ -50,10 +52,13 @@ struct varmor_scratch {
    * and how many components ".." takes away. */
   __u32 source_end;
   __u32 source_skip;
+  /* The one that the path runs through. */
+  struct varmor_path_table table;
   struct varmor_job job;
   char header_room[sizeof(struct varmor_event)];
   char buffer[VARMOR_PATH_BUFFER];
-  /* Never written: the verifier adds the largest path to the last place where one can begin. */
+  /* For the verifier, which adds the largest path to the last place where one can begin; put_dentry
+   * writes some bytes here and puts them back. And room for a name or a source. */
   char after[VARMOR_PATH_BUFFER + sizeof(struct varmor_event)];
 };
 
@@ -64,51 +69,41 @@ struct {
   __uint(value_size, sizeof(struct varmor_scratch));
 } scratch SEC(".maps");
 
-/* Which rooms of a CPU are in use. */
-struct varmor_rooms {
-  __u32 busy[VARMOR_ROOMS];
-};
+/* Takes a room for oneself; 0 when it is in use. Whoever finds himself alone after he came in has
+ * the room. Compare-and-exchange would need Linux 5.12; this does without. */
+static __always_inline int enter_room(struct varmor_scratch *room) {
+  volatile __u32 *users = &room->users;
+  __sync_fetch_and_add(users, 1);
+  if (*users == 1) return 1;
+  __sync_fetch_and_add(users, -1);
+  return 0;
+}
 
-struct {
-  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-  __uint(max_entries, 1);
-  __uint(key_size, sizeof(__u32));
-  __uint(value_size, sizeof(struct varmor_rooms));
-} rooms SEC(".maps");
-
-/* The index of a room that is now in use, VARMOR_ROOMS when all are. A function of its own, as are
- * others that take and return numbers: the verifier checks them once, and goes on with one number
- * that it does not know instead of with each that it could be. */
+/* The index of a room behind the first that is now in use, VARMOR_ROOMS when all are. A function of
+ * its own, as are others that take and return numbers: the verifier checks them once, and goes on
+ * with one number that it does not know instead of with each that it could be. */
 __noinline __u32 claim_room(void) {
-  struct varmor_rooms *all = array_entry(&rooms, 0);
-  if (!all) return VARMOR_ROOMS;
-  for (__u32 index = 0; index < VARMOR_ROOMS; index++) {
-    volatile __u32 *users = &all->busy[index];
-    /* Whoever finds himself alone after he came in has the room. Compare-and-exchange would need
-     * Linux 5.12; this does without. */
-    __sync_fetch_and_add(users, 1);
-    if (*users == 1) return index;
-    __sync_fetch_and_add(users, -1);
+  for (__u32 index = 1; index < VARMOR_ROOMS; index++) {
+    struct varmor_scratch *room = array_entry(&scratch, index);
+    if (room && enter_room(room)) return index;
   }
   return VARMOR_ROOMS;
 }
 
-__noinline int release_room(__u32 index) {
-  struct varmor_rooms *all = array_entry(&rooms, 0);
-  if (all && index < VARMOR_ROOMS) __sync_fetch_and_add(&all->busy[index], -1);
-  return 0;
-}
-
 /* A room of one's own, or null when all are in use. To be given back. */
 static __always_inline struct varmor_scratch *claim_scratch(void) {
-  __u32 index = claim_room();
-  struct varmor_scratch *room = array_entry(&scratch, index);
+  __u32 index = 0;
+  struct varmor_scratch *room = array_entry(&scratch, 0);
+  if (!room || !enter_room(room)) {
+    index = claim_room();
+    room = array_entry(&scratch, index);
+  }
   if (room) room->index = index;
   return room;
 }
 
 static __always_inline void release_scratch(struct varmor_scratch *room) {
-  release_room(room->index);
+  __sync_fetch_and_add(&room->users, -1);
 }
 
 #endif /* LIB_ENFORCERS_BPF_PROGRAMS_SCRATCH_H_ */

@@ -4,8 +4,9 @@
 
 #include "lib/enforcers/bpf/programs/scratch.h"
 
-/* Components within one mount, and components and mounts above it, at most: deeper paths are
- * unresolved. */
+/* Rounds within one mount, and components and mounts above it, at most: deeper paths are
+ * unresolved.
+ */
 #ifdef VARMOR_PATH_LOOP
 #define VARMOR_WALK_STEPS 2048
 #else
@@ -26,10 +27,15 @@ struct varmor_walk {
   /* In the object's own mount: BTF pointers, which cost no helper call to follow. */
   struct dentry *dentry;
   struct dentry *root;
-  /* Above it: addresses. */
-  __u64 mount;
+  /* Above it: addresses. Of `mount`, where it is mounted and its root. */
   __u64 at;
-  __u64 at_root;
+  __u64 mount;
+  __u64 parent;
+  __u64 mountpoint;
+  __u64 mount_root;
+  /* The mount at the top of the caller's own namespace, and its root; 0: not known. */
+  __u64 top;
+  __u64 top_root;
   /* 1: arrived at the root of the mount; 2: at the top; 0: neither. */
   __u32 arrived;
   __u32 pad;
@@ -51,21 +57,115 @@ static __always_inline int put_name(struct varmor_scratch *scratch, const void *
   return 1;
 }
 
-/* One component within the object's mount. */
+#ifdef VARMOR_PATH_LOOP
+/* Components in one round. */
+#define VARMOR_WALK_STRIDE 4
+
+static __always_inline __u64 short_name_offset(void) {
+  if (bpf_core_field_exists(((struct dentry___shortname *)0)->d_shortname))
+    return bpf_core_field_offset(((struct dentry___shortname *)0)->d_shortname);
+  return bpf_core_field_offset(((struct dentry *)0)->d_iname);
+}
+
+/* Puts "/" and the name of a dentry before the path; 0 as put_name. A name in the dentry itself is
+ * fetched by words without a call, which would cost as much as all the rest. The last word reaches
+ * over the path's beginning, which is put back. */
+static __always_inline int put_dentry(struct varmor_scratch *scratch, struct dentry *dentry) {
+  const __u64 length = dentry->d_name.len;
+  const void *name = dentry->d_name.name;
+  const __u64 *words = (const void *)dentry + short_name_offset();
+  __u64 begin = *(volatile __u32 *)&scratch->begin, end = begin;
+  __u64 in_place = (__u64)words;
+  __u64 *behind, first;
+  char *to;
+  /* Else the compiler would read through `name`, which is no pointer to the verifier. */
+  asm volatile("" : "+r"(in_place));
+  if (length > sizeof(dentry->d_iname) || (__u64)name != in_place)
+    return put_name(scratch, name, (__u32)length);
+  if (begin < length + 1) return 0;
+  begin -= length + 1;
+  asm volatile("%0 &= 4095" : "+r"(begin));
+  asm volatile("%0 &= 8191" : "+r"(end));
+  to = &scratch->buffer[begin];
+  behind = (__u64 *)&scratch->buffer[end];
+  first = *behind;
+  *to++ = '/';
+  *(__u64 *)to = words[0];
+  if (length > 8) {
+    *(__u64 *)(to + 8) = words[1];
+    if (length > 16) {
+      *(__u64 *)(to + 16) = words[2];
+      if (length > 24) *(__u64 *)(to + 24) = words[3];
+    }
+  }
+  *behind = first;
+  *(volatile __u32 *)&scratch->begin = (__u32)begin;
+  return 1;
+}
+#else
+#define VARMOR_WALK_STRIDE 1
+
+static __always_inline int put_dentry(struct varmor_scratch *scratch, struct dentry *dentry) {
+  return put_name(scratch, dentry->d_name.name, dentry->d_name.len);
+}
+#endif
+
+/* Some components within the object's mount. */
 static long walk_in_mount(__u32 round, void *context) {
   struct varmor_walk *walk = context;
   struct dentry *dentry = walk->dentry;
-  struct dentry *parent;
-  if (dentry == walk->root) {
-    walk->arrived = 1;
+#pragma unroll
+  for (int i = 0; i < VARMOR_WALK_STRIDE; i++) {
+    struct dentry *parent;
+    if (dentry == walk->root) {
+      walk->arrived = 1;
+      return 1;
+    }
+    parent = dentry->d_parent;
+    /* The root of a file system, and not that of the mount. */
+    if (parent == dentry) return 1;
+    if (!put_dentry(walk->scratch, dentry)) return 1;
+    dentry = parent;
+  }
+  walk->dentry = dentry;
+  return 0;
+}
+
+/* Finds the top of the caller's own namespace, where most walks end. It is there for as long as the
+ * caller is in the namespace, and is mounted nowhere: nothing has to be asked about it. */
+static __always_inline void find_top(struct varmor_walk *walk) {
+#ifdef VARMOR_PATH_LOOP
+  struct nsproxy *own;
+  struct mount *top;
+  if (!use_task_storage) return;
+  own = ((struct task_struct *)bpf_get_current_task_btf())->nsproxy;
+  if (!own) return;
+  top = own->mnt_ns->root;
+  walk->top = (__u64)top;
+  walk->top_root = (__u64)top->mnt.mnt_root;
+#endif
+}
+
+/* Makes the mount at `address` the one that is walked; 0 when it cannot be read. One read where the
+ * members stand next to each other. */
+static __always_inline int enter_mount(struct varmor_walk *walk, __u64 address) {
+  const struct mount *mount = (const struct mount *)address;
+  const __u64 place = bpf_core_field_offset(((struct mount *)0)->mnt_parent);
+  walk->mount = address;
+#ifdef VARMOR_PATH_LOOP
+  if (address == walk->top) {
+    walk->parent = address;
+    walk->mount_root = walk->top_root;
     return 1;
   }
-  parent = dentry->d_parent;
-  /* The root of a file system, and not that of the mount. */
-  if (parent == dentry) return 1;
-  if (!put_name(walk->scratch, dentry->d_name.name, dentry->d_name.len)) return 1;
-  walk->dentry = parent;
-  return 0;
+#endif
+  if (bpf_core_field_offset(((struct mount *)0)->mnt_mountpoint) == place + 8 &&
+      bpf_core_field_offset(((struct mount *)0)->mnt.mnt_root) == place + 16)
+    return bpf_probe_read_kernel(&walk->parent, 24, (const void *)(address + place)) == 0;
+  walk->parent = (__u64)BPF_CORE_READ(mount, mnt_parent);
+  walk->mountpoint = (__u64)BPF_CORE_READ(mount, mnt_mountpoint);
+  walk->mount_root = (__u64)BPF_CORE_READ(mount, mnt.mnt_root);
+  return walk->mount_root != 0;
 }
 
 /* One component, or the step from a mount's root to the place where it is mounted. */
@@ -73,19 +173,14 @@ static long walk_above(__u32 round, void *context) {
   struct varmor_walk *walk = context;
   struct dentry *dentry = (struct dentry *)walk->at;
   __u64 parent;
-  if (walk->at == walk->at_root) {
-    struct mount *mount = (struct mount *)walk->mount;
-    parent = (__u64)BPF_CORE_READ(mount, mnt_parent);
-    if (parent == walk->mount) {
+  if (walk->at == walk->mount_root) {
+    if (walk->parent == walk->mount) {
       walk->arrived = 2;
       return 1;
     }
-    if (parent == 0) return 1;
-    walk->at = (__u64)BPF_CORE_READ(mount, mnt_mountpoint);
-    walk->mount = parent;
-    mount = (struct mount *)parent;
-    walk->at_root = (__u64)BPF_CORE_READ(mount, mnt.mnt_root);
-    return 0;
+    if (walk->parent == 0) return 1;
+    walk->at = walk->mountpoint;
+    return !enter_mount(walk, walk->parent);
   }
   parent = (__u64)BPF_CORE_READ(dentry, d_parent);
   if (parent == walk->at || parent == 0) return 1;
@@ -111,13 +206,6 @@ static __always_inline int classify_mount(__u64 address) {
   struct mnt_namespace *owner = BPF_CORE_READ(mount, mnt_ns);
   if (owner == 0) return VARMOR_WALK_DETACHED;
   if ((__u64)owner >= (__u64)-4095) return VARMOR_WALK_INTERNAL;
-#ifdef VARMOR_PATH_LOOP
-  /* Nobody is in one without a number. */
-  if (use_task_storage) {
-    struct nsproxy *own = ((struct task_struct *)bpf_get_current_task_btf())->nsproxy;
-    if (own && own->mnt_ns == owner) return VARMOR_WALK_RESOLVED;
-  }
-#endif
   if (bpf_core_field_exists(((struct mnt_namespace___anon *)0)->is_anon)) {
     struct mnt_namespace___anon *anonymous = (void *)owner;
     return BPF_CORE_READ(anonymous, is_anon) ? VARMOR_WALK_DETACHED : VARMOR_WALK_RESOLVED;
@@ -126,20 +214,26 @@ static __always_inline int classify_mount(__u64 address) {
   return BPF_CORE_READ(numbered, seq) == 0 ? VARMOR_WALK_DETACHED : VARMOR_WALK_RESOLVED;
 }
 
-/* From (mount, dentry) of `walk` to the top. */
+/* From `at` in the mount of `walk` to the top, whose namespace tells what the path is worth: all
+ * mounts of a tree are in the same, and a mount loses its namespace before its parent. So it is
+ * asked after the walk: a mount that is taken away meanwhile does not pass for a top. */
 static __always_inline int finish_walk(struct varmor_walk *walk) {
-  const __u64 first = walk->mount;
-  int kind = classify_mount(first);
-  if (kind == VARMOR_WALK_INTERNAL) return kind;
-  walk->scratch->mount_begin = *(volatile __u32 *)&walk->scratch->begin;
-  if (walk->at != walk->at_root) return VARMOR_WALK_UNRESOLVED;
+  int kind;
   VARMOR_WALK(walk_above, walk);
-  if (walk->arrived != 2) return VARMOR_WALK_UNRESOLVED;
-  if (*(volatile __u32 *)&walk->scratch->begin == VARMOR_PATH_BUFFER) {
-    walk->scratch->buffer[VARMOR_PATH_BUFFER - 1] = '/';
-    *(volatile __u32 *)&walk->scratch->begin = VARMOR_PATH_BUFFER - 1;
+  if (walk->arrived == 2 && walk->mount == walk->top) return VARMOR_WALK_RESOLVED;
+  kind = classify_mount(walk->mount);
+  if (kind == VARMOR_WALK_INTERNAL) {
+    *(volatile __u32 *)&walk->scratch->begin = VARMOR_PATH_BUFFER;
+    return kind;
   }
-  return walk->mount == first ? kind : classify_mount(walk->mount);
+  return walk->arrived == 2 ? kind : VARMOR_WALK_UNRESOLVED;
+}
+
+/* The path of the top itself. */
+static __always_inline void name_top(struct varmor_scratch *scratch) {
+  if (*(volatile __u32 *)&scratch->begin != VARMOR_PATH_BUFFER) return;
+  scratch->buffer[VARMOR_PATH_BUFFER - 1] = '/';
+  *(volatile __u32 *)&scratch->begin = VARMOR_PATH_BUFFER - 1;
 }
 
 static __always_inline __u64 mount_of(const struct vfsmount *vfs) {
@@ -150,34 +244,33 @@ static __always_inline __u64 mount_of(const struct vfsmount *vfs) {
 static __always_inline int walk_path(struct varmor_scratch *scratch, struct vfsmount *vfs,
                                      struct dentry *dentry) {
   struct varmor_walk walk = {};
+  int kind;
   walk.scratch = scratch;
   walk.dentry = dentry;
   walk.root = vfs->mnt_root;
   *(volatile __u32 *)&scratch->begin = VARMOR_PATH_BUFFER;
-  scratch->mount_begin = VARMOR_PATH_BUFFER;
   VARMOR_WALK(walk_in_mount, &walk);
-  walk.mount = mount_of(vfs);
-  walk.at_root = (__u64)walk.root;
-  /* Not arrived: any address that is not the root's. */
-  walk.at = walk.arrived == 1 ? walk.at_root : 0;
+  scratch->mount_begin = *(volatile __u32 *)&scratch->begin;
+  find_top(&walk);
+  if (!enter_mount(&walk, mount_of(vfs))) return VARMOR_WALK_UNRESOLVED;
+  /* Not arrived: any address that is not the root's, nor anything's. */
+  walk.at = walk.arrived == 1 ? walk.mount_root : 0;
   walk.arrived = 0;
-  return finish_walk(&walk);
+  kind = finish_walk(&walk);
+  if (kind == VARMOR_WALK_RESOLVED || kind == VARMOR_WALK_DETACHED) name_top(scratch);
+  return kind;
 }
 
 /* The same for addresses. */
 static __always_inline int walk_addresses(struct varmor_scratch *scratch, __u64 vfs, __u64 dentry) {
   struct varmor_walk walk = {};
-  struct vfsmount *mount = (struct vfsmount *)vfs;
   walk.scratch = scratch;
-  walk.mount = mount_of(mount);
   walk.at = dentry;
-  walk.at_root = (__u64)BPF_CORE_READ(mount, mnt_root);
   *(volatile __u32 *)&scratch->begin = VARMOR_PATH_BUFFER;
   scratch->mount_begin = VARMOR_PATH_BUFFER;
-  if (classify_mount(walk.mount) == VARMOR_WALK_INTERNAL) return VARMOR_WALK_INTERNAL;
-  VARMOR_WALK(walk_above, &walk);
-  if (walk.arrived != 2) return VARMOR_WALK_UNRESOLVED;
-  return classify_mount(walk.mount);
+  find_top(&walk);
+  if (!enter_mount(&walk, mount_of((const struct vfsmount *)vfs))) return VARMOR_WALK_UNRESOLVED;
+  return finish_walk(&walk);
 }
 
 /* Replaces the path by the one that the object has in its file system. 0 when it does not fit. */

@@ -24,6 +24,7 @@ struct oracle_question {
   __u8 pad[2];
   struct varmor_verdict verdict;
   char buffer[VARMOR_PATH_BUFFER];
+  char behind[VARMOR_PATH_STRETCH];
 };
 
 #endif /* LIB_ENFORCERS_BPF_TESTING_MATCHER_ORACLE_H_ */
