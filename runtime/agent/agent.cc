@@ -352,8 +352,13 @@ void Agent::OnEvent(const ContainerEvent& event) {
         break;
       }
       [[fallthrough]];
-    case ContainerEvent::Kind::kCreated: {
-      absl::StatusOr<Container> container = runtime_.Get(event.id);
+    case ContainerEvent::Kind::kCreated:
+    case ContainerEvent::Kind::kDefined: {
+      // What was learned when the container was defined saves the time to ask when it counts.
+      absl::StatusOr<Container> container =
+          found != containers_.end() && found->second.container.pid == 0 && event.pid != 0
+              ? found->second.container
+              : runtime_.Get(event.id);
       if (!container.ok()) {
         // Gone already, or the runtime is; the next list tells.
         if (!absl::IsNotFound(container.status())) containers_known_ = false;

@@ -141,6 +141,20 @@ TEST_F(AgentTest, AContainerFromBeforeAndOneFromAfter) {
   EXPECT_TRUE(agent_->ready());
 }
 
+// What is known when the program waits need not be asked for then.
+TEST_F(AgentTest, ADefinedContainerIsConfinedWithoutAskingAgain) {
+  StartWith({Policy("1", {EnforcerKind::kBpf})});
+  Container container = Web("c", 11, true);
+  container.pid = 0;
+  runtime_.PutSilently(container);
+  Event(ContainerEvent::Kind::kDefined, "c");
+  Done();
+  runtime_.Break();
+  Event(ContainerEvent::Kind::kCreated, "c", 11);
+  EXPECT_THAT(Done(), ElementsAre("enroll 1011 in varmor-shop-web"));
+  EXPECT_EQ(StatusOf("c").enrolled, "before its program");
+}
+
 TEST_F(AgentTest, ALateEnrolmentIsMeasuredAndTold) {
   StartWith({Policy("1", {EnforcerKind::kBpf})});
   Run("late", 11, true);

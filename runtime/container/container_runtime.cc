@@ -4,6 +4,8 @@ namespace varmor {
 
 absl::string_view ContainerEventName(ContainerEvent::Kind kind) {
   switch (kind) {
+    case ContainerEvent::Kind::kDefined:
+      return "defined";
     case ContainerEvent::Kind::kCreated:
       return "created";
     case ContainerEvent::Kind::kStarted:

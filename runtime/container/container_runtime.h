@@ -69,6 +69,7 @@ struct Container {
 
 struct ContainerEvent {
   enum class Kind {
+    kDefined,  // there is a container, without a process yet
     kCreated,  // the first process exists and waits: nothing of the container's was executed
     kStarted,  // the container's program was executed
     kExited,   // the first process ended
@@ -80,7 +81,7 @@ struct ContainerEvent {
   absl::Time time;
 };
 
-// "created", "started", "exited", "deleted".
+// "defined", "created", "started", "exited", "deleted".
 absl::string_view ContainerEventName(ContainerEvent::Kind kind);
 
 class ContainerRuntime {

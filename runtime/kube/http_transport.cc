@@ -14,9 +14,9 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "curl/curl.h"
 #include "lib/compiler/status/status_macros.h"
+#include "runtime/kube/mutex.h"
 
 namespace varmor {
 namespace {
@@ -30,7 +30,7 @@ constexpr size_t kBacklogLimit = size_t{64} << 20;
 // One request under way. Between Add and the end of it, what curl's callbacks write is guarded by
 // the loop's mutex.
 struct Transfer {
-  explicit Transfer(absl::Mutex* loop_mutex) : mutex(loop_mutex) {}
+  explicit Transfer(Mutex* loop_mutex) : mutex(loop_mutex) {}
   ~Transfer() {
     curl_slist_free_all(headers);
     curl_slist_free_all(connect_to);
@@ -39,7 +39,7 @@ struct Transfer {
   Transfer(const Transfer&) = delete;
   Transfer& operator=(const Transfer&) = delete;
 
-  absl::Mutex* const mutex;
+  Mutex* const mutex;
   CURL* easy = nullptr;
   curl_slist* headers = nullptr;
   curl_slist* connect_to = nullptr;
@@ -59,7 +59,7 @@ size_t OnBody(char* data, size_t size, size_t count, void* user) {
   auto* transfer = static_cast<Transfer*>(user);
   long code = 0;
   curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &code);
-  absl::MutexLock lock(transfer->mutex);
+  MutexLock lock(transfer->mutex);
   transfer->code = static_cast<int>(code);
   const size_t limit = transfer->streams ? kBacklogLimit : kAnswerLimit;
   if (transfer->body.size() + size * count > limit) {
@@ -75,7 +75,7 @@ size_t OnHeader(char* data, size_t size, size_t count, void* user) {
   const absl::string_view line(data, size * count);
   if (absl::StartsWithIgnoreCase(line, kName)) {
     auto* transfer = static_cast<Transfer*>(user);
-    absl::MutexLock lock(transfer->mutex);
+    MutexLock lock(transfer->mutex);
     transfer->retry_after = std::string(absl::StripAsciiWhitespace(line.substr(kName.size())));
   }
   return size * count;
@@ -216,7 +216,7 @@ class HttpTransport::Loop {
 
   ~Loop() {
     {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(&mutex_);
       stop_ = true;
     }
     curl_multi_wakeup(multi_);
@@ -224,11 +224,11 @@ class HttpTransport::Loop {
     curl_multi_cleanup(multi_);
   }
 
-  absl::Mutex& mutex() { return mutex_; }
+  Mutex& mutex() { return mutex_; }
 
   void Add(Transfer& transfer) ABSL_LOCKS_EXCLUDED(mutex_) {
     {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(&mutex_);
       added_.push_back(&transfer);
     }
     curl_multi_wakeup(multi_);
@@ -237,7 +237,7 @@ class HttpTransport::Loop {
   // The transfer will be done soon, if it is not yet.
   void Abandon(Transfer& transfer) ABSL_LOCKS_EXCLUDED(mutex_) {
     {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(&mutex_);
       transfer.cancelled = true;
     }
     curl_multi_wakeup(multi_);
@@ -245,7 +245,7 @@ class HttpTransport::Loop {
 
   void CancelAll() ABSL_LOCKS_EXCLUDED(mutex_) {
     {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(&mutex_);
       cancel_all_ = true;
     }
     curl_multi_wakeup(multi_);
@@ -255,7 +255,7 @@ class HttpTransport::Loop {
   void Run() {
     while (true) {
       {
-        absl::MutexLock lock(&mutex_);
+        MutexLock lock(&mutex_);
         if (stop_) return;
         StartAdded();
         EndCancelled();
@@ -289,7 +289,7 @@ class HttpTransport::Loop {
       Transfer* transfer = nullptr;
       curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
       const CURLcode result = message->data.result;
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(&mutex_);
       long code = 0;
       curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &code);
       transfer->code = static_cast<int>(code);
@@ -305,7 +305,7 @@ class HttpTransport::Loop {
   }
 
   CURLM* multi_ = nullptr;
-  absl::Mutex mutex_;
+  Mutex mutex_;
   std::vector<Transfer*> added_ ABSL_GUARDED_BY(mutex_);
   std::vector<Transfer*> active_ ABSL_GUARDED_BY(mutex_);
   bool stop_ ABSL_GUARDED_BY(mutex_) = false;
@@ -322,8 +322,8 @@ absl::Status HttpTransport::Perform(const HttpCall& call, HttpReply* reply) {
   if (transfer.easy == nullptr) return absl::ResourceExhaustedError("libcurl has no memory");
   SetUp(call, transfer);
   loop_->Add(transfer);
-  absl::MutexLock lock(&loop_->mutex());
-  loop_->mutex().Await(absl::Condition(&transfer.done));
+  MutexLock lock(&loop_->mutex());
+  loop_->mutex().Await([&] { return transfer.done; });
   VARMOR_RETURN_IF_ERROR(ResultOf(call, transfer));
   reply->code = transfer.code;
   reply->body = std::move(transfer.body);
@@ -345,8 +345,8 @@ absl::Status HttpTransport::Stream(const HttpCall& call, HttpReply* reply,
   while (!done) {
     std::string data;
     {
-      absl::MutexLock lock(&loop_->mutex());
-      loop_->mutex().AwaitWithTimeout(absl::Condition(&ready), absl::Seconds(1));
+      MutexLock lock(&loop_->mutex());
+      loop_->mutex().AwaitWithTimeout(ready, absl::Seconds(1));
       done = transfer.done;
       reply->code = transfer.code;
       data.swap(transfer.body);
@@ -361,12 +361,12 @@ absl::Status HttpTransport::Stream(const HttpCall& call, HttpReply* reply,
     }
     if (!go_on) loop_->Abandon(transfer);
     if (!go_on && !done) {
-      absl::MutexLock lock(&loop_->mutex());
-      loop_->mutex().Await(absl::Condition(&transfer.done));
+      MutexLock lock(&loop_->mutex());
+      loop_->mutex().Await([&] { return transfer.done; });
       done = true;
     }
   }
-  absl::MutexLock lock(&loop_->mutex());
+  MutexLock lock(&loop_->mutex());
   reply->retry_after = transfer.retry_after;
   return ResultOf(call, transfer);
 }

@@ -7,6 +7,7 @@
 #include "lib/compiler/status/status_macros.h"
 #include "runtime/kube/kube_object.h"
 #include "runtime/kube/kube_path.h"
+#include "runtime/kube/mutex.h"
 #include "runtime/kube/steady_clock.h"
 
 namespace varmor {
@@ -26,19 +27,19 @@ void Informer::Start() {
 
 void Informer::Stop() {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     stopping_ = true;
   }
   if (thread_.joinable()) thread_.join();
 }
 
 bool Informer::Synced() const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   return synced_;
 }
 
 bool Informer::Stopping() const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   return stopping_;
 }
 
@@ -70,7 +71,7 @@ absl::Status Informer::List() {
     return absl::InternalError("the server gave a list without a resourceVersion");
   }
   on_event_({InformerEvent::Type::kSynced, Json()});
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   synced_ = true;
   return absl::OkStatus();
 }
@@ -156,8 +157,8 @@ void Informer::Wait(const absl::Status& error) {
                options_.first_wait * (1 << std::min(errors_in_a_row_ - 1, kDoublings)));
   absl::Duration wait = longest * absl::Uniform(random_, 0.5, 1.0);
   wait = std::max(wait, KubeRetryAfter(error));
-  absl::MutexLock lock(&mutex_);
-  mutex_.AwaitWithTimeout(absl::Condition(&stopping_), wait);
+  MutexLock lock(&mutex_);
+  mutex_.AwaitWithTimeout([&] { return stopping_; }, wait);
 }
 
 }  // namespace varmor

@@ -15,9 +15,9 @@
 
 #include "absl/random/random.h"
 #include "absl/status/status.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "runtime/kube/kube_client.h"
+#include "runtime/kube/mutex.h"
 
 namespace varmor {
 
@@ -95,7 +95,7 @@ class Informer {
   int errors_in_a_row_ = 0;
   absl::BitGen random_;
 
-  mutable absl::Mutex mutex_;
+  mutable Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool synced_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;

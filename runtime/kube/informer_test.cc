@@ -6,11 +6,11 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "runtime/kube/kube_error.h"
 #include "runtime/kube/kube_object.h"
+#include "runtime/kube/mutex.h"
 #include "runtime/kube/testing/fake_kube_client.h"
 
 namespace varmor {
@@ -24,7 +24,7 @@ class InformerTest : public ::testing::Test {
     options_.first_wait = absl::Milliseconds(2);
     options_.longest_wait = absl::Milliseconds(20);
     options_.on_error = [this](const absl::Status& error, int) {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(&mutex_);
       errors_.push_back(error);
     };
   }
@@ -33,7 +33,7 @@ class InformerTest : public ::testing::Test {
     auto informer =
         std::make_unique<Informer>(client_, kConfigMaps, options_, [this](InformerEvent event) {
           static const char* const kWords[] = {"added", "modified", "deleted", "synced"};
-          absl::MutexLock lock(&mutex_);
+          MutexLock lock(&mutex_);
           const std::string word = kWords[static_cast<int>(event.type)];
           events_.push_back(
               event.object.is_null() ? word : absl::StrCat(word, " ", KubeKeyOf(event.object)));
@@ -45,10 +45,10 @@ class InformerTest : public ::testing::Test {
 
   // What was told since the last Events, once there are `count`.
   std::vector<std::string> Events(size_t count) {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     const auto enough = [this, count]()
                             ABSL_NO_THREAD_SAFETY_ANALYSIS { return events_.size() >= count; };
-    mutex_.AwaitWithTimeout(absl::Condition(&enough), absl::Seconds(20));
+    mutex_.AwaitWithTimeout(enough, absl::Seconds(20));
     last_objects_ = std::exchange(objects_, {});
     return std::exchange(events_, {});
   }
@@ -91,7 +91,7 @@ class InformerTest : public ::testing::Test {
 
   FakeKubeClient client_;
   InformerOptions options_;
-  absl::Mutex mutex_;
+  Mutex mutex_;
   std::vector<std::string> events_;
   std::vector<Json> objects_, last_objects_;
   std::vector<absl::Status> errors_;
@@ -173,7 +173,7 @@ TEST_F(InformerTest, KeepsTryingUntilTheServerIsThere) {
   Create("a");
   const auto informer = Started();
   EXPECT_THAT(Events(2), ElementsAre("added default/a", "synced"));
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   EXPECT_EQ(errors_.size(), 5u);
 }
 

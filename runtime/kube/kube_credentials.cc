@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "lib/compiler/status/status_macros.h"
 #include "lib/enforcers/files.h"
+#include "runtime/kube/mutex.h"
 
 namespace varmor {
 namespace {
@@ -27,23 +28,23 @@ KubeCredentials::KubeCredentials(KubeConfig config, absl::Duration period,
     : config_(std::move(config)), period_(period), now_(std::move(now)) {}
 
 KubeSecrets KubeCredentials::Current() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   if (now_() >= due_) problem_ = ReloadLocked();
   return secrets_;
 }
 
 absl::Status KubeCredentials::Reload() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   return problem_ = ReloadLocked();
 }
 
 void KubeCredentials::Expire() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   due_ = absl::InfinitePast();
 }
 
 absl::Status KubeCredentials::problem() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   return problem_;
 }
 

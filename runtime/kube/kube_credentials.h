@@ -7,9 +7,9 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "runtime/kube/kube_config.h"
+#include "runtime/kube/mutex.h"
 
 namespace varmor {
 
@@ -41,7 +41,7 @@ class KubeCredentials {
   const KubeConfig config_;
   const absl::Duration period_;
   const std::function<absl::Time()> now_;
-  absl::Mutex mutex_;
+  Mutex mutex_;
   KubeSecrets secrets_ ABSL_GUARDED_BY(mutex_);
   absl::Time due_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   absl::Status problem_ ABSL_GUARDED_BY(mutex_);

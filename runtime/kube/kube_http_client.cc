@@ -12,13 +12,13 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/synchronization/mutex.h"
 #include "lib/compiler/status/status_macros.h"
 #include "runtime/kube/http_transport.h"
 #include "runtime/kube/kube_credentials.h"
 #include "runtime/kube/kube_error.h"
 #include "runtime/kube/kube_object.h"
 #include "runtime/kube/kube_path.h"
+#include "runtime/kube/mutex.h"
 #include "runtime/kube/steady_clock.h"
 #include "runtime/kube/token_bucket.h"
 
@@ -231,7 +231,7 @@ class Client : public KubeHttpClient {
   }
 
   void Cancel() override {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     cancelled_ = true;
     for (const std::weak_ptr<HttpTransport>& transport : replaced_) {
       if (const std::shared_ptr<HttpTransport> alive = transport.lock()) alive->Cancel();
@@ -243,29 +243,29 @@ class Client : public KubeHttpClient {
   // Waits for the rate limit.
   absl::Status Limit(const KubeResource& resource) {
     if (options_.qps == 0 || resource.plural == kLeases.plural) return absl::OkStatus();
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     const absl::Duration wait = bucket_.Take(SteadyNow());
     if (wait > absl::ZeroDuration()) {
-      mutex_.AwaitWithTimeout(absl::Condition(&cancelled_), wait);
+      mutex_.AwaitWithTimeout([&] { return cancelled_; }, wait);
     }
     return cancelled_ ? absl::CancelledError("the client is shutting down") : absl::OkStatus();
   }
 
   int64_t WatchSeconds() {
     const int64_t seconds = absl::ToInt64Seconds(options_.watch_length);
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     return absl::Uniform(absl::IntervalClosed, random_, seconds, 2 * seconds);
   }
 
   std::shared_ptr<HttpTransport> Transport() {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     return transport_;
   }
 
   // A connection on which an answer did not come in time might be dead without saying so. Calls
   // from now on get another; the calls on it may still end well.
   void Replace(const std::shared_ptr<HttpTransport>& suspect) {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (transport_ != suspect || cancelled_) return;
     replaced_.erase(std::remove_if(replaced_.begin(), replaced_.end(),
                                    [](const auto& transport) { return transport.expired(); }),
@@ -398,7 +398,7 @@ class Client : public KubeHttpClient {
   const KubeHttpClientOptions options_;
   const std::string field_manager_;
   KubeCredentials credentials_;
-  absl::Mutex mutex_;
+  Mutex mutex_;
   std::shared_ptr<HttpTransport> transport_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::weak_ptr<HttpTransport>> replaced_ ABSL_GUARDED_BY(mutex_);
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;

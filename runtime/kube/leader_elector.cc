@@ -9,6 +9,7 @@
 #include "absl/time/clock.h"
 #include "lib/compiler/status/status_macros.h"
 #include "runtime/kube/kube_object.h"
+#include "runtime/kube/mutex.h"
 #include "runtime/kube/steady_clock.h"
 
 namespace varmor {
@@ -65,14 +66,13 @@ void LeaderElector::Stop() {
   if (!renewer_.joinable()) return;
   bool holds = false;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     stopping_ = true;
-    changed_.SignalAll();
   }
   renewer_.join();
   notifier_.join();
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     holds = SteadyTime() < leads_until_;
   }
   if (!holds) return;
@@ -81,19 +81,19 @@ void LeaderElector::Stop() {
 }
 
 bool LeaderElector::Leads() const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   return LeadsLocked();
 }
 
 bool LeaderElector::LeadsLocked() const { return !stopping_ && SteadyTime() < leads_until_; }
 
 std::string LeaderElector::Holder() const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   return holder_;
 }
 
 void LeaderElector::SetDurations(const LeaseDurations& durations) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   durations_ = durations;
 }
 
@@ -104,7 +104,7 @@ absl::Time LeaderElector::SteadyTime() const {
 absl::Status LeaderElector::Try() {
   LeaseDurations durations;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     durations = durations_;
   }
   // Who holds the Lease need not read it before writing; a conflict tells when that is wrong.
@@ -130,12 +130,11 @@ void LeaderElector::Observe(const Json& lease) {
     observed_ = record;
     observed_at_ = SteadyTime();
   }
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   holder_ = HolderOf(lease);
   // Somebody took it, so it is over before the clock says so.
   if (holder_ != options_.identity && leads_until_ != absl::InfinitePast()) {
     leads_until_ = absl::InfinitePast();
-    changed_.SignalAll();
   }
 }
 
@@ -174,10 +173,9 @@ absl::Status LeaderElector::Write(Json lease, bool exists, const LeaseDurations&
   VARMOR_RETURN_IF_ERROR(stored.status());
   lease_ = *std::move(stored);
   observed_ = "";
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   holder_ = options_.identity;
   leads_until_ = began + durations.renew_deadline;
-  changed_.SignalAll();
   return absl::OkStatus();
 }
 
@@ -192,7 +190,7 @@ absl::Status LeaderElector::Release() {
 }
 
 absl::Duration LeaderElector::Pause() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   // Candidates spread, so that they do not all try in the same instant.
   return LeadsLocked() ? durations_.retry : durations_.retry * absl::Uniform(random_, 1.0, 1.2);
 }
@@ -202,8 +200,8 @@ void LeaderElector::Renew() {
     const absl::Status tried = Try();
     if (!tried.ok() && options_.on_error) options_.on_error(tried);
     const absl::Duration pause = Pause();
-    absl::MutexLock lock(&mutex_);
-    mutex_.AwaitWithTimeout(absl::Condition(&stopping_), pause);
+    MutexLock lock(&mutex_);
+    mutex_.AwaitWithTimeout([&] { return stopping_; }, pause);
     if (stopping_) return;
   }
 }
@@ -213,11 +211,14 @@ void LeaderElector::Notify(const std::function<void(bool)>& on_change) {
   while (true) {
     bool leads = false;
     {
-      absl::MutexLock lock(&mutex_);
-      while ((leads = LeadsLocked()) == told && !stopping_) {
-        changed_.WaitWithTimeout(&mutex_,
-                                 told ? leads_until_ - SteadyTime() : absl::InfiniteDuration());
-      }
+      MutexLock lock(&mutex_);
+      const auto news = [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+        return LeadsLocked() != told || stopping_;
+      };
+      // The end comes without a signal, when its time has come.
+      const absl::Duration left = told ? leads_until_ - SteadyTime() : absl::InfiniteDuration();
+      if (!mutex_.AwaitWithTimeout(news, left)) continue;
+      leads = LeadsLocked();
     }
     if (leads == told) return;
     told = leads;

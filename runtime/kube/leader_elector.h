@@ -12,9 +12,9 @@
 
 #include "absl/random/random.h"
 #include "absl/status/status.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "runtime/kube/kube_client.h"
+#include "runtime/kube/mutex.h"
 
 namespace varmor {
 
@@ -94,8 +94,7 @@ class LeaderElector {
   absl::Time observed_at_ = absl::InfinitePast();  // and since when it is so
   absl::BitGen random_;
 
-  mutable absl::Mutex mutex_;
-  absl::CondVar changed_;
+  mutable Mutex mutex_;
   LeaseDurations durations_ ABSL_GUARDED_BY(mutex_);
   std::string holder_ ABSL_GUARDED_BY(mutex_);
   absl::Time leads_until_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();

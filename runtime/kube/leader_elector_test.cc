@@ -7,11 +7,11 @@
 
 #include "absl/random/bit_gen_ref.h"
 #include "absl/random/random.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "runtime/kube/kube_object.h"
+#include "runtime/kube/mutex.h"
 #include "runtime/kube/testing/fake_kube_client.h"
 
 namespace varmor {
@@ -220,21 +220,21 @@ class LeaderElectorThreadsTest : public ::testing::Test {
 
   std::function<void(bool)> Recorder(const std::string& who) {
     return [this, who](bool leads) {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(&mutex_);
       changes_.push_back(who + (leads ? " leads" : " ends"));
     };
   }
 
   std::vector<std::string> Changes(size_t count) {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     const auto enough = [this, count]()
                             ABSL_NO_THREAD_SAFETY_ANALYSIS { return changes_.size() >= count; };
-    mutex_.AwaitWithTimeout(absl::Condition(&enough), absl::Seconds(20));
+    mutex_.AwaitWithTimeout(enough, absl::Seconds(20));
     return changes_;
   }
 
   FakeKubeClient client_;
-  absl::Mutex mutex_;
+  Mutex mutex_;
   std::vector<std::string> changes_;
 };
 
@@ -250,25 +250,25 @@ TEST_F(LeaderElectorThreadsTest, StoppingGivesTheLeaseToTheNext) {
 }
 
 TEST_F(LeaderElectorThreadsTest, TheEndComesByTheClockWhileACallHangs) {
-  absl::Mutex mutex;
+  Mutex mutex;
   bool hanging = false;
   client_.SetHook([&](const FakeKubeClient::Call&) {
-    absl::MutexLock lock(&mutex);
+    MutexLock lock(&mutex);
     const auto free = [&hanging] { return !hanging; };
-    mutex.Await(absl::Condition(&free));
+    mutex.Await(free);
     return absl::OkStatus();
   });
   LeaderElector a(client_, Options("a"));
   ASSERT_TRUE(a.Start(Recorder("a")).ok());
   EXPECT_THAT(Changes(1), ElementsAre("a leads"));
   {
-    absl::MutexLock lock(&mutex);
+    MutexLock lock(&mutex);
     hanging = true;
   }
   EXPECT_THAT(Changes(2), ElementsAre("a leads", "a ends"));
   EXPECT_FALSE(a.Leads());
   {
-    absl::MutexLock lock(&mutex);
+    MutexLock lock(&mutex);
     hanging = false;
   }
   EXPECT_THAT(Changes(3), ElementsAre("a leads", "a ends", "a leads"));

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "runtime/kube/kube_client.h"
+#include "runtime/kube/mutex.h"
 #include "runtime/kube/steady_clock.h"
 
 namespace varmor {
@@ -12,36 +13,32 @@ WorkQueue::WorkQueue(WorkQueueOptions options)
     : options_(std::move(options)), now_(options_.now ? options_.now : SteadyNow) {}
 
 void WorkQueue::AddAfter(absl::string_view key, absl::Duration wait) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   const std::string name(key);
   Queue(name, items_[name], now_() + wait);
 }
 
 absl::optional<std::string> WorkQueue::Take() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   while (!closed_) {
     absl::optional<std::string> key = TakeDue();
-    if (key.has_value()) {
-      // Another worker waits for the next key from now on.
-      if (!queue_.empty()) changed_.Signal();
-      return key;
-    }
-    if (queue_.empty()) {
-      changed_.Wait(&mutex_);
-    } else {
-      changed_.WaitWithTimeout(&mutex_, std::get<0>(*queue_.begin()) - now_());
-    }
+    if (key.has_value()) return key;
+    const absl::Duration wait =
+        queue_.empty() ? absl::InfiniteDuration() : std::get<0>(*queue_.begin()) - now_();
+    const auto changed = [this, seen = changes_]()
+                             ABSL_NO_THREAD_SAFETY_ANALYSIS { return closed_ || changes_ != seen; };
+    mutex_.AwaitWithTimeout(changed, wait);
   }
   return absl::nullopt;
 }
 
 absl::optional<std::string> WorkQueue::TryTake() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   return closed_ ? absl::nullopt : TakeDue();
 }
 
 void WorkQueue::Done(const std::string& key, const absl::Status& result) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   const auto found = items_.find(key);
   if (found == items_.end() || !found->second.taken) return;
   Item& item = found->second;
@@ -62,13 +59,12 @@ void WorkQueue::Done(const std::string& key, const absl::Status& result) {
 }
 
 void WorkQueue::Close() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   closed_ = true;
-  changed_.SignalAll();
 }
 
 int WorkQueue::Failures(absl::string_view key) const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   const auto found = items_.find(key);
   return found == items_.end() ? 0 : found->second.failures;
 }
@@ -78,7 +74,7 @@ bool WorkQueue::InSlowLane(absl::string_view key) const {
 }
 
 size_t WorkQueue::size() const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   return items_.size();
 }
 
@@ -88,7 +84,7 @@ void WorkQueue::Queue(const std::string& key, Item& item, absl::Time due) {
     queue_.erase({item.due, item.order, key});
     item.order = ++orders_;
     queue_.insert({due, item.order, key});
-    changed_.Signal();
+    ++changes_;
   }
   item.due = due;
 }
@@ -97,6 +93,7 @@ absl::optional<std::string> WorkQueue::TakeDue() {
   if (queue_.empty() || std::get<0>(*queue_.begin()) > now_()) return absl::nullopt;
   const std::string key = std::get<2>(*queue_.begin());
   queue_.erase(queue_.begin());
+  ++changes_;
   Item& item = items_.find(key)->second;
   item.due = absl::InfiniteFuture();
   item.taken = true;

@@ -16,9 +16,9 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
+#include "runtime/kube/mutex.h"
 
 namespace varmor {
 
@@ -77,12 +77,12 @@ class WorkQueue {
 
   const WorkQueueOptions options_;
   const std::function<absl::Time()> now_;
-  mutable absl::Mutex mutex_;
-  absl::CondVar changed_;
+  mutable Mutex mutex_;
   std::map<std::string, Item, std::less<>> items_ ABSL_GUARDED_BY(mutex_);
   // Of those that are queued and not taken.
   std::set<std::tuple<absl::Time, int64_t, std::string>> queue_ ABSL_GUARDED_BY(mutex_);
   int64_t orders_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t changes_ ABSL_GUARDED_BY(mutex_) = 0;  // of queue_
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

@@ -30,10 +30,11 @@ namespace {
 // Exit statuses: 0 stopped by a signal, 1 not leading any more or another end, 2 usage.
 constexpr int kExitUsage = 2;
 
-constexpr char kTokenFile[] = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+constexpr char kServiceAccountDirectory[] = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 struct ManagerFlags {
   DaemonFlags daemon;
+  std::string service_account_directory = kServiceAccountDirectory;
   bool lenient = false;
   bool cluster_policies_opt_out = true;
   std::string mutating_failure_policy = "Ignore";
@@ -44,6 +45,8 @@ struct ManagerFlags {
 
 void AddManagerFlags(GoFlags& flags, ManagerFlags& values) {
   AddDaemonFlags(flags, values.daemon);
+  flags.String("serviceAccountDirectory", "token, ca.crt and namespace of this pod",
+               values.service_account_directory);
   flags.Bool("lenient", "warn of what vArmor accepts and ignores, instead of refusing it",
              values.lenient);
   flags.Bool("clusterPoliciesOptOut",
@@ -77,16 +80,17 @@ uint16_t Port(const char* name, uint16_t fallback, Logger& logger) {
   return fallback;
 }
 
-absl::StatusOr<KubeConfig> Configuration(const DaemonFlags& flags) {
-  if (flags.kubeconfig.empty()) {
+absl::StatusOr<KubeConfig> Configuration(const ManagerFlags& flags) {
+  if (flags.daemon.kubeconfig.empty()) {
     return InClusterKubeConfig(Environment("KUBERNETES_SERVICE_HOST"),
-                               Environment("KUBERNETES_SERVICE_PORT"));
+                               Environment("KUBERNETES_SERVICE_PORT"),
+                               flags.service_account_directory);
   }
-  if (access(kTokenFile, F_OK) == 0) {
+  if (access(absl::StrCat(flags.service_account_directory, "/token").c_str(), F_OK) == 0) {
     return absl::InvalidArgumentError(
         "flag -kubeconfig is for use outside of a cluster; this is a pod of one");
   }
-  return LoadKubeConfig(flags.kubeconfig);
+  return LoadKubeConfig(flags.daemon.kubeconfig);
 }
 
 absl::StatusOr<std::unique_ptr<KubeHttpClient>> Client(const KubeConfig& config,
@@ -136,7 +140,7 @@ ManagerOptions Options(const ManagerFlags& flags, const KubeConfig& config, Logg
 }
 
 absl::Status Run(const ManagerFlags& flags, Logger& logger, const sigset_t& signals) {
-  VARMOR_ASSIGN_OR_RETURN(const KubeConfig config, Configuration(flags.daemon));
+  VARMOR_ASSIGN_OR_RETURN(const KubeConfig config, Configuration(flags));
   VARMOR_ASSIGN_OR_RETURN(const auto client, Client(config, flags.daemon, absl::Seconds(30)));
   // Shorter than what is between a renewal and its deadline.
   VARMOR_ASSIGN_OR_RETURN(const auto lease_client, Client(config, flags.daemon, absl::Seconds(5)));

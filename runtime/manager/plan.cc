@@ -303,10 +303,10 @@ class PolicyPlanner {
     conditions.insert(conditions.begin(), {type, "False", reason, text});
     const size_t before = plan_.actions.size();
     WriteStatus(std::move(status), conditions);
-    const bool news = plan_.actions.size() != before &&
-                      (TextAt(old, {"status"}) != "False" ||
-                       At(old_status_, {"conditions"}) !=
-                           At(plan_.actions.back().body, {"status", "conditions"}));
+    if (plan_.actions.size() == before) return;
+    const Json now = ConditionOf(At(plan_.actions.back().body, {"status"}), type);
+    const bool news =
+        TextAt(old, {"status"}) != "False" || TextAt(old, {"message"}) != TextAt(now, {"message"});
     if (news) Event("Warning", "PolicyRefused", text);
   }
 

@@ -239,11 +239,12 @@ bool Containerd::Translate(const events::Envelope& envelope, ContainerEvent& eve
                absl::Nanoseconds(envelope.timestamp().nanos());
   const std::string& topic = envelope.topic();
   const std::string& bytes = envelope.event().value();
-  if (topic == "/containers/delete") {
-    events::ContainerDelete deleted;
-    if (!deleted.ParseFromString(bytes)) return false;
-    event.kind = ContainerEvent::Kind::kDeleted;
-    event.id.id = deleted.id();
+  if (topic == "/containers/create" || topic == "/containers/delete") {
+    events::ContainerChange change;
+    if (!change.ParseFromString(bytes)) return false;
+    event.kind = topic == "/containers/create" ? ContainerEvent::Kind::kDefined
+                                               : ContainerEvent::Kind::kDeleted;
+    event.id.id = change.id();
     return true;
   }
   if (topic == "/tasks/exit") {
@@ -311,8 +312,8 @@ class BesideStream {
 absl::Status Containerd::Watch(const Watcher& watcher, const std::function<bool()>& cancelled) {
   grpc::ClientContext context;
   events::SubscribeRequest request;
-  for (const char* topic :
-       {"/tasks/create", "/tasks/start", "/tasks/exit", "/containers/delete", kOurTopic}) {
+  for (const char* topic : {"/containers/create", "/tasks/create", "/tasks/start", "/tasks/exit",
+                            "/containers/delete", kOurTopic}) {
     request.add_filters(absl::StrCat("topic==\"", topic, "\""));
   }
   const auto reader = events_->Subscribe(&context, request);

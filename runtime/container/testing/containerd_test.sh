@@ -66,7 +66,7 @@ wait_for "$dir/events" '^exited default/c3'
 remove_container default c3
 wait_for "$dir/events" '^deleted default/c3'
 is "events, in order" "$(grep c3 "$dir/events" | cut -d ' ' -f 1,2 | tr '\n' ';')" \
-  'created default/c3;started default/c3;exited default/c3;deleted default/c3;'
+  'defined default/c3;created default/c3;started default/c3;exited default/c3;deleted default/c3;'
 has "created has the process" "$dir/events" '^created default/c3 pid=1 known'
 has "deleted: it is gone" "$dir/events" '^deleted default/c3 pid=0 gone$'
 

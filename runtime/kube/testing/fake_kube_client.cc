@@ -13,6 +13,7 @@
 #include "runtime/kube/kube_error.h"
 #include "runtime/kube/kube_object.h"
 #include "runtime/kube/kube_path.h"
+#include "runtime/kube/mutex.h"
 #include "runtime/kube/testing/selector.h"
 #include "runtime/kube/testing/strategic_merge.h"
 
@@ -214,6 +215,25 @@ absl::StatusOr<Json> Patched(const KubeResource& resource, Json object, KubePatc
   }
 }
 
+absl::StatusOr<int64_t> ParseVersion(const std::string& text) {
+  int64_t version = 0;
+  if (absl::SimpleAtoi(text, &version) && version >= 0) return version;
+  return Refuse(400, "BadRequest", absl::StrCat("resourceVersion: Invalid value: \"", text, "\""));
+}
+
+// What a list or watch is of.
+absl::StatusOr<ObjectPredicate> SelectionOf(const KubeResource& resource,
+                                            const KubeListOptions& options) {
+  VARMOR_ASSIGN_OR_RETURN(const ObjectPredicate labels, ParseLabelSelector(options.label_selector));
+  VARMOR_ASSIGN_OR_RETURN(
+      const ObjectPredicate fields,
+      ParseFieldSelector(options.field_selector, resource.plural == kPods.plural));
+  return ObjectPredicate([labels, fields, name_space = options.name_space](const Json& object) {
+    return (name_space.empty() || TextAt(object, {"metadata", "namespace"}) == name_space) &&
+           labels(object) && fields(object);
+  });
+}
+
 // How long a deletion waits for a kubelet. Zero: it does not.
 int64_t GraceOf(const KubeResource& resource, const Json& object, const Json& options) {
   if (resource.plural != kPods.plural || TextAt(object, {"spec", "nodeName"}).empty()) return 0;
@@ -233,7 +253,7 @@ std::string FakeKubeClient::Call::Text() const {
 
 FakeKubeClient::FakeKubeClient()
     : server_version_({{"major", "1"}, {"minor", "20"}, {"gitVersion", "v1.20.2"}}) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   for (const char* name : {"default", "kube-system"}) {
     // Cannot fail: the names are good and new.
     Insert(kNamespaces, "", {{"metadata", {{"name", name}}}}).IgnoreError();
@@ -242,7 +262,7 @@ FakeKubeClient::FakeKubeClient()
 
 absl::StatusOr<Json> FakeKubeClient::ServerVersion() {
   VARMOR_RETURN_IF_ERROR(Enter({"version", "", "", "", ""}));
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   return server_version_;
 }
 
@@ -251,7 +271,7 @@ absl::StatusOr<Json> FakeKubeClient::Get(const KubeResource& resource, absl::str
   VARMOR_RETURN_IF_ERROR(KubeObjectPath(resource, name_space, name, "").status());
   VARMOR_RETURN_IF_ERROR(
       Enter({"get", resource.plural, std::string(name_space), std::string(name), ""}));
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   const Json* object = Find(resource, name_space, name);
   if (object == nullptr) return NotFound(resource, name);
   return *object;
@@ -261,27 +281,19 @@ absl::StatusOr<KubeList> FakeKubeClient::List(const KubeResource& resource,
                                               const KubeListOptions& options) {
   VARMOR_RETURN_IF_ERROR(KubeListPath(resource, options.name_space).status());
   VARMOR_RETURN_IF_ERROR(Enter({"list", resource.plural, options.name_space, "", ""}));
-  VARMOR_ASSIGN_OR_RETURN(const ObjectPredicate labels, ParseLabelSelector(options.label_selector));
-  VARMOR_ASSIGN_OR_RETURN(
-      const ObjectPredicate fields,
-      ParseFieldSelector(options.field_selector, resource.plural == kPods.plural));
-  absl::MutexLock lock(&mutex_);
-  int64_t wanted = 0;
-  if (!options.resource_version.empty() && !absl::SimpleAtoi(options.resource_version, &wanted)) {
-    return Refuse(
-        400, "BadRequest",
-        absl::StrCat("resourceVersion: Invalid value: \"", options.resource_version, "\""));
-  }
-  if (wanted > version_) {
-    return Refuse(504, "Timeout",
-                  absl::StrCat("Too large resource version: ", wanted, ", current: ", version_));
+  VARMOR_ASSIGN_OR_RETURN(const ObjectPredicate selected, SelectionOf(resource, options));
+  MutexLock lock(&mutex_);
+  if (!options.resource_version.empty()) {
+    VARMOR_ASSIGN_OR_RETURN(const int64_t wanted, ParseVersion(options.resource_version));
+    if (wanted > version_) {
+      return Refuse(504, "Timeout",
+                    absl::StrCat("Too large resource version: ", wanted, ", current: ", version_));
+    }
   }
   KubeList list;
   list.resource_version = absl::StrCat(version_);
   for (const auto& [key, object] : objects_[ResourceKey(resource)]) {
-    const bool in_namespace = options.name_space.empty() ||
-                              TextAt(object, {"metadata", "namespace"}) == options.name_space;
-    if (in_namespace && labels(object) && fields(object)) list.items.push_back(object);
+    if (selected(object)) list.items.push_back(object);
   }
   return list;
 }
@@ -294,7 +306,7 @@ absl::StatusOr<Json> FakeKubeClient::Create(const KubeResource& resource,
   if (resource.plural == kTokenReviews.plural || resource.plural == kSubjectAccessReviews.plural) {
     return Review(resource, object);
   }
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   return Insert(resource, name_space, object);
 }
 
@@ -305,7 +317,7 @@ absl::StatusOr<Json> FakeKubeClient::Update(const KubeResource& resource, const 
   VARMOR_RETURN_IF_ERROR(KubeObjectPath(resource, name_space, name, subresource).status());
   VARMOR_RETURN_IF_ERROR(
       Enter({"update", resource.plural, name_space, name, std::string(subresource)}));
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   return Replace(resource, object, subresource);
 }
 
@@ -316,7 +328,7 @@ absl::StatusOr<Json> FakeKubeClient::Patch(const KubeResource& resource,
   VARMOR_RETURN_IF_ERROR(KubeObjectPath(resource, name_space, name, subresource).status());
   VARMOR_RETURN_IF_ERROR(Enter({"patch", resource.plural, std::string(name_space),
                                 std::string(name), std::string(subresource)}));
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   const Json* old = Find(resource, name_space, name);
   if (old == nullptr) return NotFound(resource, name);
   VARMOR_ASSIGN_OR_RETURN(Json object, Patched(resource, *old, type, patch));
@@ -337,7 +349,7 @@ absl::Status FakeKubeClient::Delete(const KubeResource& resource, absl::string_v
     return absl::UnimplementedError(
         absl::StrCat("the fake server has no propagation policy ", propagation));
   }
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   const Json* old = Find(resource, name_space, name);
   if (old == nullptr) return NotFound(resource, name);
   const Json* preconditions = FieldAt(options, {"preconditions"});
@@ -364,107 +376,110 @@ absl::Status FakeKubeClient::Delete(const KubeResource& resource, absl::string_v
   return Store(resource, ObjectKey(name_space, name), std::move(object)).status();
 }
 
+// One watch: where it is in the history, and what of it its reader wants.
+struct FakeKubeClient::Watcher {
+  std::string resource;
+  std::function<bool(const Json&)> selected;
+  size_t position = 0;    // in events_
+  int64_t bookmarks = 0;  // seen of them
+  int64_t ended = 0;
+  std::vector<KubeWatchEvent> pending;  // to be told
+};
+
 absl::Status FakeKubeClient::Watch(const KubeResource& resource, const KubeListOptions& options,
                                    const std::function<bool(KubeWatchEvent)>& on_event,
                                    const std::function<bool()>& cancelled) {
   VARMOR_RETURN_IF_ERROR(KubeListPath(resource, options.name_space).status());
   VARMOR_RETURN_IF_ERROR(Enter({"watch", resource.plural, options.name_space, "", ""}));
-  VARMOR_ASSIGN_OR_RETURN(const ObjectPredicate labels, ParseLabelSelector(options.label_selector));
-  VARMOR_ASSIGN_OR_RETURN(
-      const ObjectPredicate fields,
-      ParseFieldSelector(options.field_selector, resource.plural == kPods.plural));
-  const auto selected = [&](const Json& object) {
-    return !object.is_null() &&
-           (options.name_space.empty() ||
-            TextAt(object, {"metadata", "namespace"}) == options.name_space) &&
-           labels(object) && fields(object);
-  };
-  const std::string key = ResourceKey(resource);
-  std::vector<KubeWatchEvent> pending;
-  size_t position = 0;
-  int64_t bookmarks = 0;
-  int64_t ended = 0;
+  Watcher watcher;
+  watcher.resource = ResourceKey(resource);
+  VARMOR_ASSIGN_OR_RETURN(watcher.selected, SelectionOf(resource, options));
   {
-    absl::MutexLock lock(&mutex_);
-    bookmarks = bookmarks_;
-    ended = ended_;
-    int64_t from = 0;
-    if (options.resource_version.empty() || options.resource_version == "0") {
-      position = events_.size();
-      for (const auto& entry : objects_[key]) {
-        if (selected(entry.second)) {
-          pending.push_back({KubeWatchEvent::Type::kAdded, entry.second});
-        }
-      }
-    } else if (!absl::SimpleAtoi(options.resource_version, &from)) {
-      return Refuse(
-          400, "BadRequest",
-          absl::StrCat("resourceVersion: Invalid value: \"", options.resource_version, "\""));
-    } else if (from < compacted_) {
-      return Expired(from, compacted_);
-    } else {
-      while (position < events_.size() && events_[position].version <= from) ++position;
-    }
+    MutexLock lock(&mutex_);
+    VARMOR_RETURN_IF_ERROR(BeginWatch(options.resource_version, watcher));
     ++watches_;
   }
   absl::Status result;
-  bool over = false;
-  while (!over) {
-    for (KubeWatchEvent& event : pending) {
-      if (!over && !on_event(std::move(event))) {
-        result = absl::CancelledError("the watch was ended by its reader");
-        over = true;
-      }
-    }
-    pending.clear();
-    if (!over && cancelled()) {
-      result = absl::CancelledError("the watch was cancelled");
-      over = true;
-    }
-    absl::MutexLock lock(&mutex_);
-    if (!over) {
-      const auto ready = [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-        return position < events_.size() || ended != ended_ || bookmarks != bookmarks_;
-      };
-      mutex_.AwaitWithTimeout(absl::Condition(&ready), absl::Milliseconds(5));
-    }
-    for (; !over && position < events_.size(); ++position) {
-      const Event& event = events_[position];
-      if (event.resource != key) continue;
-      const bool was = selected(event.before);
-      const bool is = selected(event.after);
-      if (is) {
-        pending.push_back(
-            {was ? KubeWatchEvent::Type::kModified : KubeWatchEvent::Type::kAdded, event.after});
-      } else if (was) {
-        // The last state that was selected, with the version of its end.
-        pending.push_back({KubeWatchEvent::Type::kDeleted, event.before});
-        pending.back().object["metadata"]["resourceVersion"] = absl::StrCat(event.version);
-      }
-    }
-    if (!over && bookmarks != bookmarks_) {
-      bookmarks = bookmarks_;
-      pending.push_back({KubeWatchEvent::Type::kBookmark,
-                         {{"apiVersion", KubeApiVersion(resource)},
-                          {"kind", resource.kind},
-                          {"metadata", {{"resourceVersion", absl::StrCat(version_)}}}}});
-    }
-    if (!over && ended != ended_ && pending.empty()) {
+  while (Tell(watcher, on_event, cancelled, result)) {
+    MutexLock lock(&mutex_);
+    if (ended_ != watcher.ended) {
       result = end_status_;
-      over = true;
+      break;
     }
-    if (over) --watches_;
+    const auto news = [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+      return watcher.position < events_.size() || ended_ != watcher.ended ||
+             bookmarks_ != watcher.bookmarks;
+    };
+    mutex_.AwaitWithTimeout(news, absl::Milliseconds(5));
+    Catch(resource, watcher);
   }
+  MutexLock lock(&mutex_);
+  --watches_;
   return result;
 }
 
+absl::Status FakeKubeClient::BeginWatch(const std::string& version, Watcher& watcher) {
+  watcher.bookmarks = bookmarks_;
+  watcher.ended = ended_;
+  if (version.empty() || version == "0") {
+    watcher.position = events_.size();
+    for (const auto& entry : objects_[watcher.resource]) {
+      if (watcher.selected(entry.second)) {
+        watcher.pending.push_back({KubeWatchEvent::Type::kAdded, entry.second});
+      }
+    }
+    return absl::OkStatus();
+  }
+  VARMOR_ASSIGN_OR_RETURN(const int64_t from, ParseVersion(version));
+  if (from < compacted_) return Expired(from, compacted_);
+  while (watcher.position < events_.size() && events_[watcher.position].version <= from) {
+    ++watcher.position;
+  }
+  return absl::OkStatus();
+}
+
+bool FakeKubeClient::Tell(Watcher& watcher, const std::function<bool(KubeWatchEvent)>& on_event,
+                          const std::function<bool()>& cancelled, absl::Status& result) {
+  for (KubeWatchEvent& event : std::exchange(watcher.pending, {})) {
+    if (on_event(std::move(event))) continue;
+    result = absl::CancelledError("the watch was ended by its reader");
+    return false;
+  }
+  if (!cancelled()) return true;
+  result = absl::CancelledError("the watch was cancelled");
+  return false;
+}
+
+void FakeKubeClient::Catch(const KubeResource& resource, Watcher& watcher) {
+  for (; watcher.position < events_.size(); ++watcher.position) {
+    const Event& event = events_[watcher.position];
+    if (event.resource != watcher.resource) continue;
+    const bool was = !event.before.is_null() && watcher.selected(event.before);
+    const bool is = !event.after.is_null() && watcher.selected(event.after);
+    if (is) {
+      watcher.pending.push_back(
+          {was ? KubeWatchEvent::Type::kModified : KubeWatchEvent::Type::kAdded, event.after});
+    } else if (was) {
+      // The last state that was selected, with the version of its end.
+      watcher.pending.push_back({KubeWatchEvent::Type::kDeleted, event.before});
+      watcher.pending.back().object["metadata"]["resourceVersion"] = absl::StrCat(event.version);
+    }
+  }
+  if (bookmarks_ == watcher.bookmarks) return;
+  watcher.bookmarks = bookmarks_;
+  watcher.pending.push_back({KubeWatchEvent::Type::kBookmark,
+                             {{"apiVersion", KubeApiVersion(resource)},
+                              {"kind", resource.kind},
+                              {"metadata", {{"resourceVersion", absl::StrCat(version_)}}}}});
+}
+
 void FakeKubeClient::SetHook(std::function<absl::Status(const Call&)> hook) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   hook_ = std::move(hook);
 }
 
 std::vector<FakeKubeClient::Call> FakeKubeClient::TakeCalls() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   return std::exchange(calls_, {});
 }
 
@@ -481,46 +496,46 @@ std::vector<FakeKubeClient::Call> FakeKubeClient::TakeWrites() {
 
 void FakeKubeClient::SetReviewer(const KubeResource& resource,
                                  std::function<absl::StatusOr<Json>(Json)> reviewer) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   reviewers_[ResourceKey(resource)] = std::move(reviewer);
 }
 
 void FakeKubeClient::SetServerVersion(Json version) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   server_version_ = std::move(version);
 }
 
 void FakeKubeClient::SetClock(std::function<absl::Time()> now) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   now_ = std::move(now);
 }
 
 void FakeKubeClient::EndWatches(const absl::Status& status) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   ++ended_;
   end_status_ = status;
 }
 
 int FakeKubeClient::Watches() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   return watches_;
 }
 
 void FakeKubeClient::Compact() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   // A version that nobody has seen, so that all that were seen are too old.
   compacted_ = ++version_;
 }
 
 void FakeKubeClient::SendBookmarks() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   ++bookmarks_;
 }
 
 absl::Status FakeKubeClient::Enter(const Call& call) {
   std::function<absl::Status(const Call&)> hook;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     calls_.push_back(call);
     hook = hook_;
   }
@@ -558,7 +573,7 @@ void FakeKubeClient::Remove(const KubeResource& resource, const std::string& key
 absl::StatusOr<Json> FakeKubeClient::Review(const KubeResource& resource, const Json& object) {
   std::function<absl::StatusOr<Json>(Json)> reviewer;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     reviewer = reviewers_[ResourceKey(resource)];
   }
   if (!reviewer) {

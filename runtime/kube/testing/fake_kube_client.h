@@ -20,9 +20,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "runtime/kube/kube_client.h"
+#include "runtime/kube/mutex.h"
 
 namespace varmor {
 
@@ -90,6 +90,8 @@ class FakeKubeClient : public KubeClient {
   };
   using Objects = std::map<std::string, Json>;  // by "NAMESPACE/NAME", without a namespace "/NAME"
 
+  struct Watcher;
+
   absl::Status Enter(const Call& call);
   absl::StatusOr<Json> Store(const KubeResource& resource, const std::string& key, Json object)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -104,9 +106,17 @@ class FakeKubeClient : public KubeClient {
                                absl::string_view subresource) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<Json> Insert(const KubeResource& resource, absl::string_view name_space,
                               Json object) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Where a watch begins; OUT_OF_RANGE when that is gone.
+  absl::Status BeginWatch(const std::string& version, Watcher& watcher)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Takes over what happened since.
+  void Catch(const KubeResource& resource, Watcher& watcher) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Tells it. False when the watch is over, with `result`.
+  static bool Tell(Watcher& watcher, const std::function<bool(KubeWatchEvent)>& on_event,
+                   const std::function<bool()>& cancelled, absl::Status& result);
   std::string Now() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  absl::Mutex mutex_;
+  Mutex mutex_;
   int64_t version_ ABSL_GUARDED_BY(mutex_) = 1;
   int64_t compacted_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t uids_ ABSL_GUARDED_BY(mutex_) = 0;

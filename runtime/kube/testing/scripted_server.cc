@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
+#include "runtime/kube/mutex.h"
 
 namespace varmor {
 namespace {
@@ -48,7 +49,7 @@ ScriptedServer::ScriptedServer(std::function<Answer(const Request&)> handler)
 ScriptedServer::~ScriptedServer() {
   std::vector<std::thread> threads;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     stopping_ = true;
     for (const int connection : connections_) shutdown(connection, SHUT_RDWR);
     threads.swap(threads_);
@@ -57,14 +58,14 @@ ScriptedServer::~ScriptedServer() {
   acceptor_.join();
   for (std::thread& thread : threads) thread.join();
   close(listener_);
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   for (const int connection : connections_) close(connection);
 }
 
 std::string ScriptedServer::url() const { return absl::StrCat("http://127.0.0.1:", port_); }
 
 std::vector<ScriptedServer::Request> ScriptedServer::requests() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   return requests_;
 }
 
@@ -74,7 +75,7 @@ void ScriptedServer::Accept() {
     if (connection < 0) return;
     const int on = 1;
     setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     connections_.push_back(connection);
     if (stopping_) return;
     threads_.emplace_back([this, connection] { Serve(connection); });
@@ -86,7 +87,7 @@ void ScriptedServer::Serve(int connection) {
   Request request;
   while (ReadRequest(connection, buffer, request)) {
     {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(&mutex_);
       requests_.push_back(request);
     }
     if (!SendAnswer(connection, handler_(request))) break;

@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "absl/synchronization/mutex.h"
+#include "runtime/kube/mutex.h"
 
 namespace varmor {
 
@@ -45,7 +45,7 @@ class ScriptedServer {
   const std::function<Answer(const Request&)> handler_;
   int listener_ = -1;
   int port_ = 0;
-  absl::Mutex mutex_;
+  Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<int> connections_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::thread> threads_ ABSL_GUARDED_BY(mutex_);

@@ -17,13 +17,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "lib/enforcers/testing/temporary_directory.h"
 #include "runtime/kube/informer.h"
 #include "runtime/kube/kube_object.h"
+#include "runtime/kube/mutex.h"
 #include "runtime/kube/testing/server_control.h"
 #include "runtime/kube/testing/server_environment.h"
 #include "runtime/kube/testing/watch_log.h"
@@ -336,21 +336,21 @@ class Mirror {
 
   // The objects' names and versions, when they are `wanted` or after 60 s.
   std::map<std::string, std::string> Await(const std::map<std::string, std::string>& wanted) {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     const auto same = [this, &wanted]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return state_ == wanted; };
-    mutex_.AwaitWithTimeout(absl::Condition(&same), absl::Seconds(60));
+    mutex_.AwaitWithTimeout(same, absl::Seconds(60));
     return state_;
   }
 
   // Events that do not fit what was told before.
   int mistakes() {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     return mistakes_;
   }
 
  private:
   void Handle(InformerEvent event) {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (event.type == InformerEvent::Type::kSynced) return;
     const std::string name = TextAt(event.object, {"metadata", "name"});
     const bool known = state_.count(name) > 0;
@@ -362,7 +362,7 @@ class Mirror {
     }
   }
 
-  absl::Mutex mutex_;
+  Mutex mutex_;
   std::map<std::string, std::string> state_ ABSL_GUARDED_BY(mutex_);
   int mistakes_ ABSL_GUARDED_BY(mutex_) = 0;
   std::unique_ptr<Informer> informer_;

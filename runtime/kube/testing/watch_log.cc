@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "runtime/kube/kube_object.h"
+#include "runtime/kube/mutex.h"
 
 namespace varmor {
 namespace {
@@ -33,17 +34,17 @@ WatchLog::WatchLog(KubeClient& client, const KubeResource& resource,
         resource, options,
         [this](KubeWatchEvent event) {
           if (event.type == KubeWatchEvent::Type::kBookmark) return true;
-          absl::MutexLock lock(&mutex_);
+          MutexLock lock(&mutex_);
           texts_.push_back(
               absl::StrCat(Word(event.type), " ", TextAt(event.object, {"metadata", "name"})));
           objects_.push_back(std::move(event.object));
           return true;
         },
         [this] {
-          absl::MutexLock lock(&mutex_);
+          MutexLock lock(&mutex_);
           return cancelled_;
         });
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     status_ = status;
     ended_ = true;
   });
@@ -52,31 +53,31 @@ WatchLog::WatchLog(KubeClient& client, const KubeResource& resource,
 WatchLog::~WatchLog() { Stop().IgnoreError(); }
 
 std::vector<std::string> WatchLog::Events(size_t count) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   const auto enough = [this, count]()
                           ABSL_NO_THREAD_SAFETY_ANALYSIS { return texts_.size() >= count; };
-  mutex_.AwaitWithTimeout(absl::Condition(&enough), kPatience);
+  mutex_.AwaitWithTimeout(enough, kPatience);
   return texts_;
 }
 
 Json WatchLog::Object(size_t index) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   return objects_.at(index);
 }
 
 absl::Status WatchLog::Stop() {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     cancelled_ = true;
   }
   if (thread_.joinable()) thread_.join();
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   return status_;
 }
 
 absl::Status WatchLog::End() {
-  absl::MutexLock lock(&mutex_);
-  if (!mutex_.AwaitWithTimeout(absl::Condition(&ended_), kPatience)) {
+  MutexLock lock(&mutex_);
+  if (!mutex_.AwaitWithTimeout([&] { return ended_; }, kPatience)) {
     return absl::DeadlineExceededError("the watch did not end");
   }
   return status_;

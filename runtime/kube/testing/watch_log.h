@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/synchronization/mutex.h"
 #include "runtime/kube/kube_client.h"
+#include "runtime/kube/mutex.h"
 
 namespace varmor {
 
@@ -29,7 +29,7 @@ class WatchLog {
   absl::Status End();
 
  private:
-  absl::Mutex mutex_;
+  Mutex mutex_;
   std::vector<std::string> texts_ ABSL_GUARDED_BY(mutex_);
   std::vector<Json> objects_ ABSL_GUARDED_BY(mutex_);
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;

@@ -231,9 +231,9 @@ TEST_F(AdmissionServerTest, WhatItKnowsChangesWhileItAnswers) {
       server_->SetReadinessCheck([] { return std::vector<std::string>(); });
     }
   });
-  std::vector<std::thread> clients;
-  for (int i = 0; i < 3; ++i) {
-    clients.emplace_back([&, i] {
+  std::vector<std::thread> clients(3);
+  for (size_t i = 0; i < clients.size(); ++i) {
+    clients[i] = std::thread([&, i] {
       const std::string file = absl::StrCat(::testing::TempDir(), "/review", i);
       std::ofstream(file) << Review(kDeployment);
       for (int n = 0; n < 10; ++n) {

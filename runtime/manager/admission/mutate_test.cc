@@ -7,13 +7,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace varmor {
 namespace {
-
-using ::testing::ElementsAre;
 
 const absl::Time kNow = absl::FromUnixSeconds(1735689600);  // 2025-01-01T00:00:00Z
 constexpr char kStamp[] = "2025-01-01T00:00:00Z";
