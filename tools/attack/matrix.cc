@@ -85,6 +85,9 @@ void Judge(const AttackEvent& event, const AttackWay& way, bool observe,
   if (!Reached(event.event, row.without)) {
     return Conclude(row, Result::kHole, absl::StrCat("without the policy: ", row.without));
   }
+  if (!event.denied && !way.name.empty() && absl::StartsWith(row.with, "unprepared ")) {
+    return Conclude(row, Result::kHole, "the policy denies what this way to the near miss needs");
+  }
   if (event.denied && !observe) {
     if (!IsRefusal(event, way, row.with, without_capability)) {
       return Conclude(row, Result::kFailed, "not refused as expected");
