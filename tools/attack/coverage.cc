@@ -85,13 +85,13 @@ constexpr Row kRows[] = {
     {"L01", "kill -9 of the enforcer", nullptr, "`tools/vm/run reliability -- kills`"},
     {"L02", "updates without pause", nullptr, "`tools/vm/run reliability -- updates`"},
     {"L03", "a container before its profile", nullptr,
-     "whoever enrols containers has to hold them: every case here enrols between create and start; "
-     "an agent that waits for a profile is not there yet"},
+     "`bazel test //runtime/agent:agent_test`: it waits for its policy, a hook waits for the "
+     "enrolment, fail closed kills it; every case here enrols between create and start"},
     {"L04", "bad and oversized updates", nullptr, "`tools/vm/run reliability -- refusals faults`"},
     {"A01", "a reader that sleeps", nullptr, "`tools/vm/run reliability -- events`"},
     {"S01", "BPF objects by number and pin, signals to the enforcer", nullptr,
      "`tools/vm/run reliability -- protection`"},
-    {"B01", "recording a workload", nullptr, "not there yet"},
+    {"B01", "recording a workload", nullptr, "not tried: nothing records yet"},
 };
 
 }  // namespace
