@@ -9,6 +9,8 @@ import hashlib
 import http.client
 import json
 import os
+import re
+import shlex
 import signal
 import socket
 import ssl
@@ -20,8 +22,8 @@ import traceback
 OUT = os.environ["KUBE_OUT"]
 SERVER = os.environ["KUBE_SERVER"]
 CA = os.environ["KUBE_CA"]
+ROOT = os.path.dirname(os.path.abspath(__file__)) + "/../../../.."
 CRD = "/apis/crd.varmor.org/v1beta1"
-FINALIZERS = "metadata.finalizers"
 POLICIES = 1000
 NODES = 200
 
@@ -245,19 +247,22 @@ class Agent:
             "nodeName": node or self.node, "status": status, "message": message,
             "revision": revision(profile)}, **more)
 
-    def report(self, profiles, status="succeeded"):
+    def report(self, loaded):
+        """`loaded` is what `loaded` below makes of profiles."""
         code, body = self.post("/apis/v1/node", {
             "nodeName": self.node, "bootID": "b", "agentVersion": "test",
-            "capabilities": {"apparmor": True, "bpf": True, "seccomp": True},
-            "profiles": {f"{p['metadata']['namespace']}/{p['metadata']['name']}":
-                         {"revision": revision(p), "status": status, "message": "Ready"}
-                         for p in profiles}})
+            "capabilities": {"apparmor": True, "bpf": True, "seccomp": True}, "profiles": loaded})
         assert code == 200, (code, body)
         return json.loads(body)["resync"]
 
     def leave(self):
         # Without a kubelet a pod goes only at once.
         api.call("DELETE", f"/api/v1/namespaces/varmor/pods/{self.name}", {"gracePeriodSeconds": 0})
+
+
+def loaded(profiles):
+    return {f"{p['metadata']['namespace']}/{p['metadata']['name']}":
+            {"revision": revision(p), "status": "succeeded", "message": "Ready"} for p in profiles}
 
 
 def revision(profile):
@@ -337,7 +342,58 @@ def refusal(call, *arguments):
 agents = []
 
 
+def kubectl(words, fails=False):
+    run = subprocess.run([os.environ["KUBE_BIN"] + "/kubectl", *words], cwd=ROOT, text=True, timeout=120,
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert (run.returncode != 0) == fails, (words, run.stdout)
+    return run.stdout
+
+
+def install():
+    kubectl(["apply", "-f", "runtime/deploy/namespace.yaml"])
+    kubectl(["apply", "-f", "runtime/deploy/crds", "-f", "runtime/deploy/rbac.yaml"])
+    # Outside of a cluster the webhook configurations have names of their own.
+    kubectl(["apply", "-f", "tools/kube/suites/manager/debug-rbac.yaml"])
+    kubectl(["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"])
+
+
+def test_documentation_does_what_it_says():
+    """Every command of docs/cluster.md in its order; the manager and the agents are ours."""
+    text = open(f"{ROOT}/docs/cluster.md").read()
+    lines = "\n".join(re.findall(r"```console\n(.*?)```", text, re.S)).splitlines()
+    commands = [line for line in lines if line.startswith("$ kubectl ")]
+    assert len(commands) > 15
+    readme = open(f"{ROOT}/README.md").read()
+    for line in re.findall(r"^    (kubectl .*?)(?:  +#.*)?$", readme, re.M):
+        assert f"$ {line}" in commands, f"README.md has a command that docs/cluster.md has not: {line}"
+    for index, line in enumerate(lines):
+        if not line.startswith("$ kubectl "):
+            continue
+        expected = lines[index + 1] if index + 1 < len(lines) else "$ "
+        fails = expected.startswith("Error")
+        if "delete -f runtime/deploy/manager.yaml" in line:
+            assert leader.stop() == 0
+        output = kubectl(shlex.split(line)[2:], fails)
+        assert expected.startswith("$ ") or expected in output, output
+        if "apply -f runtime/deploy/manager.yaml" in line:
+            kubectl(["apply", "-f", "tools/kube/suites/manager/debug-rbac.yaml"])
+            start_leader("manager-docs")
+        elif "apply -f runtime/deploy/agent.yaml" in line:
+            desire(1)
+            agents.append(Agent("node-a"))
+        elif "examples/policy.yaml" in line:
+            profile = wait("its profile", lambda: profile_of("web"))
+            assert agents[0].status(profile)[0] == 200
+        elif "get deployment" in line:
+            assert "localhost/varmor-default-web" in output, output
+        elif "get varmorpolicies" in line:
+            assert "Protecting" in output, output
+    agents.pop().leave()
+    kubectl(["delete", "deployment", "web"])
+
+
 def test_policy_is_protecting_when_all_agents_loaded_it():
+    install()
     start_leader("manager-0")
     desire(2)
     agents.extend(Agent(node) for node in ("node-a", "node-b"))
@@ -399,10 +455,10 @@ def test_update_waits_for_agents_again():
     # Late words about the profile before.
     for agent in agents:
         assert agent.status(old)[0] == 200
-    assert agents[0].report([old]) == ["default/varmor-default-web"]
+    assert agents[0].report(loaded([old])) == ["default/varmor-default-web"]
     time.sleep(3)
     assert phase("web") == "Pending"
-    assert agents[0].report([new]) == []
+    assert agents[0].report(loaded([new])) == []
     assert agents[1].status(new)[0] == 200
     wait_phase("web", "Protecting")
     assert condition("web", "Updated")["status"] == "True"
@@ -440,14 +496,19 @@ def test_refused_update_that_got_past_the_webhook_changes_nothing():
     profile = profile_of("web")
     name = "varmor-policy-validating-webhook-cfg-debug"
     path = f"/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/{name}"
-    api.delete(path)
 
-    def slip():
-        try:
-            return api.patch(policy_path("web"), {"spec": {"target": {"name": "other"}}})
-        except Refused:
-            return None
-    wait("the webhook is gone", slip, 5)
+    def slip(target):
+        """An edit while the webhook is away."""
+        wait("the webhook is there", lambda: api.find(path), 60)
+        api.delete(path)
+
+        def edit():
+            try:
+                return api.patch(policy_path("web"), {"spec": {"target": {"name": target}}})
+            except Refused:
+                return None
+        wait("the webhook is gone", edit, 5)
+    slip("other")
     wait_phase("web", "Error")
     updated = condition("web", "Updated")
     assert updated["status"] == "False" and updated["reason"] == "Forbidden", updated
@@ -456,9 +517,9 @@ def test_refused_update_that_got_past_the_webhook_changes_nothing():
     assert status["ready"] and status["loadedNodes"] == 2
     assert profile_of("web")["spec"] == profile["spec"]
     wait("the webhook is registered again", lambda: api.find(path), 60)
-    # The way back is open.
-    api.patch(policy_path("web"), {"spec": {"target": {"name": "web"}}})
+    slip("web")
     wait_phase("web", "Protecting")
+    wait("the webhook is registered again", lambda: api.find(path), 60)
 
 
 def test_workloads_get_their_profile():
@@ -518,7 +579,7 @@ def test_killed_leader_is_replaced_and_nothing_is_written():
     wait("the second replica leads", second.leads, 60)
     print(f"  leads {time.monotonic() - killed:.1f} s after the kill")
     # Reports come one by one; silence is no news meanwhile.
-    profiles = api.get(f"{CRD}/armorprofiles")["items"]
+    profiles = loaded(api.get(f"{CRD}/armorprofiles")["items"])
     assert agents[0].report(profiles) == []
     time.sleep(3)
     assert versions() == before
@@ -581,7 +642,7 @@ def test_thousand_policies_and_two_hundred_nodes():
     wait("all profiles", lambda: len(all_profiles()) == POLICIES, 300)
     print(f"  {POLICIES} policies accepted after {created - started:.1f} s, all profiles after "
           f"{time.monotonic() - started:.1f} s")
-    profiles = api.get(f"{CRD}/armorprofiles")["items"]
+    profiles = loaded(api.get(f"{CRD}/armorprofiles")["items"])
     started = time.monotonic()
     for agent in agents:
         assert agent.report(profiles) == []
@@ -606,7 +667,7 @@ def test_thousand_policies_and_two_hundred_nodes():
 def test_new_leader_over_a_thousand_policies_writes_nothing():
     global leader
     before = versions()
-    profiles = api.get(f"{CRD}/armorprofiles")["items"]
+    profiles = loaded(api.get(f"{CRD}/armorprofiles")["items"])
     started = time.monotonic()
     assert leader.stop() == 0
     start_leader("manager-2")
