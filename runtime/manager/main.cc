@@ -123,6 +123,7 @@ ManagerOptions Options(const ManagerFlags& flags, const KubeConfig& config, Logg
   options.metrics_port = Port("METRICS_SERVICE_PORT", 8081, logger);
   options.metrics = daemon.enable_metrics;
   options.bpf_exclusive = daemon.bpf_exclusive_mode;
+  options.restart_workloads = daemon.restart_exist_workloads;
   options.resync = daemon.status_update_cycle;
   options.settle_time = flags.settle_time;
   options.retire_timeout = flags.retire_timeout;
@@ -153,11 +154,6 @@ absl::Status Run(const ManagerFlags& flags, Logger& logger, const sigset_t& sign
     logger.Warning(
         "this version collects no recordings: policies of mode BehaviorModeling are "
         "refused in spite of -enableBehaviorModeling");
-  }
-  if (flags.daemon.restart_exist_workloads) {
-    logger.Warning(
-        "this version restarts no workloads in spite of -restartExistWorkloads: what "
-        "runs when a policy comes is protected from its next restart on");
   }
   logger.Info("varmor-manager starts", {{"version", kVersion},
                                         {"replica", options.pod_name},

@@ -31,21 +31,6 @@ constexpr int kStatusThreads = 4;
 // A report of a node names every profile.
 constexpr size_t kStatusBodyBytes = 8 << 20;
 
-PolicyControllerOptions ControllerOptions(const ManagerOptions& options,
-                                          const LeaderElector& elector, const ModelCache& models,
-                                          const ClusterAddresses& addresses) {
-  PolicyControllerOptions out;
-  out.features = options.features;
-  out.settle_time = options.settle_time;
-  out.retire_timeout = options.retire_timeout;
-  out.may_write = [&elector] { return elector.Leads(); };
-  out.find_model = [&models](const std::string& name_space, const std::string& name) {
-    return models.Get(name_space, name);
-  };
-  out.cluster = [&addresses] { return addresses.Facts(); };
-  return out;
-}
-
 LeaderElectorOptions ElectorOptions(const ManagerOptions& options, Logger& logger) {
   LeaderElectorOptions out;
   out.name_space = options.features.install_namespace;
@@ -88,6 +73,31 @@ Manager::Manager(ManagerOptions options, KubeClient& client, KubeClient& lease_c
           {options_.features.install_namespace, options_.agent_account}, tokens_,
           controller_.reports(),
           [this](const std::string& pod) { return controller_.NodeOfPod(pod); }, metrics_) {}
+
+PolicyControllerOptions Manager::ControllerOptions() {
+  PolicyControllerOptions out;
+  out.features = options_.features;
+  out.settle_time = options_.settle_time;
+  out.retire_timeout = options_.retire_timeout;
+  out.restart_workloads = options_.restart_workloads;
+  out.match_label = options_.webhooks.match_label;
+  out.may_write = [this] { return elector_.Leads(); };
+  out.find_model = [this](const std::string& name_space, const std::string& name) {
+    return models_.Get(name_space, name);
+  };
+  out.cluster = [this] { return addresses_.Facts(); };
+  out.workload_policies = [this] {
+    absl::MutexLock lock(&mutex_);
+    return workload_policies_;
+  };
+  out.templates = [this] {
+    TemplateOptions templates;
+    templates.app_armor_field = admission_->app_armor_field();
+    templates.bpf_exclusive = options_.bpf_exclusive;
+    return templates;
+  };
+  return out;
+}
 
 Manager::~Manager() { Stop(); }
 
@@ -491,9 +501,12 @@ void Manager::RefreshWebhookPolicies() {
       absl::MutexLock lock(&mutex_);
       policies_dirty_ = false;
     }
-    admission_->SetPolicies(std::make_shared<const WorkloadPolicies>(
+    const auto snapshot = std::make_shared<const WorkloadPolicies>(
         WebhookPolicies(controller_.Policies(), controller_.profiles(), options_.features,
-                        options_.opt_out, BuiltinCatalogue())));
+                        options_.opt_out, BuiltinCatalogue()));
+    admission_->SetPolicies(snapshot);
+    absl::MutexLock lock(&mutex_);
+    workload_policies_ = snapshot;
   }
 }
 

@@ -45,6 +45,8 @@ struct ManagerOptions {
   uint16_t metrics_port = 8081;
   bool metrics = false;
   bool bpf_exclusive = false;
+  // Honour updateExistingWorkloads.
+  bool restart_workloads = false;
   WebhookOptions webhooks;
   // More names for the certificate than those of the Services: the address outside of a cluster.
   std::vector<std::string> names;
@@ -96,6 +98,7 @@ class Manager {
   void RefreshWebhookPolicies();
   void PoliciesChanged();
   bool Synced() const;
+  PolicyControllerOptions ControllerOptions();
   std::vector<std::string> NotReady() const;
   void LogRequest(const AdmissionRecord& record);
 
@@ -125,6 +128,7 @@ class Manager {
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool policies_dirty_ ABSL_GUARDED_BY(mutex_) = true;
   bool cluster_dirty_ ABSL_GUARDED_BY(mutex_) = false;
+  std::shared_ptr<const WorkloadPolicies> workload_policies_ ABSL_GUARDED_BY(mutex_);
   absl::Status end_ ABSL_GUARDED_BY(mutex_);
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   CertificateState certificates_ ABSL_GUARDED_BY(mutex_);

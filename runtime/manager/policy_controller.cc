@@ -25,10 +25,11 @@ constexpr char kOrphanKey[] = "ArmorProfile";
 constexpr absl::Duration kEventPeriod = absl::Minutes(1);
 // note of events.k8s.io/v1.
 constexpr size_t kEventBytes = 1024;
+// Between two steps of a rollout.
+constexpr absl::Duration kRolloutPeriod = absl::Seconds(5);
+constexpr char kWorkloadsCondition[] = "WorkloadsUpdated";
 // An ArmorProfile may be seen before its policy.
 constexpr absl::Duration kOrphanDelay = absl::Seconds(2);
-// Up to here, a report is looked at on its own for what has to be told at once.
-constexpr size_t kEagerNodes = 1000;
 
 bool IsClusterWide(const Json& policy) { return TextAt(policy, {"kind"}) == kClusterPolicyKind; }
 
@@ -67,7 +68,8 @@ PolicyController::PolicyController(PolicyControllerOptions options, KubeClient& 
       catalogue_(catalogue),
       logger_(logger),
       enqueue_(std::move(enqueue)),
-      reports_([this](const std::string& key) { ReportsChanged(key); }),
+      reports_([this](const std::string& key, const ReportTotals& before,
+                      const ReportTotals& after) { ReportsChanged(key, before, after); }),
       ready_(metrics.AddGauge("varmor_policy_ready", "1 when every node loaded the policy.",
                               {"kind", "namespace", "name"})),
       nodes_(metrics.AddGauge("varmor_policy_nodes", "Nodes by how they stand to the policy.",
@@ -216,16 +218,19 @@ void PolicyController::EnqueueAll(absl::Duration after) {
   for (const ObjectPointer& policy : Policies()) enqueue_(KeyOf(*policy), after);
 }
 
-void PolicyController::ReportsChanged(const std::string& key) {
+void PolicyController::ReportsChanged(const std::string& key, const ReportTotals& before,
+                                      const ReportTotals& after) {
   const ObjectPointer profile = profiles_.Get(key);
   if (profile == nullptr) return;
-  absl::Duration after = Window();
-  const AgentNodes agents = Agents();
-  if (agents.running.size() <= kEagerNodes) {
-    const NodeCounts counts = CountNodes(reports_.Get(key), RevisionOf(*profile), agents);
-    if (counts.pending <= 0 || counts.failed() > 0) after = absl::ZeroDuration();
+  int desired = 0;
+  {
+    absl::MutexLock lock(&mutex_);
+    desired = desired_;
   }
-  enqueue_(KeyOfOwner(*profile), after);
+  // What people wait for is told at once.
+  const bool complete = before.loaded < desired && after.loaded >= desired;
+  const bool broken = before.failed == 0 && after.failed > 0;
+  enqueue_(KeyOfOwner(*profile), complete || broken ? absl::ZeroDuration() : Window());
 }
 
 ObjectPointer PolicyController::OwnerOf(const Json& profile) const {
@@ -382,7 +387,119 @@ absl::StatusOr<absl::Duration> PolicyController::ReconcilePolicy(const std::stri
   if (!again.ok()) return again;
   Measure(policy);
   if (!view.settled) again = std::min(*again, to_settle);
-  return again;
+  VARMOR_ASSIGN_OR_RETURN(const absl::Duration restart, RestartWorkloads(policy, *draft));
+  return std::min(*again, restart);
+}
+
+absl::StatusOr<std::vector<Json>> PolicyController::WorkloadsOf(const Json& policy,
+                                                                const ProfileDraft& draft,
+                                                                RolloutView& view) {
+  const std::string kind = TextAt(policy, {"spec", "target", "kind"});
+  const KubeResource& resource = kind == "Deployment"    ? kDeployments
+                                 : kind == "StatefulSet" ? kStatefulSets
+                                                         : kDaemonSets;
+  KubeListOptions list;
+  list.name_space = TextAt(policy, {"metadata", "namespace"});
+  list.label_selector = options_.match_label;
+  const std::string name = TextAt(policy, {"spec", "target", "name"});
+  if (!name.empty()) list.field_selector = absl::StrCat("metadata.name=", name);
+  VARMOR_ASSIGN_OR_RETURN(const KubeList found, client_.List(resource, list));
+  const std::shared_ptr<const WorkloadPolicies> policies = options_.workload_policies();
+  std::vector<Json> workloads;
+  for (Json workload : found.items) {
+    const std::string name_space = TextAt(workload, {"metadata", "namespace"});
+    // Where the webhook is not asked either.
+    if (name_space == "kube-system" || name_space == options_.features.install_namespace) continue;
+    workload["apiVersion"] = "apps/v1";
+    workload["kind"] = kind;
+    if (!view.release) {
+      const Json* labels = FieldAt(workload, {"metadata", "labels"});
+      const std::vector<const WorkloadPolicy*> matching =
+          policies->Match(kind, name_space, TextAt(workload, {"metadata", "name"}),
+                          labels == nullptr ? Json() : *labels);
+      // Another policy comes first.
+      if (matching.empty() || matching[0]->protection.profile_name != draft.profile_name) continue;
+      view.protection = matching[0]->protection;
+    }
+    workloads.push_back(std::move(workload));
+  }
+  return workloads;
+}
+
+absl::Status PolicyController::ReportRollout(const Json& policy, const Rollout& rollout) {
+  const bool cluster_wide = IsClusterWide(policy);
+  ObjectCache& cache = cluster_wide ? cluster_policies_ : policies_;
+  const ObjectPointer newest = cache.Get(ObjectKey(policy));
+  if (newest == nullptr) return absl::OkStatus();
+  std::string message =
+      absl::StrCat(rollout.done, " of ", rollout.total, " workloads run with the profile");
+  for (const std::string& skipped : rollout.skipped) absl::StrAppend(&message, "\n", skipped);
+  const Json* old = FieldAt(*newest, {"status", "conditions"});
+  const Json before = old == nullptr ? Json::array() : *old;
+  const Json conditions =
+      MergeConditions(before,
+                      {{kWorkloadsCondition, rollout.finished() ? "True" : "False",
+                        rollout.finished() ? "Restarted" : "Restarting", std::move(message)}},
+                      options_.clock());
+  if (conditions == before) return absl::OkStatus();
+  const absl::StatusOr<Json> patched =
+      client_.Patch(cluster_wide ? kVarmorClusterPolicies : kVarmorPolicies,
+                    TextAt(policy, {"metadata", "namespace"}), TextAt(policy, {"metadata", "name"}),
+                    KubePatch::kMerge, {{"status", {{"conditions", conditions}}}}, "status");
+  if (absl::IsNotFound(patched.status())) return absl::OkStatus();
+  if (patched.ok()) cache.Set(*patched);
+  return patched.status();
+}
+
+absl::StatusOr<absl::Duration> PolicyController::RestartWorkloads(const Json& policy,
+                                                                  const ProfileDraft& draft) {
+  const Json* wanted = FieldAt(policy, {"spec", "updateExistingWorkloads"});
+  if (!options_.restart_workloads || wanted == nullptr || *wanted != true ||
+      TextAt(policy, {"spec", "target", "kind"}) == "Pod" || draft.profile_name.empty()) {
+    return absl::InfiniteDuration();
+  }
+  RolloutView view;
+  view.release = IsDeleting(policy);
+  view.protection.profile_name = draft.profile_name;
+  view.now = options_.clock();
+  if (!view.release) {
+    const ObjectPointer newest =
+        (IsClusterWide(policy) ? cluster_policies_ : policies_).Get(ObjectKey(policy));
+    const Json* ready = newest == nullptr ? nullptr : FieldAt(*newest, {"status", "phase"});
+    if (ready == nullptr || *ready != "Protecting") return absl::InfiniteDuration();
+    for (const Json& condition : (*newest)["status"]["conditions"]) {
+      const bool done = TextAt(condition, {"type"}) == kWorkloadsCondition &&
+                        TextAt(condition, {"status"}) == "True";
+      if (done) return absl::InfiniteDuration();
+    }
+    const std::shared_ptr<const WorkloadPolicies> policies = options_.workload_policies();
+    if (policies == nullptr || policies->OwnerOf(draft.profile_name) == nullptr) {
+      return kRolloutPeriod;
+    }
+    view.templates = options_.templates();
+  }
+  VARMOR_ASSIGN_OR_RETURN(view.workloads, WorkloadsOf(policy, draft, view));
+  const Rollout rollout = PlanRollout(view, options_.rollout);
+  for (const Json& update : rollout.updates) {
+    if (!options_.may_write()) {
+      return absl::FailedPreconditionError("this manager is not the leader (any more)");
+    }
+    const std::string kind = TextAt(update, {"kind"});
+    const absl::Status status = client_
+                                    .Update(kind == "Deployment"    ? kDeployments
+                                            : kind == "StatefulSet" ? kStatefulSets
+                                                                    : kDaemonSets,
+                                            update)
+                                    .status();
+    // Gone, or changed meanwhile: the next step sees how.
+    if (!status.ok() && !absl::IsNotFound(status) && !absl::IsAborted(status)) return status;
+    logger_.Info(
+        view.release ? "workload released" : "workload restarted",
+        {{"workload", absl::StrCat(kind, " ", ObjectKey(update))}, {"policy", KeyOf(policy)}});
+    writes_.Add({"RestartWorkload"});
+  }
+  if (!view.release) VARMOR_RETURN_IF_ERROR(ReportRollout(policy, rollout));
+  return rollout.finished() ? absl::InfiniteDuration() : kRolloutPeriod;
 }
 
 absl::StatusOr<absl::Duration> PolicyController::ReconcileOrphan(const Json& profile) {

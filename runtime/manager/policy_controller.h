@@ -18,10 +18,12 @@
 #include "lib/compiler/catalogue/catalogue.h"
 #include "runtime/kube/kube_client.h"
 #include "runtime/log/logger.h"
+#include "runtime/manager/admission/workload_policies.h"
 #include "runtime/manager/object_cache.h"
 #include "runtime/manager/plan.h"
 #include "runtime/manager/policy_check.h"
 #include "runtime/manager/report_store.h"
+#include "runtime/manager/rollout.h"
 #include "runtime/metrics/metrics.h"
 
 namespace varmor {
@@ -41,6 +43,15 @@ struct PolicyControllerOptions {
   FindModel find_model;
   // Addresses for rules about services and pods; null, or empty: unknown.
   std::function<std::shared_ptr<const ClusterFacts>()> cluster;
+  // Honour updateExistingWorkloads.
+  bool restart_workloads = false;
+  RolloutOptions rollout;
+  // "key=value" that workloads must have, as for the webhook; "": all.
+  std::string match_label;
+  // What the webhook of this replica does, so that both write the same; may be null before all is
+  // known. Only for restart_workloads.
+  std::function<std::shared_ptr<const WorkloadPolicies>()> workload_policies;
+  std::function<TemplateOptions()> templates;
   // Asked before every write: whether this manager still is the leader.
   std::function<bool()> may_write = [] { return true; };
   std::function<absl::Time()> clock = absl::Now;
@@ -100,7 +111,8 @@ class PolicyController {
   };
 
   void EnqueueNamed(const std::string& profile_name);
-  void ReportsChanged(const std::string& key);
+  void ReportsChanged(const std::string& key, const ReportTotals& before,
+                      const ReportTotals& after);
   // Of an ArmorProfile: that of its policy, or its own when that does not exist.
   std::string KeyOfOwner(const Json& profile) const;
   ObjectPointer OwnerOf(const Json& profile) const;
@@ -109,6 +121,11 @@ class PolicyController {
   absl::Duration TimeToSettle() const;
 
   absl::StatusOr<absl::Duration> ReconcilePolicy(const std::string& key, const Json& policy);
+  // A step of the rollout of a policy that asks for one. Infinite when nothing is left to do.
+  absl::StatusOr<absl::Duration> RestartWorkloads(const Json& policy, const ProfileDraft& draft);
+  absl::StatusOr<std::vector<Json>> WorkloadsOf(const Json& policy, const ProfileDraft& draft,
+                                                RolloutView& view);
+  absl::Status ReportRollout(const Json& policy, const Rollout& rollout);
   absl::StatusOr<absl::Duration> ReconcileOrphan(const Json& profile);
   absl::StatusOr<std::shared_ptr<const ProfileDraft>> DraftOf(const std::string& key,
                                                               const Json& policy);

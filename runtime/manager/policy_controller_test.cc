@@ -11,6 +11,7 @@
 #include "runtime/kube/testing/fake_kube_client.h"
 #include "runtime/manager/cluster_addresses.h"
 #include "runtime/manager/model_cache.h"
+#include "runtime/manager/webhook_policies.h"
 #include "runtime/protocol/armor_profile.h"
 #include "runtime/protocol/names.h"
 
@@ -45,6 +46,13 @@ class PolicyControllerTest : public testing::Test {
     options.clock = [this] { return now_; };
     options.may_write = [this] { return leader_; };
     options.features.service_egress = true;
+    options.restart_workloads = true;
+    options.match_label = "sandbox.varmor.org/enable=true";
+    options.workload_policies = [this] {
+      return std::make_shared<const WorkloadPolicies>(WebhookPolicies(
+          controller_->Policies(), controller_->profiles(), {}, {}, BuiltinCatalogue()));
+    };
+    options.templates = [] { return TemplateOptions(); };
     options.find_model = [this](const std::string& name_space, const std::string& name) {
       return models_.Get(name_space, name);
     };
@@ -404,6 +412,60 @@ TEST_F(PolicyControllerTest, AddressesOfServicesAreFollowed) {
   EXPECT_EQ(revision(), without);
   controller_->ClusterChanged();
   EXPECT_THAT(Run(), IsEmpty());
+}
+
+TEST_F(PolicyControllerTest, WorkloadsThatRunAreRestartedWhenThePolicyIsReady) {
+  Json deployment = Json::parse(R"({"apiVersion": "apps/v1", "kind": "Deployment",
+      "metadata": {"name": "web", "namespace": "shop",
+                   "labels": {"sandbox.varmor.org/enable": "true"}},
+      "spec": {"replicas": 1, "template": {"metadata": {},
+                 "spec": {"containers": [{"name": "c", "image": "i"}]}}}})");
+  ASSERT_TRUE(kube_.Create(kDeployments, "shop", deployment).ok());
+  // Without the label, and of another name.
+  deployment["metadata"]["name"] = "other";
+  ASSERT_TRUE(kube_.Create(kDeployments, "shop", deployment).ok());
+  const auto annotations = [&] {
+    const Json stored = Get(kDeployments, "shop", "web");
+    return stored["spec"]["template"]["metadata"].value("annotations", Json::object());
+  };
+  const auto workloads = [&] {
+    const Json status = Status();
+    for (const Json& condition : status["conditions"]) {
+      if (condition["type"] == "WorkloadsUpdated") return condition.value("message", "");
+    }
+    return std::string();
+  };
+  Json policy = Policy("shop", "web");
+  policy["spec"]["updateExistingWorkloads"] = true;
+  Apply(policy);
+  Run();
+  EXPECT_TRUE(annotations().empty());  // the nodes do not have the profile yet
+  Report("a");
+  Report("b");
+  EXPECT_THAT(Run(), testing::Contains("update deployments shop/web"));
+  EXPECT_EQ(annotations()["container.apparmor.security.beta.kubernetes.io/c"],
+            "localhost/varmor-shop-web");
+  EXPECT_EQ(workloads(), "0 of 1 workloads run with the profile");
+  ASSERT_TRUE(kube_
+                  .Patch(kDeployments, "shop", "web", KubePatch::kMerge,
+                         Json::parse(R"({"status": {"observedGeneration": 2,
+                              "updatedReplicas": 1, "availableReplicas": 1}})"),
+                         "status")
+                  .ok());
+  controller_->EnqueueAll(absl::ZeroDuration());
+  Run();
+  EXPECT_EQ(workloads(), "1 of 1 workloads run with the profile");
+  controller_->EnqueueAll(absl::ZeroDuration());
+  EXPECT_THAT(Run(), IsEmpty());
+  NewManager();
+  Report("a");
+  Report("b");
+  EXPECT_THAT(Run(), IsEmpty());
+  // And back.
+  ASSERT_TRUE(kube_.Delete(kVarmorPolicies, "shop", "web").ok());
+  Run();
+  EXPECT_FALSE(annotations().contains("container.apparmor.security.beta.kubernetes.io/c"));
+  EXPECT_TRUE(Get(kDeployments, "shop", "other")["spec"]["template"]["metadata"].empty());
 }
 
 TEST_F(PolicyControllerTest, NodesComeAndGo) {

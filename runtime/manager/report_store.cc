@@ -7,16 +7,42 @@
 
 namespace varmor {
 
-ReportStore::ReportStore(std::function<void(const std::string& key)> changed)
-    : changed_(std::move(changed)) {}
+namespace {
 
-bool ReportStore::Store(Profile& profile, const std::string& node, NodeProfile report) {
-  NodeProfile& stored = profile.reports[node];
-  const bool same = stored.revision == report.revision && stored.state == report.state &&
-                    stored.message == report.message;
-  if (same) return false;
-  stored = std::move(report);
-  return true;
+// Adds the report to the totals, or with -1 takes it out.
+void Count(const NodeProfile& report, const std::string& revision, int sign, ReportTotals& totals) {
+  if (!report.revision.empty() && report.revision != revision) return;
+  if (report.state == ProfileState::kSucceeded) totals.loaded += sign;
+  if (report.state == ProfileState::kFailed) totals.failed += sign;
+}
+
+}  // namespace
+
+ReportStore::ReportStore(Changed changed) : changed_(std::move(changed)) {}
+
+void ReportStore::Replace(const std::string& key, Profile& profile, const std::string& node,
+                          const NodeProfile* report, std::vector<Change>& changes) {
+  const ReportTotals before = profile.totals;
+  const auto stored = profile.reports.find(node);
+  const bool exists = stored != profile.reports.end();
+  if (report == nullptr && !exists) return;
+  if (report != nullptr && exists && stored->second.revision == report->revision &&
+      stored->second.state == report->state && stored->second.message == report->message) {
+    return;
+  }
+  if (exists) {
+    Count(stored->second, profile.revision, -1, profile.totals);
+    profile.reports.erase(stored);
+  }
+  if (report != nullptr) {
+    Count(*report, profile.revision, 1, profile.totals);
+    profile.reports.emplace(node, *report);
+  }
+  changes.push_back({key, before, profile.totals});
+}
+
+void ReportStore::Tell(const std::vector<Change>& changes) {
+  for (const Change& change : changes) changed_(change.key, change.before, change.after);
 }
 
 void ReportStore::SetProfile(const std::string& key, const std::string& revision) {
@@ -24,8 +50,14 @@ void ReportStore::SetProfile(const std::string& key, const std::string& revision
   Profile& profile = profiles_[key];
   if (profile.revision == revision) return;
   profile.revision = revision;
+  profile.totals = {};
   for (auto it = profile.reports.begin(); it != profile.reports.end();) {
-    it = it->second.revision.empty() ? profile.reports.erase(it) : std::next(it);
+    if (it->second.revision.empty()) {
+      it = profile.reports.erase(it);
+    } else {
+      Count(it->second, revision, 1, profile.totals);
+      ++it;
+    }
   }
 }
 
@@ -35,45 +67,41 @@ void ReportStore::RemoveProfile(const std::string& key) {
 }
 
 void ReportStore::RemoveNode(const std::string& node) {
-  std::vector<std::string> changed;
+  std::vector<Change> changes;
   {
     absl::MutexLock lock(&mutex_);
     for (auto& [key, profile] : profiles_) {
       profile.violations.erase(node);
-      if (profile.reports.erase(node) > 0) changed.push_back(key);
+      Replace(key, profile, node, nullptr, changes);
     }
   }
-  for (const std::string& key : changed) changed_(key);
+  Tell(changes);
 }
 
 void ReportStore::Add(const ProfileStatus& status) {
   const std::string key = ArmorProfileKey(status.name_space, status.armor_profile);
+  const NodeProfile report = {status.revision, status.state, status.message};
+  std::vector<Change> changes;
   {
     absl::MutexLock lock(&mutex_);
     const auto found = profiles_.find(key);
-    if (found == profiles_.end() ||
-        !Store(found->second, status.node_name, {status.revision, status.state, status.message})) {
-      return;
+    if (found != profiles_.end()) {
+      Replace(key, found->second, status.node_name, &report, changes);
     }
   }
-  changed_(key);
+  Tell(changes);
 }
 
 std::vector<std::string> ReportStore::Add(const NodeReport& report) {
-  std::vector<std::string> changed;
+  std::vector<Change> changes;
   std::vector<std::string> resync;
   {
     absl::MutexLock lock(&mutex_);
     for (auto& [key, profile] : profiles_) {
       const auto listed = report.profiles.find(key);
-      if (listed == report.profiles.end()) {
-        if (profile.reports.erase(report.node_name) > 0) changed.push_back(key);
-      } else if (Store(profile, report.node_name, listed->second)) {
-        changed.push_back(key);
-      }
-      if (listed == report.profiles.end() || listed->second.revision != profile.revision) {
-        resync.push_back(key);
-      }
+      const bool has = listed != report.profiles.end();
+      Replace(key, profile, report.node_name, has ? &listed->second : nullptr, changes);
+      if (!has || listed->second.revision != profile.revision) resync.push_back(key);
       const auto violations = report.violations.find(key);
       if (violations != report.violations.end()) {
         profile.violations[report.node_name] = violations->second;
@@ -82,7 +110,7 @@ std::vector<std::string> ReportStore::Add(const NodeReport& report) {
       }
     }
   }
-  for (const std::string& key : changed) changed_(key);
+  Tell(changes);
   return resync;
 }
 

@@ -17,12 +17,22 @@
 
 namespace varmor {
 
+// Of the reports about a profile's revision.
+struct ReportTotals {
+  int loaded = 0;
+  int failed = 0;
+};
+
 // Keys are ArmorProfileKeys. Reports about profiles that nobody set are dropped, so that memory is
 // bounded by profiles times nodes.
 class ReportStore {
  public:
+  // What a report changed: `before` and `after` tell whether it is worth looking at once.
+  using Changed = std::function<void(const std::string& key, const ReportTotals& before,
+                                     const ReportTotals& after)>;
+
   // `changed` is called without a lock held, in the thread that brought the news.
-  explicit ReportStore(std::function<void(const std::string& key)> changed);
+  explicit ReportStore(Changed changed);
 
   // The profile exists in this revision. Reports that name none are about the revision before.
   void SetProfile(const std::string& key, const std::string& revision);
@@ -43,13 +53,21 @@ class ReportStore {
   struct Profile {
     std::string revision;
     ProfileReports reports;
+    ReportTotals totals;
     std::map<std::string, NodeViolations> violations;  // by node
   };
+  struct Change {
+    std::string key;
+    ReportTotals before, after;
+  };
 
-  // Whether something changed.
-  static bool Store(Profile& profile, const std::string& node, NodeProfile report);
+  // Puts the node's report in the place of the one before; null: takes it out. Appends to `changes`
+  // when something changed.
+  static void Replace(const std::string& key, Profile& profile, const std::string& node,
+                      const NodeProfile* report, std::vector<Change>& changes);
+  void Tell(const std::vector<Change>& changes);
 
-  const std::function<void(const std::string& key)> changed_;
+  const Changed changed_;
   mutable absl::Mutex mutex_;
   std::map<std::string, Profile> profiles_ ABSL_GUARDED_BY(mutex_);
 };

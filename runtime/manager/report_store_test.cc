@@ -24,7 +24,13 @@ class ReportStoreTest : public testing::Test {
   std::vector<std::string> Changed() { return std::move(changed_); }
 
   std::vector<std::string> changed_;
-  ReportStore store_{[this](const std::string& key) { changed_.push_back(key); }};
+  ReportStore store_{
+      [this](const std::string& key, const ReportTotals& before, const ReportTotals& after) {
+        changed_.push_back(key);
+        before_ = before;
+        after_ = after;
+      }};
+  ReportTotals before_, after_;
 };
 
 TEST_F(ReportStoreTest, TellsOnlyNews) {
@@ -36,6 +42,24 @@ TEST_F(ReportStoreTest, TellsOnlyNews) {
   store_.Add(Status("a", "r1", ProfileState::kFailed));
   EXPECT_THAT(Changed(), ElementsAre("shop/p"));
   EXPECT_EQ(store_.Get("shop/p").at("a").state, ProfileState::kFailed);
+}
+
+TEST_F(ReportStoreTest, TotalsFollowReportsOfTheRevision) {
+  store_.SetProfile("shop/p", "r1");
+  store_.Add(Status("a", "r1"));
+  EXPECT_EQ(before_.loaded, 0);
+  EXPECT_EQ(after_.loaded, 1);
+  store_.Add(Status("b", "r1", ProfileState::kFailed));
+  EXPECT_EQ(after_.failed, 1);
+  store_.Add(Status("b", "r2"));
+  EXPECT_EQ(after_.loaded, 1);
+  EXPECT_EQ(after_.failed, 0);
+  store_.SetProfile("shop/p", "r2");
+  store_.Add(Status("a", "r2"));
+  EXPECT_EQ(before_.loaded, 1);
+  EXPECT_EQ(after_.loaded, 2);
+  store_.RemoveNode("a");
+  EXPECT_EQ(after_.loaded, 1);
 }
 
 TEST_F(ReportStoreTest, DropsReportsAboutWhatDoesNotExist) {

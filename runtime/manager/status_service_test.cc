@@ -75,7 +75,7 @@ class StatusServiceTest : public testing::Test {
                          return options;
                        }(),
                        kube_};
-  ReportStore store_{[](const std::string&) {}};
+  ReportStore store_{[](const std::string&, const ReportTotals&, const ReportTotals&) {}};
   Metrics metrics_;
   StatusService service_{{},
                          tokens_,

@@ -88,6 +88,8 @@ class AdmissionServer {
   // `major` and `minor` of /version ("1", "30+"). Before the first call AppArmor is an annotation,
   // and readiness says that the version is unknown. INVALID_ARGUMENT: no numbers; nothing changes.
   absl::Status SetServerVersion(absl::string_view major, absl::string_view minor);
+  // Whether that version has securityContext.appArmorProfile.
+  bool app_armor_field() const { return app_armor_field_; }
   absl::Status SetTls(const TlsPair& tls) { return http_->SetTls(tls); }
   // More reasons for not being ready, asked at each request for it; empty: ready.
   void SetReadinessCheck(std::function<std::vector<std::string>()> reasons);

@@ -144,7 +144,8 @@ class Replica:
                        "METRICS_SERVICE_PORT": str(self.metrics)}
         directory = os.path.join(OUT, name)
         os.makedirs(directory, exist_ok=True)
-        words = [self.program, "--enableMetrics", "--settleTime=5s", "--retireTimeout=5s", *flags]
+        words = [self.program, "--enableMetrics", "--settleTime=5s", "--retireTimeout=5s",
+                 "--restartExistWorkloads", *flags]
         if in_cluster:
             for file, text in (("token", token), ("namespace", "varmor"), ("ca.crt", open(CA).read())):
                 with open(os.path.join(directory, file), "w") as out:
@@ -351,7 +352,8 @@ def kubectl(words, fails=False):
 
 def install():
     kubectl(["apply", "-f", "runtime/deploy/namespace.yaml"])
-    kubectl(["apply", "-f", "runtime/deploy/crds", "-f", "runtime/deploy/rbac.yaml"])
+    kubectl(["apply", "-f", "runtime/deploy/crds", "-f", "runtime/deploy/rbac.yaml",
+             "-f", "runtime/deploy/rollout-rbac.yaml"])
     # Outside of a cluster the webhook configurations have names of their own.
     kubectl(["apply", "-f", "tools/kube/suites/manager/debug-rbac.yaml"])
     kubectl(["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"])
@@ -540,6 +542,37 @@ def test_workloads_get_their_profile():
     # One that no policy names stays as it is.
     deployment["metadata"]["name"] = "other"
     assert "annotations" not in api.create(path, deployment)["spec"]["template"]["metadata"]
+
+
+def test_workloads_that_run_are_restarted_when_the_policy_asks_for_it():
+    path = "/apis/apps/v1/namespaces/default/deployments"
+    labels = {"app": "old"}
+    api.create(path, {"metadata": {"name": "old", "labels": {"sandbox.varmor.org/enable": "true"}},
+                      "spec": {"selector": {"matchLabels": labels}, "replicas": 1,
+                               "template": {"metadata": {"labels": labels}, "spec": {
+                                   "containers": [{"name": "c", "image": "none"}]}}}})
+    wanted = policy("old", enforcer="AppArmor")
+    wanted["spec"]["updateExistingWorkloads"] = True
+    api.create(policy_path(), wanted)
+    profile = wait("its profile", lambda: profile_of("old"))
+    annotations = lambda: api.get(f"{path}/old")["spec"]["template"]["metadata"].get("annotations", {})
+    name = "container.apparmor.security.beta.kubernetes.io/c"
+    time.sleep(1)
+    assert name not in annotations()  # no node has the profile yet
+    for agent in agents:
+        assert agent.status(profile)[0] == 200
+    wait("it is restarted", lambda: annotations().get(name) == "localhost/varmor-default-old")
+    assert "controller.varmor.org/restartedAt" in annotations()
+    wait("it is reported", lambda: condition("old", "WorkloadsUpdated"))
+    assert condition("old", "WorkloadsUpdated")["status"] == "False"
+    # What the controllers of a cluster would say.
+    api.patch(f"{path}/old/status", {"status": {"observedGeneration": 2, "replicas": 1,
+                                                "updatedReplicas": 1, "readyReplicas": 1,
+                                                "availableReplicas": 1}})
+    wait("it is done", lambda: condition("old", "WorkloadsUpdated")["status"] == "True")
+    api.delete(policy_path("old"))
+    wait("it is released", lambda: name not in annotations())
+    wait("the policy is gone", lambda: not api.find(policy_path("old")))
 
 
 def test_cluster_policy_has_its_profile_in_the_installation():
