@@ -66,8 +66,7 @@ Manager::Manager(ManagerOptions options, KubeClient& client, KubeClient& lease_c
       elector_(lease_client, ElectorOptions(options_, logger)),
       tokens_(TokenOptions(), client),
       controller_(
-          ControllerOptions(options_, elector_, models_, addresses_), client, BuiltinCatalogue(),
-          metrics_, logger,
+          ControllerOptions(), client, BuiltinCatalogue(), metrics_, logger,
           [this](const std::string& key, absl::Duration after) { queue_.AddAfter(key, after); }),
       status_service_(
           {options_.features.install_namespace, options_.agent_account}, tokens_,
