@@ -373,12 +373,14 @@ void Agent::OnEvent(const ContainerEvent& event) {
 }
 
 absl::Status Agent::EnrollNow(const ContainerId& id, pid_t pid) {
-  absl::StatusOr<Container> container = runtime_.Get(id);
+  auto found = containers_.find(id);
+  absl::StatusOr<Container> container =
+      found != containers_.end() ? found->second.container : runtime_.Get(id);
   if (!container.ok()) return container.status();
   container->pid = pid;
   Track(*std::move(container), absl::Now());
   Reconcile();
-  const auto found = containers_.find(id);
+  found = containers_.find(id);
   if (found == containers_.end()) return absl::NotFoundError("the container is gone");
   const Known& known = found->second;
   if (options_.in_cluster && !known.profile.empty() && PolicyOf(known.profile) == nullptr) {

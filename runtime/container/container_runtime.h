@@ -95,7 +95,8 @@ class ContainerRuntime {
   // answer.
   virtual absl::Status List(const std::function<void(Container)>& take) = 0;
 
-  // One of them. NOT_FOUND when it is gone.
+  // One of them, without its process: while a container is being created, asking for that would
+  // wait. NOT_FOUND when it is gone.
   virtual absl::StatusOr<Container> Get(const ContainerId& id) = 0;
 
   struct Watcher {

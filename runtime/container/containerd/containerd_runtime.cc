@@ -95,18 +95,7 @@ class Containerd : public ContainerRuntime {
     const auto context = Context(id.name_space);
     VARMOR_RETURN_IF_ERROR(
         FromGrpc(containers_->Get(context.get(), request, &response), "Containers.Get"));
-    VARMOR_ASSIGN_OR_RETURN(Container container, Describe(id.name_space, response.container()));
-    tasks::GetRequest task_request;
-    task_request.set_container_id(id.id);
-    tasks::GetResponse task;
-    const auto task_context = Context(id.name_space);
-    const absl::Status found =
-        FromGrpc(tasks_->Get(task_context.get(), task_request, &task), "Tasks.Get");
-    if (!found.ok() && !absl::IsNotFound(found)) return found;
-    if (found.ok() && task.process().status() != kStopped) {
-      container.pid = static_cast<pid_t>(task.process().pid());
-    }
-    return container;
+    return Describe(id.name_space, response.container());
   }
 
   absl::Status Watch(const Watcher& watcher, const std::function<bool()>& cancelled) override;

@@ -46,7 +46,7 @@ int Watch(ContainerRuntime& runtime, int seconds) {
     const absl::StatusOr<Container> one = runtime.Get(event.id);
     Say(absl::StrCat(ContainerEventName(event.kind), " ", event.id.name_space, "/", event.id.id,
                      " pid=", event.pid > 0, " ",
-                     one.ok()                         ? absl::StrCat("known running=", one->pid > 0)
+                     one.ok()                         ? std::string("known")
                      : absl::IsNotFound(one.status()) ? "gone"
                                                       : one.status().ToString()));
     return true;

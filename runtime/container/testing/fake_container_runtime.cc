@@ -25,7 +25,9 @@ absl::StatusOr<Container> FakeContainerRuntime::Get(const ContainerId& id) {
   if (broken_) return absl::UnavailableError("fake: broken");
   const auto found = containers_.find(id);
   if (found == containers_.end()) return absl::NotFoundError(absl::StrCat("fake: no ", id.id));
-  return found->second;
+  Container container = found->second;
+  container.pid = 0;
+  return container;
 }
 
 absl::Status FakeContainerRuntime::Watch(const Watcher& watcher,
