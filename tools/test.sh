@@ -1,7 +1,7 @@
 #!/bin/bash
 # Everything that must hold, from nothing: installs what tests need, builds, and runs unit, golden,
-# decision and host tests, the enforcers in a real kernel (qemu), short fuzz runs, and the checks of a
-# reviewer that are quick.
+# decision and host tests, the daemons with a real API server, the enforcers in a real kernel (qemu), short
+# fuzz runs, and the checks of a reviewer that are quick.
 #
 # usage: tools/test.sh
 #   FUZZ_SECONDS=N   seconds for each fuzz target (default 30; two run at a time)
@@ -47,21 +47,32 @@ echo "== checks"
 count "format" tools/format.sh --check
 count "layers" tools/check_layers.sh
 
-echo "== the enforcers in a real kernel"
-vm_log=$(mktemp)
+# suites NAME COMMAND...: more checks, by a command whose last line counts them, "vm: N passed, N failed".
+suites() {
+  local name=$1 log status summary
+  shift
+  log=$(mktemp)
+  "$@" 2>&1 | tee "$log"
+  status=${PIPESTATUS[0]}
+  summary=$(tail -n 1 "$log")
+  rm -f "$log"
+  if [[ $summary =~ ^[a-z-]+:\ ([0-9]+)\ passed,\ ([0-9]+)\ failed(,\ ([0-9]+)\ skipped)?$ ]]; then
+    passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))
+    skipped=$((skipped + ${BASH_REMATCH[4]:-0}))
+    if [ "$status" != 0 ] && [ "${BASH_REMATCH[2]}" = 0 ]; then failed=$((failed + 1)); fi
+  else
+    failed=$((failed + 1))
+    echo "FAILED $name did not finish (exit status $status)"
+  fi
+}
 # The flags of the tests above, so that nothing is built twice.
-BAZEL_FLAGS="${bazel_flags[*]}" tools/vm/run --tested 2>&1 | tee "$vm_log"
-status=${PIPESTATUS[0]}
-summary=$(tail -n 1 "$vm_log")
-if [[ $summary =~ ^vm:\ ([0-9]+)\ passed,\ ([0-9]+)\ failed(,\ ([0-9]+)\ skipped)?$ ]]; then
-  passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))
-  skipped=$((skipped + ${BASH_REMATCH[4]:-0}))
-  if [ "$status" != 0 ] && [ "${BASH_REMATCH[2]}" = 0 ]; then failed=$((failed + 1)); fi
-else
-  failed=$((failed + 1))
-  echo "FAILED the suites in the guest did not finish (exit status $status)"
-fi
-rm -f "$vm_log"
+export BAZEL_FLAGS="${bazel_flags[*]}"
+
+echo "== the daemons and a real API server"
+suites "the suites with a real API server" tools/kube/run --tested
+
+echo "== the enforcers in a real kernel"
+suites "the suites in the guest" tools/vm/run --tested
 
 echo "== the suite under AddressSanitizer and UndefinedBehaviorSanitizer, and its coverage"
 coverage_log=$(mktemp)
