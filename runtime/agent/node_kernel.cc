@@ -100,7 +100,18 @@ EnforcerSupport EnforcersKernel::Probe(EnforcerKind kind) {
 
 absl::Status EnforcersKernel::Start(EnforcerKind kind, std::vector<std::string>& warnings) {
   if (kind != EnforcerKind::kBpf) return absl::OkStatus();
-  if (bpf_started_) bpf_ = absl::make_unique<BpfEnforcer>(options_.bpf_options);
+  VARMOR_RETURN_IF_ERROR(StartBpf(warnings));
+  VARMOR_ASSIGN_OR_RETURN(const std::string detached, DetachedProgram());
+  if (detached.empty()) return absl::OkStatus();
+  // What is pinned lacks a program, which taking over does not bring back.
+  warnings.push_back(absl::StrCat("BPF program ", detached,
+                                  " is gone from what is pinned; everything is loaded anew"));
+  VARMOR_RETURN_IF_ERROR(bpf_->Uninstall());
+  return StartBpf(warnings);
+}
+
+absl::Status EnforcersKernel::StartBpf(std::vector<std::string>& warnings) {
+  bpf_ = absl::make_unique<BpfEnforcer>(options_.bpf_options);
   bpf_started_ = false;
   VARMOR_ASSIGN_OR_RETURN(const BpfStartReport report, bpf_->Start());
   warnings.insert(warnings.end(), report.warnings.begin(), report.warnings.end());
@@ -110,7 +121,20 @@ absl::Status EnforcersKernel::Start(EnforcerKind kind, std::vector<std::string>&
                                              ? FindCgroupMount()
                                              : options_.bpf_options.cgroup_mount);
   bpf_started_ = true;
+  VARMOR_ASSIGN_OR_RETURN(const std::vector<BpfProgramFacts> programs, bpf_->ProgramFacts());
+  for (const BpfProgramFacts& program : programs) {
+    if (program.attached) bpf_programs_.insert(program.name);
+  }
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> EnforcersKernel::DetachedProgram() {
+  VARMOR_ASSIGN_OR_RETURN(const std::vector<BpfProgramFacts> programs, bpf_->ProgramFacts());
+  std::set<std::string> missing = bpf_programs_;
+  for (const BpfProgramFacts& program : programs) {
+    if (program.attached) missing.erase(program.name);
+  }
+  return missing.empty() ? "" : *missing.begin();
 }
 
 absl::Status EnforcersKernel::Apply(EnforcerKind kind, const ArmorProfileArtifacts& artifacts,
@@ -169,11 +193,10 @@ absl::StatusOr<std::vector<LoadedProfile>> EnforcersKernel::LoadedAppArmor() {
 // What the maps hold is read back and compared.
 absl::StatusOr<std::vector<LoadedProfile>> EnforcersKernel::LoadedBpf() {
   if (!bpf_started_) return absl::FailedPreconditionError("the BPF enforcer was not started");
-  VARMOR_ASSIGN_OR_RETURN(const std::vector<BpfProgramFacts> programs, bpf_->ProgramFacts());
-  for (const BpfProgramFacts& program : programs) {
-    if (program.attached) continue;
+  VARMOR_ASSIGN_OR_RETURN(const std::string detached, DetachedProgram());
+  if (!detached.empty()) {
     return absl::FailedPreconditionError(
-        absl::StrCat("BPF program ", program.name, " is not attached any more"));
+        absl::StrCat("BPF program ", detached, " is not attached any more"));
   }
   VARMOR_ASSIGN_OR_RETURN(const std::vector<BpfProfileState> states, bpf_->Profiles());
   std::vector<LoadedProfile> out;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -97,6 +98,10 @@ class EnforcersKernel : public NodeKernel {
 
  private:
   Enforcer& Get(EnforcerKind kind);
+  // Loads or takes over, and learns which programs are attached.
+  absl::Status StartBpf(std::vector<std::string>& warnings);
+  // "" when all programs are attached that ever were.
+  absl::StatusOr<std::string> DetachedProgram();
   absl::StatusOr<std::vector<LoadedProfile>> LoadedAppArmor();
   absl::StatusOr<std::vector<LoadedProfile>> LoadedBpf();
   absl::StatusOr<std::vector<LoadedProfile>> LoadedSeccomp();
@@ -107,6 +112,7 @@ class EnforcersKernel : public NodeKernel {
   std::unique_ptr<BpfEnforcer> bpf_;
   bool bpf_started_ = false;
   std::string cgroup_mount_;
+  std::set<std::string> bpf_programs_;
 
   // What was given under a name, and what that was in the kernel.
   struct Given {

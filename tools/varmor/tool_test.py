@@ -84,7 +84,7 @@ class Arguments(ToolTest):
         self.run_tool("help", code=CLEAN)
         self.assertEqual("", self.err)
         commands = re.findall(r"^  ([a-z]+) ", self.out, re.M)
-        self.assertEqual(["compile", "check", "why", "test", "diff", "run", "bpf", "explain", "rules", "convert", "schema", "version", "completion", "help"],
+        self.assertEqual(["compile", "check", "why", "test", "diff", "run", "bpf", "agent", "explain", "rules", "convert", "schema", "version", "completion", "help"],
                          commands)
         for command in commands[:-1]:
             self.run_tool(command, "--help", code=CLEAN)
