@@ -317,6 +317,14 @@ class PolicyPlanner {
     status["desiredNodes"] = counts.desired;
     status["loadedNodes"] = counts.loaded;
     status["failedNodes"] = counts.failed();
+    if (view_.violations != nullptr) {
+      const NodeViolations& counted = *view_.violations;
+      Json violations = {{"total", counted.denied + counted.allowed},
+                         {"denied", counted.denied},
+                         {"allowed", counted.allowed}};
+      if (!counted.last.empty()) violations["lastTime"] = counted.last;
+      status["violations"] = std::move(violations);
+    }
     return status;
   }
 

@@ -80,6 +80,8 @@ struct PolicyView {
   std::string same_name;
   const ProfileReports* reports = nullptr;
   const AgentNodes* agents = nullptr;
+  // What nodes counted, to be written; null: leave what is written.
+  const NodeViolations* violations = nullptr;
   // The leader has been one for long enough that every agent has reported. Before, a status that
   // was true keeps being so while nodes are still missing.
   bool settled = true;

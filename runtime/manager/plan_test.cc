@@ -56,6 +56,7 @@ class Cluster {
     view.reports = &reports;
     view.agents = &agents;
     view.settled = settled;
+    view.violations = violations;
     view.now = now;
     return PlanPolicy(view);
   }
@@ -146,6 +147,7 @@ class Cluster {
   AgentNodes agents;
   PolicyFeatures features;
   bool settled = true;
+  const NodeViolations* violations = nullptr;
   absl::Time now = absl::FromUnixSeconds(1735689600);
   std::vector<Json> events;
 
@@ -571,6 +573,20 @@ TEST(PlanTest, WarningsBecomeAnEventOnce) {
   cluster.Report("a", ProfileState::kSucceeded);
   cluster.Step();
   EXPECT_EQ(cluster.events.size(), 1u);
+}
+
+TEST(PlanTest, ViolationsAreWrittenWhenTheyAreGiven) {
+  Cluster cluster;
+  cluster.Protect();
+  EXPECT_FALSE(cluster.policy["status"].contains("violations"));
+  const NodeViolations violations = {3, 1, "2025-01-01T00:00:00Z"};
+  cluster.violations = &violations;
+  EXPECT_THAT(cluster.Step(), ElementsAre("PatchPolicyStatus"));
+  EXPECT_EQ(cluster.policy["status"]["violations"],
+            Json::parse(R"({"total": 4, "denied": 3, "allowed": 1,
+                            "lastTime": "2025-01-01T00:00:00Z"})"));
+  cluster.violations = nullptr;
+  EXPECT_THAT(cluster.Step(), IsEmpty());
 }
 
 // Any sequence of edits and reports ends with the status that a fresh start would compute.

@@ -25,6 +25,8 @@ constexpr char kOrphanKey[] = "ArmorProfile";
 constexpr absl::Duration kEventPeriod = absl::Minutes(1);
 // note of events.k8s.io/v1.
 constexpr size_t kEventBytes = 1024;
+// Between two writes of a policy's violations.
+constexpr absl::Duration kViolationsPeriod = absl::Minutes(5);
 // Between two steps of a rollout.
 constexpr absl::Duration kRolloutPeriod = absl::Seconds(5);
 constexpr char kWorkloadsCondition[] = "WorkloadsUpdated";
@@ -51,6 +53,11 @@ ArmorProfileOwner OwnerReference(const Json& profile) {
     return {TextAt(owner, {"kind"}), TextAt(owner, {"name"}), TextAt(owner, {"uid"})};
   }
   return {};
+}
+
+bool SameViolations(const NodeViolations& violations, const Json* written) {
+  return written != nullptr && NumberAt(*written, {"denied"}).value_or(-1) == violations.denied &&
+         NumberAt(*written, {"allowed"}).value_or(-1) == violations.allowed;
 }
 
 std::string RevisionOf(const Json& profile) {
@@ -324,8 +331,21 @@ absl::StatusOr<std::shared_ptr<const ProfileDraft>> PolicyController::DraftOf(
   }
   auto result = std::make_shared<const ProfileDraft>(std::move(draft));
   absl::MutexLock lock(&mutex_);
-  drafts_[key] = {uid, generation, result};
+  Draft& kept = drafts_[key];
+  kept.uid = uid;
+  kept.generation = generation;
+  kept.draft = result;
   return result;
+}
+
+absl::Duration PolicyController::TimeToViolations(const std::string& key) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = drafts_.find(key);
+  if (found == drafts_.end()) return kViolationsPeriod;
+  const absl::Time now = options_.clock();
+  if (now < found->second.violations_due) return found->second.violations_due - now;
+  found->second.violations_due = now + kViolationsPeriod;
+  return absl::ZeroDuration();
 }
 
 void PolicyController::RefuseDraft(const std::string& key, const absl::Status& status) {
@@ -375,6 +395,20 @@ absl::StatusOr<absl::Duration> PolicyController::ReconcilePolicy(const std::stri
   view.reports = &reports;
   view.agents = &agents;
   view.settled = to_settle <= absl::ZeroDuration();
+  const NodeViolations violations = reports_.Violations(profile_key);
+  const Json* written = FieldAt(policy, {"status", "violations"});
+  // A new leader hears of them one node after the other.
+  const bool has_news = view.settled &&
+                        (violations.denied + violations.allowed > 0 || written != nullptr) &&
+                        !SameViolations(violations, written);
+  absl::Duration to_violations = absl::InfiniteDuration();
+  if (has_news) {
+    to_violations = TimeToViolations(key);
+    if (to_violations == absl::ZeroDuration()) {
+      view.violations = &violations;
+      to_violations = absl::InfiniteDuration();
+    }
+  }
   view.retire_timeout = options_.retire_timeout;
   view.now = options_.clock();
   const PolicyPlan plan = PlanPolicy(view);
@@ -387,6 +421,7 @@ absl::StatusOr<absl::Duration> PolicyController::ReconcilePolicy(const std::stri
   if (!again.ok()) return again;
   Measure(policy);
   if (!view.settled) again = std::min(*again, to_settle);
+  again = std::min(*again, to_violations);
   VARMOR_ASSIGN_OR_RETURN(const absl::Duration restart, RestartWorkloads(policy, *draft));
   return std::min(*again, restart);
 }

@@ -104,6 +104,8 @@ class PolicyController {
     std::string uid;
     int64_t generation = 0;
     std::shared_ptr<const ProfileDraft> draft;
+    // When violations are next written.
+    absl::Time violations_due = absl::InfinitePast();
   };
   struct AgentPod {
     std::string node;
@@ -129,6 +131,8 @@ class PolicyController {
   absl::StatusOr<absl::Duration> ReconcileOrphan(const Json& profile);
   absl::StatusOr<std::shared_ptr<const ProfileDraft>> DraftOf(const std::string& key,
                                                               const Json& policy);
+  // How long until violations may be written again; zero: now, and then not for a while.
+  absl::Duration TimeToViolations(const std::string& key);
   // The draft of a policy whose profile the API server did not take.
   void RefuseDraft(const std::string& key, const absl::Status& status);
   // Another ArmorProfile of the draft's name, or a policy that is about to have one.

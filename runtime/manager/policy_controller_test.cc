@@ -468,6 +468,31 @@ TEST_F(PolicyControllerTest, WorkloadsThatRunAreRestartedWhenThePolicyIsReady) {
   EXPECT_TRUE(Get(kDeployments, "shop", "other")["spec"]["template"]["metadata"].empty());
 }
 
+TEST_F(PolicyControllerTest, ViolationsAreWrittenNowAndThen) {
+  Protect();
+  now_ += absl::Minutes(4);
+  controller_->EnqueueAll(absl::ZeroDuration());
+  EXPECT_THAT(Run(), IsEmpty());
+  const auto report = [&](int denied) {
+    NodeReport node;
+    node.node_name = "a";
+    node.profiles["shop/varmor-shop-web"] = {
+        ArmorProfileRevision(Get(kArmorProfiles, "shop", "varmor-shop-web")["spec"]),
+        ProfileState::kSucceeded, "Ready"};
+    node.violations["shop/varmor-shop-web"] = {denied, 0, "2025-01-01T00:00:00Z"};
+    controller_->reports().Add(node);
+  };
+  report(3);
+  EXPECT_THAT(Run(), ElementsAre("patch varmorpolicies/status shop/web"));
+  EXPECT_EQ(Status()["violations"]["denied"], 3);
+  report(4);
+  EXPECT_THAT(Run(), IsEmpty());
+  now_ += absl::Minutes(5);
+  controller_->EnqueueAll(absl::ZeroDuration());
+  EXPECT_THAT(Run(), ElementsAre("patch varmorpolicies/status shop/web"));
+  EXPECT_EQ(Status()["violations"]["total"], 4);
+}
+
 TEST_F(PolicyControllerTest, NodesComeAndGo) {
   Protect();
   now_ += absl::Minutes(4);

@@ -41,6 +41,18 @@ void ReportStore::Replace(const std::string& key, Profile& profile, const std::s
   changes.push_back({key, before, profile.totals});
 }
 
+bool ReportStore::StoreViolations(const NodeReport& report, const std::string& key,
+                                  Profile& profile) {
+  const auto violations = report.violations.find(key);
+  if (violations == report.violations.end()) return profile.violations.erase(report.node_name) > 0;
+  NodeViolations& stored = profile.violations[report.node_name];
+  const bool same = stored.denied == violations->second.denied &&
+                    stored.allowed == violations->second.allowed &&
+                    stored.last == violations->second.last;
+  stored = violations->second;
+  return !same;
+}
+
 void ReportStore::Tell(const std::vector<Change>& changes) {
   for (const Change& change : changes) changed_(change.key, change.before, change.after);
 }
@@ -100,14 +112,12 @@ std::vector<std::string> ReportStore::Add(const NodeReport& report) {
     for (auto& [key, profile] : profiles_) {
       const auto listed = report.profiles.find(key);
       const bool has = listed != report.profiles.end();
+      const size_t before = changes.size();
       Replace(key, profile, report.node_name, has ? &listed->second : nullptr, changes);
       if (!has || listed->second.revision != profile.revision) resync.push_back(key);
-      const auto violations = report.violations.find(key);
-      if (violations != report.violations.end()) {
-        profile.violations[report.node_name] = violations->second;
-      } else {
-        profile.violations.erase(report.node_name);
-      }
+      const bool news = StoreViolations(report, key, profile);
+      if (news && changes.size() == before)
+        changes.push_back({key, profile.totals, profile.totals});
     }
   }
   Tell(changes);

@@ -65,6 +65,8 @@ class ReportStore {
   // when something changed.
   static void Replace(const std::string& key, Profile& profile, const std::string& node,
                       const NodeProfile* report, std::vector<Change>& changes);
+  // Whether something changed.
+  static bool StoreViolations(const NodeReport& report, const std::string& key, Profile& profile);
   void Tell(const std::vector<Change>& changes);
 
   const Changed changed_;

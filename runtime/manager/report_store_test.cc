@@ -96,6 +96,11 @@ TEST_F(ReportStoreTest, NodeReportIsTheWholeTruth) {
   EXPECT_THAT(store_.Get("shop/p"), IsEmpty());
   EXPECT_THAT(store_.Add(report), ElementsAre("shop/old", "shop/p"));
   EXPECT_THAT(Changed(), IsEmpty());
+  report.violations["shop/old"].denied = 3;
+  store_.Add(report);
+  EXPECT_THAT(Changed(), ElementsAre("shop/old"));
+  report.violations["shop/old"].denied = 2;
+  store_.Add(report);
   report.node_name = "b";
   report.violations["shop/old"] = {5, 0, "2025-01-02T00:00:00Z"};
   store_.Add(report);
