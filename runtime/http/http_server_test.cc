@@ -447,8 +447,8 @@ TEST(HttpServerTest, StalledHandshakesDoNotBlockOthers) {
   HttpServerOptions options;
   options.tls = made.leaf;
   const auto server = StartServer(options);
-  std::vector<Client> stalled;
-  for (int i = 0; i < 200; ++i) stalled.emplace_back(server->port());
+  std::vector<Client> stalled(200);
+  for (Client& each : stalled) each.Connect(server->port());
   Client client(server->port());
   ASSERT_TRUE(client.StartTls(made.authority.certificate));
   client.Send(kGet);
@@ -516,10 +516,10 @@ TEST(HttpServerTest, ManyClientsAtOnceOnSeveralThreads) {
   options.threads = 3;
   options.connections = 4;  // fewer than clients: some are ended, none is answered wrongly
   const auto server = StartServer(options);
-  std::vector<std::thread> clients;
+  std::vector<std::thread> clients(8);
   std::atomic<int> answered = 0;
-  for (int i = 0; i < 8; ++i) {
-    clients.emplace_back([&, i] {
+  for (size_t i = 0; i < clients.size(); ++i) {
+    clients[i] = std::thread([&, i] {
       for (int round = 0; round < 20; ++round) {
         Client client(server->port());
         if (!client.StartTls(made.authority.certificate)) continue;

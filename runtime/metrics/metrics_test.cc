@@ -87,9 +87,9 @@ TEST(MetricsTest, CountsFromManyThreads) {
   Metrics metrics;
   Counter& counter = metrics.AddCounter("c", "C.", {"x"});
   Histogram& histogram = metrics.AddHistogram("h", "H.", {}, RequestSeconds());
-  std::vector<std::thread> threads;
-  for (int i = 0; i < 4; ++i) {
-    threads.emplace_back([&, i] {
+  std::vector<std::thread> threads(4);
+  for (size_t i = 0; i < threads.size(); ++i) {
+    threads[i] = std::thread([&, i] {
       for (int n = 0; n < 1000; ++n) {
         counter.Add({std::to_string(i % 2)});
         histogram.Observe({}, n * 0.001);

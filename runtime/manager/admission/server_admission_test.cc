@@ -409,9 +409,9 @@ TEST_F(ServerAdmissionTest, ConfigurationsAreRepairedAndLeftAloneWhenRight) {
 // Creates pods from several threads and counts those that failed or were not changed.
 class Load {
  public:
-  Load(const std::string& name_space, int threads) {
-    for (int i = 0; i < threads; ++i) {
-      threads_.emplace_back([this, name_space, i] {
+  Load(const std::string& name_space, size_t threads) : threads_(threads) {
+    for (size_t i = 0; i < threads; ++i) {
+      threads_[i] = std::thread([this, name_space, i] {
         const auto client = ServerClient();
         for (int n = 0; !stop_; ++n) {
           const auto pod = client->Create(

@@ -102,10 +102,10 @@ TEST(CertificateStoreTest, RepairsWhatSomebodyBroke) {
 
 TEST(CertificateStoreTest, ReplicasThatStartTogetherAgree) {
   FakeKubeClient client;
-  std::vector<std::thread> replicas;
   std::vector<Certificates> results(6);
-  for (Certificates& result : results) {
-    replicas.emplace_back([&] { result = Ensured(client); });
+  std::vector<std::thread> replicas(results.size());
+  for (size_t i = 0; i < results.size(); ++i) {
+    replicas[i] = std::thread([&, i] { results[i] = Ensured(client); });
   }
   for (std::thread& each : replicas) each.join();
   const Certificates stored = Ensured(client);
