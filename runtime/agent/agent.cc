@@ -165,7 +165,9 @@ void Agent::Check() {
   }
   ReadKernel();
   for (auto& [id, known] : containers_) {
-    if (known.container.pid != 0) LookAtProcess(known);
+    if (known.container.pid == 0) continue;
+    LookAtProcess(known);
+    TellAuditor(known);
   }
   Reconcile();
 }
@@ -281,6 +283,7 @@ void Agent::TellAuditor(const Known& known) {
   audited.pid = known.container.pid;
   if (known.facts.has_value()) {
     subject.mount_namespace = known.facts->mount_namespace;
+    audited.app_armor = ProfileOfLabel(known.facts->app_armor_label) == known.profile;
     audited.cgroup = known.facts->cgroup;
     audited.cgroup_path = known.facts->cgroup_path;
   }
@@ -349,6 +352,7 @@ void Agent::OnEvent(const ContainerEvent& event) {
     case ContainerEvent::Kind::kStarted:
       if (found != containers_.end() && found->second.container.pid == event.pid) {
         LookAtProcess(found->second);
+        TellAuditor(found->second);
         break;
       }
       [[fallthrough]];

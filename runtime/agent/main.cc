@@ -161,6 +161,8 @@ void Daemon::ReadPolicies() {
 
 void Daemon::FollowBpf() {
   if (bpf_starts_ == agent_.bpf_starts() || kernel_.bpf() == nullptr) return;
+  // Before containers are known, nobody could say whose events those are that wait in the ring.
+  if (bpf_starts_ == 0 && !agent_.ready()) return;
   bpf_starts_ = agent_.bpf_starts();
   absl::StatusOr<BpfEventReader> reader = BpfEventReader::Open(
       *kernel_.bpf(),

@@ -135,11 +135,12 @@ const AuditedContainer* ViolationAuditor::ByProcess(pid_t pid, absl::Time now) {
   return found == containers_.end() ? nullptr : &found->second.container;
 }
 
-// A process that ended before its record was read: if one container has the profile, it was there.
+// A process that ended before its record was read: if one container runs under the AppArmor
+// profile, it was there.
 const AuditedContainer* ViolationAuditor::OnlyOneWith(const std::string& profile) const {
   const AuditedContainer* only = nullptr;
   for (const auto& [id, known] : containers_) {
-    if (known.container.subject.profile != profile) continue;
+    if (known.container.subject.profile != profile || !known.container.app_armor) continue;
     if (only != nullptr) return nullptr;
     only = &known.container;
   }

@@ -35,6 +35,8 @@ struct AuditedContainer {
   uint64_t cgroup = 0;
   std::string cgroup_path;
   pid_t pid = 0;
+  // Its first process is under the AppArmor profile.
+  bool app_armor = false;
 };
 
 struct ViolationAuditorOptions {

@@ -54,7 +54,7 @@ class ViolationAuditorTest : public ::testing::Test {
     return options;
   }
 
-  void PutContainer(const std::string& id, uint64_t cgroup, pid_t pid = 0) {
+  void PutContainer(const std::string& id, uint64_t cgroup, pid_t pid = 0, bool app_armor = true) {
     AuditedContainer container;
     container.subject.container = {"default", id};
     container.subject.container_name = id;
@@ -62,6 +62,7 @@ class ViolationAuditorTest : public ::testing::Test {
     container.cgroup = cgroup;
     container.cgroup_path = "/default/" + id;
     container.pid = pid;
+    container.app_armor = app_armor;
     auditor_.PutContainer(container);
   }
   static BpfViolation Denied(uint64_t cgroup, const std::string& profile = "varmor-shop-web") {
@@ -151,10 +152,14 @@ TEST_F(ViolationAuditorTest, AppArmorOfAProcessThatEnded) {
   PutContainer("c1", 7);
   auditor_.HandleRecord(AppArmorRecord(1 << 30), now_);
   EXPECT_EQ(Lines()[0]["containerID"], "c1");
-  PutContainer("c2", 8);
+  // One that was started without the profile cannot have been it.
+  PutContainer("c2", 8, 0, false);
   auditor_.HandleRecord(AppArmorRecord(1 << 30), now_);
-  EXPECT_EQ(Lines()[1]["containerID"], "");
-  EXPECT_EQ(Lines()[1]["policyName"], "web");
+  EXPECT_EQ(Lines()[1]["containerID"], "c1");
+  PutContainer("c3", 9);
+  auditor_.HandleRecord(AppArmorRecord(1 << 30), now_);
+  EXPECT_EQ(Lines()[2]["containerID"], "");
+  EXPECT_EQ(Lines()[2]["policyName"], "web");
 }
 
 TEST_F(ViolationAuditorTest, SeccompOnlyOfContainers) {
