@@ -335,7 +335,7 @@ void CheckLimits(Checks& checks) {
         SubjectOf(CgroupNamed(absl::StrCat("relia-small-", i)), "varmor-ns-small0")));
   }
   checks.Need(enrolled[1], "refusals: a cgroup within the limit");
-  checks.ExpectRefused(enrolled[2], "Argument list too long", "refusals: more cgroups than room");
+  checks.ExpectRefused(enrolled[2], "all 2 places are taken", "refusals: more cgroups than room");
   const int inside =
       RunConfined(CgroupNamed("relia-small-1"), {"intruder", "open", "/tmp/relia/secret"});
   checks.Expect(inside == EPERM, "refusals: those before stay confined",

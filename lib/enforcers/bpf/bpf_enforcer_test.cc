@@ -356,6 +356,21 @@ TEST_F(BpfEnforcerTest, SubjectsKeepTheirAddressesAndNewOnesWakeThePrograms) {
   EXPECT_EQ(ParsePodAddress("10.0.0").status().message(), "\"10.0.0\" is no IPv4 or IPv6 address");
 }
 
+TEST_F(BpfEnforcerTest, MoreSubjectsThanRoomAreRefused) {
+  options_.subjects = 2;
+  const auto enforcer = Started();
+  SubjectTable& subjects = *enforcer->parts().subjects;
+  absl::Status status;
+  uint64_t cgroup = 5;
+  for (; status.ok() && cgroup < 100; ++cgroup) status = subjects.Put(cgroup, 1, 0, {});
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(status.message(),
+            absl::StrCat("cannot confine cgroup ", cgroup - 1,
+                         ": all 2 places are taken; release cgroups, or start with room for more "
+                         "subjects"));
+  EXPECT_EQ(subjects.Read()->size(), cgroup - 6) << "those before are as they were";
+}
+
 TEST_F(BpfEnforcerTest, TheRootCgroupAndOurOwnAreNotConfined) {
   const auto enforcer = Started();
   const absl::StatusOr<std::string> mount = FindCgroupMount();

@@ -24,6 +24,15 @@ varmor_pod_address KeyOf(uint32_t pod, const PodAddress& address) {
   return key;
 }
 
+// E2BIG of a write means that the map is full.
+absl::Status WriteFailed(absl::string_view what, int map, int error) {
+  if (error != E2BIG) return BpfCallFailed(what, error);
+  VARMOR_ASSIGN_OR_RETURN(const BpfMapParameters shape, MapParametersOf(map));
+  return absl::ResourceExhaustedError(
+      absl::StrCat("cannot ", what, ": all ", shape.max_entries,
+                   " places are taken; release cgroups, or start with room for more subjects"));
+}
+
 constexpr std::array<uint8_t, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
 }  // namespace
@@ -100,7 +109,7 @@ absl::StatusOr<uint32_t> SubjectTable::PreparePod(const std::set<PodAddress>& ad
   for (const PodAddress& address : addresses) {
     const varmor_pod_address key = KeyOf(pod, address);
     if (calls_.Update(pod_addresses_, &key, &one) == 0) continue;
-    const absl::Status failed = BpfCallFailed("write the pod's addresses", errno);
+    const absl::Status failed = WriteFailed("write the pod's addresses", pod_addresses_, errno);
     DeletePod(pod, addresses);
     return failed;
   }
@@ -118,7 +127,7 @@ absl::Status SubjectTable::Put(uint64_t cgroup, uint32_t profile, uint32_t flags
     VARMOR_ASSIGN_OR_RETURN(subject.pod, PreparePod(addresses));
   }
   if (calls_.Update(subjects_, &cgroup, &subject) != 0) {
-    return BpfCallFailed(absl::StrCat("confine cgroup ", cgroup), errno);
+    return WriteFailed(absl::StrCat("confine cgroup ", cgroup), subjects_, errno);
   }
   // Also for one that was confined before: whoever did it may have come no further than this.
   const absl::Status woken = WakePrograms();
