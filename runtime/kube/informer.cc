@@ -158,7 +158,7 @@ void Informer::Wait(const absl::Status& error) {
   absl::Duration wait = longest * absl::Uniform(random_, 0.5, 1.0);
   wait = std::max(wait, KubeRetryAfter(error));
   MutexLock lock(&mutex_);
-  mutex_.AwaitWithTimeout([&] { return stopping_; }, wait);
+  mutex_.AwaitWithTimeout([this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return stopping_; }, wait);
 }
 
 }  // namespace varmor

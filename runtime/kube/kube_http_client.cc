@@ -246,7 +246,7 @@ class Client : public KubeHttpClient {
     MutexLock lock(&mutex_);
     const absl::Duration wait = bucket_.Take(SteadyNow());
     if (wait > absl::ZeroDuration()) {
-      mutex_.AwaitWithTimeout([&] { return cancelled_; }, wait);
+      mutex_.AwaitWithTimeout([this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return cancelled_; }, wait);
     }
     return cancelled_ ? absl::CancelledError("the client is shutting down") : absl::OkStatus();
   }

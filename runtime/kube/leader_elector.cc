@@ -201,7 +201,7 @@ void LeaderElector::Renew() {
     if (!tried.ok() && options_.on_error) options_.on_error(tried);
     const absl::Duration pause = Pause();
     MutexLock lock(&mutex_);
-    mutex_.AwaitWithTimeout([&] { return stopping_; }, pause);
+    mutex_.AwaitWithTimeout([this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return stopping_; }, pause);
     if (stopping_) return;
   }
 }

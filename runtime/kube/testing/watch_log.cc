@@ -77,7 +77,8 @@ absl::Status WatchLog::Stop() {
 
 absl::Status WatchLog::End() {
   MutexLock lock(&mutex_);
-  if (!mutex_.AwaitWithTimeout([&] { return ended_; }, kPatience)) {
+  const auto ended = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return ended_; };
+  if (!mutex_.AwaitWithTimeout(ended, kPatience)) {
     return absl::DeadlineExceededError("the watch did not end");
   }
   return status_;
