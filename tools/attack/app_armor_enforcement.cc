@@ -39,6 +39,8 @@ class AppArmor : public Enforcement {
 
   EnforcerSupport Probe() override { return enforcer_.Probe(); }
 
+  bool Replaces() const override { return true; }
+
   absl::Status Load(const ArtifactSet& artifacts, ContainerOptions& options) override {
     if (artifacts.app_armor == nullptr) return absl::InternalError("there is no AppArmor profile");
     VARMOR_RETURN_IF_ERROR(enforcer_.Apply(artifacts));
@@ -61,7 +63,8 @@ class AppArmor : public Enforcement {
     std::vector<Violation> violations;
     for (std::string& record : log_->Read()) {
       if (!absl::StrContains(record, " apparmor=\"")) continue;
-      violations.push_back({ValueOf(record, "profile"), RuleOf(record), record});
+      violations.push_back({ValueOf(record, "profile"), RuleOf(record), record,
+                            absl::StrContains(record, " operation=\"capable\"")});
     }
     return violations;
   }

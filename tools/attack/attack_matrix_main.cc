@@ -282,7 +282,10 @@ int Run(const Arguments& arguments) {
     }
     std::vector<MatrixRow>& rows = observe ? report.observed : report.enforced;
     RunMode(arguments, *cases, observe, *matrix, enforcements, rows);
-    if (!observe && arguments.rules.empty() && enforcements.count("BPF") > 0) {
+    const bool wanted =
+        arguments.rules.empty() || Contains(arguments.rules, "the machine's own processes");
+    if (!observe && wanted && enforcements.count("BPF") > 0) {
+      matrix->EndAll();
       RunMachine(arguments, options, rows);
     }
     std::cout << mode << ": " << MatrixTotals(rows) << "\n";

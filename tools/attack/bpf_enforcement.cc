@@ -22,6 +22,8 @@ class Bpf : public Enforcement {
 
   EnforcerSupport Probe() override { return enforcer_.Probe(); }
 
+  bool Replaces() const override { return true; }
+
   absl::Status Load(const ArtifactSet& artifacts, ContainerOptions& /*options*/) override {
     if (artifacts.bpf == nullptr) return absl::InternalError("there is no BPF profile");
     VARMOR_RETURN_IF_ERROR(StartOnce());
@@ -71,7 +73,8 @@ class Bpf : public Enforcement {
         BpfEventReader::Open(enforcer_, [this](const BpfViolation& violation) {
           read_.push_back({violation.subject == cgroup_ ? violation.profile : "",
                            violation.origin.has_value() ? violation.origin->rule() : "none",
-                           BpfViolationText(violation)});
+                           BpfViolationText(violation),
+                           violation.event_class == VARMOR_EVENT_CAPABILITY});
         }));
     reader_.emplace(std::move(reader));
     return absl::OkStatus();

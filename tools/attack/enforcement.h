@@ -23,6 +23,8 @@ struct Violation {
   // Id of the responsible rule, where the enforcer knows it; else "".
   std::string rule;
   std::string text;
+  // It is about the use of a capability.
+  bool capability = false;
 };
 
 class Enforcement {
@@ -30,6 +32,10 @@ class Enforcement {
   virtual ~Enforcement() = default;
 
   virtual EnforcerSupport Probe() = 0;
+
+  // Whether loading the next policy, whose profile has the same name, puts it in force for a
+  // container that runs already.
+  virtual bool Replaces() const { return false; }
 
   // Before the container starts: loads what has to be loaded, and names it in `options`.
   virtual absl::Status Load(const ArtifactSet& artifacts, ContainerOptions& options) = 0;

@@ -50,6 +50,14 @@ bool AnyNeedsStranger(const AttackCase& attack_case) {
                      [](const AttackEvent& event) { return NeedsStranger(event.event); });
 }
 
+// A container that others cannot use: it is made for the case, or mounts stay in it.
+bool NeedsOwnContainer(const AttackCase& attack_case) {
+  return !attack_case.lower_files.empty() || !attack_case.mounts.empty() ||
+         !attack_case.addresses.empty() || AnyNeedsStranger(attack_case) ||
+         std::any_of(attack_case.events.begin(), attack_case.events.end(),
+                     [](const AttackEvent& event) { return event.event.has_mount(); });
+}
+
 std::string KeyOf(const Event& event, const std::string& way) {
   return absl::StrCat(EventText(event), " /", way);
 }
@@ -110,7 +118,9 @@ void Judge(const AttackEvent& event, const AttackWay& way, bool observe,
                           : absl::StrCat("the event names another rule or profile: ",
                                          violations->front().text));
     }
-    if (!event.denied && found != violations->end()) {
+    // A way to a near miss may need a capability that the policy reports.
+    if (!event.denied && found != violations->end() &&
+        (event.event.has_capability() || !found->capability)) {
       return Conclude(row, Result::kFailed, absl::StrCat("reported: ", found->text));
     }
   }
@@ -169,15 +179,9 @@ absl::Status Matrix::Attack(const AttackCase& attack_case, Container& container,
 
 absl::StatusOr<Container*> Matrix::FreeContainer(const AttackCase& attack_case,
                                                  std::unique_ptr<Container>& own) {
-  const ContainerOptions options = OptionsFor(attack_case);
-  // Mounts would stay for the next case.
-  const bool special =
-      options.host_pids || !options.lower_files.empty() || !attack_case.mounts.empty() ||
-      std::any_of(attack_case.events.begin(), attack_case.events.end(),
-                  [](const AttackEvent& event) { return event.event.has_mount(); });
-  std::unique_ptr<Container>& container = special ? own : free_container_;
+  std::unique_ptr<Container>& container = NeedsOwnContainer(attack_case) ? own : free_container_;
   if (container == nullptr) {
-    VARMOR_ASSIGN_OR_RETURN(container, Container::Start(options, {}));
+    VARMOR_ASSIGN_OR_RETURN(container, Container::Start(OptionsFor(attack_case), {}));
   }
   return container.get();
 }
@@ -225,20 +229,13 @@ absl::StatusOr<MatrixRow> Matrix::RowOf(const AttackCase& attack_case, bool obse
 }
 
 absl::Status Matrix::AttackConfined(const AttackCase& attack_case, bool observe,
-                                    Enforcement& enforcement, const ContainerOptions& options,
+                                    Enforcement& enforcement, Container& container,
                                     std::vector<MatrixRow>& rows) {
-  Container::BeforeStart enrol;
-  if (enforcement.Enrols()) {
-    enrol = [&](const Container& created) {
-      return enforcement.Enrol(created, attack_case.addresses);
-    };
-  }
-  VARMOR_ASSIGN_OR_RETURN(std::unique_ptr<Container> container, Container::Start(options, enrol));
   // What its start has caused.
   VARMOR_RETURN_IF_ERROR(enforcement.Violations().status());
   absl::Status judging;
   VARMOR_RETURN_IF_ERROR(
-      Attack(attack_case, *container,
+      Attack(attack_case, container,
              [&](const AttackEvent& event, const AttackWay& way, const std::string& outcome) {
                if (way.name == kWithout) {
                  judging.Update(enforcement.Violations().status());
@@ -252,17 +249,46 @@ absl::Status Matrix::AttackConfined(const AttackCase& attack_case, bool observe,
   return judging;
 }
 
+absl::Status Matrix::EndConfined(Enforcement& enforcement) {
+  const auto found = confined_.find(&enforcement);
+  if (found == confined_.end()) return absl::OkStatus();
+  confined_.erase(found);
+  return enforcement.Unload();
+}
+
+Matrix::~Matrix() { EndAll(); }
+
+void Matrix::EndAll() {
+  while (!confined_.empty()) EndConfined(*confined_.begin()->first).IgnoreError();
+}
+
 absl::StatusOr<std::vector<MatrixRow>> Matrix::Run(const AttackCase& attack_case, bool observe,
                                                    Enforcement& enforcement) {
   VARMOR_RETURN_IF_ERROR(AttackFreely(attack_case));
+  const bool shares = enforcement.Replaces() && !NeedsOwnContainer(attack_case);
+  if (!shares) VARMOR_RETURN_IF_ERROR(EndConfined(enforcement));
   ContainerOptions options = OptionsFor(attack_case);
   VARMOR_RETURN_IF_ERROR(enforcement.Load(ArtifactsOf(*attack_case.compiled), options));
+  std::unique_ptr<Container>& container = confined_[&enforcement];
   std::vector<MatrixRow> rows;
-  const absl::Status attacked = AttackConfined(attack_case, observe, enforcement, options, rows);
+  absl::Status attacked;
+  if (container == nullptr) {
+    Container::BeforeStart enrol;
+    if (enforcement.Enrols()) {
+      enrol = [&](const Container& created) {
+        return enforcement.Enrol(created, attack_case.addresses);
+      };
+    }
+    absl::StatusOr<std::unique_ptr<Container>> started = Container::Start(options, enrol);
+    attacked = started.status();
+    if (started.ok()) container = *std::move(started);
+  }
+  if (attacked.ok()) {
+    attacked = AttackConfined(attack_case, observe, enforcement, *container, rows);
+  }
   // Also after a fault: the next case starts from nothing.
-  const absl::Status unloaded = enforcement.Unload();
+  if (!shares || !attacked.ok()) attacked.Update(EndConfined(enforcement));
   VARMOR_RETURN_IF_ERROR(attacked);
-  VARMOR_RETURN_IF_ERROR(unloaded);
   return rows;
 }
 

@@ -52,11 +52,19 @@ struct MatrixOptions {
 class Matrix {
  public:
   explicit Matrix(MatrixOptions options);
+  // As EndAll: before the enforcements go.
+  ~Matrix();
+
+  Matrix(const Matrix&) = delete;
+  Matrix& operator=(const Matrix&) = delete;
 
   // The rows of one case, whose policy only observes when `observe`. An error when a container or
   // the enforcer could not be had.
   absl::StatusOr<std::vector<MatrixRow>> Run(const AttackCase& attack_case, bool observe,
                                              Enforcement& enforcement);
+
+  // Ends the confined containers and unloads their profiles.
+  void EndAll();
 
  private:
   // What the attacker said, by event and way.
@@ -72,8 +80,10 @@ class Matrix {
   // The container for that; `own` keeps one that other cases cannot use.
   absl::StatusOr<Container*> FreeContainer(const AttackCase& attack_case,
                                            std::unique_ptr<Container>& own);
+  // In a container with the case's policy, which is loaded.
   absl::Status AttackConfined(const AttackCase& attack_case, bool observe, Enforcement& enforcement,
-                              const ContainerOptions& options, std::vector<MatrixRow>& rows);
+                              Container& container, std::vector<MatrixRow>& rows);
+  absl::Status EndConfined(Enforcement& enforcement);
   absl::StatusOr<MatrixRow> RowOf(const AttackCase& attack_case, bool observe,
                                   const AttackEvent& event, const AttackWay& way,
                                   const std::string& outcome, Enforcement& enforcement) const;
@@ -82,6 +92,8 @@ class Matrix {
   // Without a policy the answer depends on the event alone.
   Outcomes free_;
   std::unique_ptr<Container> free_container_;
+  // For the next case, where its policy replaces the one before.
+  std::map<Enforcement*, std::unique_ptr<Container>> confined_;
 };
 
 }  // namespace varmor

@@ -37,7 +37,7 @@ class Seccomp : public Enforcement {
     for (std::string& record : log_->Read()) {
       if (!absl::StartsWith(record, "type=1326 ")) continue;
       if (!absl::StrContains(record, "comm=\"attacker\"")) continue;
-      violations.push_back({profile_, "", std::move(record)});
+      violations.push_back({profile_, "", std::move(record), false});
     }
     return violations;
   }
