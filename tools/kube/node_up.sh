@@ -31,7 +31,7 @@ set_up_mounts() {
   mount --make-rshared /
   # kubelet and containerd ask which machine they are on; all else is the node's own.
   for path in /var/lib/kubelet /var/lib/containerd /run/containerd /var/log/pods /var/log/containers \
-    /var/lib/cni /run/netns /run/varmor /var/log/varmor; do
+    /var/lib/cni /run/netns /run/varmor /var/lib/varmor /var/log/varmor; do
     own "$path"
   done
   # The API server asks the kubelet for logs by the node's name.
