@@ -68,7 +68,8 @@ class Containerd : public ContainerRuntime {
     arguments.SetMaxReceiveMessageSize(kMessageLimit);
     // A restarted containerd is found again at once.
     arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-    arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
+    // Also how long a connection may take to be made.
+    arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5000);
     arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
     arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
     const std::shared_ptr<grpc::Channel> channel = grpc::CreateCustomChannel(
