@@ -79,17 +79,18 @@ PolicyControllerOptions Manager::ControllerOptions() {
   out.settle_time = options_.settle_time;
   out.retire_timeout = options_.retire_timeout;
   out.restart_workloads = options_.restart_workloads;
-  out.match_label = options_.webhooks.match_label;
+  out.restarts.install_namespace = options_.features.install_namespace;
+  out.restarts.match_label = options_.webhooks.match_label;
   out.may_write = [this] { return elector_.Leads(); };
   out.find_model = [this](const std::string& name_space, const std::string& name) {
     return models_.Get(name_space, name);
   };
   out.cluster = [this] { return addresses_.Facts(); };
-  out.workload_policies = [this] {
+  out.restarts.policies = [this] {
     absl::MutexLock lock(&mutex_);
     return workload_policies_;
   };
-  out.templates = [this] {
+  out.restarts.templates = [this] {
     TemplateOptions templates;
     templates.app_armor_field = admission_->app_armor_field();
     templates.bpf_exclusive = options_.bpf_exclusive;

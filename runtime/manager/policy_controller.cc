@@ -21,10 +21,6 @@ namespace {
 constexpr char kPolicyKind[] = "VarmorPolicy";
 constexpr char kOrphanKey[] = "ArmorProfile";
 
-// Events of one kind about one object, at most one in this time.
-constexpr absl::Duration kEventPeriod = absl::Minutes(1);
-// note of events.k8s.io/v1.
-constexpr size_t kEventBytes = 1024;
 // Between two writes of a policy's violations.
 constexpr absl::Duration kViolationsPeriod = absl::Minutes(5);
 // Between two steps of a rollout.
@@ -75,6 +71,8 @@ PolicyController::PolicyController(PolicyControllerOptions options, KubeClient& 
       catalogue_(catalogue),
       logger_(logger),
       enqueue_(std::move(enqueue)),
+      events_(client, logger, options_.clock),
+      restarter_(options_.restarts, client, logger, options_.may_write, options_.clock),
       reports_([this](const std::string& key, const ReportTotals& before,
                       const ReportTotals& after) { ReportsChanged(key, before, after); }),
       ready_(metrics.AddGauge("varmor_policy_ready", "1 when every node loaded the policy.",
@@ -426,41 +424,6 @@ absl::StatusOr<absl::Duration> PolicyController::ReconcilePolicy(const std::stri
   return std::min(*again, restart);
 }
 
-absl::StatusOr<std::vector<Json>> PolicyController::WorkloadsOf(const Json& policy,
-                                                                const ProfileDraft& draft,
-                                                                RolloutView& view) {
-  const std::string kind = TextAt(policy, {"spec", "target", "kind"});
-  const KubeResource& resource = kind == "Deployment"    ? kDeployments
-                                 : kind == "StatefulSet" ? kStatefulSets
-                                                         : kDaemonSets;
-  KubeListOptions list;
-  list.name_space = TextAt(policy, {"metadata", "namespace"});
-  list.label_selector = options_.match_label;
-  const std::string name = TextAt(policy, {"spec", "target", "name"});
-  if (!name.empty()) list.field_selector = absl::StrCat("metadata.name=", name);
-  VARMOR_ASSIGN_OR_RETURN(const KubeList found, client_.List(resource, list));
-  const std::shared_ptr<const WorkloadPolicies> policies = options_.workload_policies();
-  std::vector<Json> workloads;
-  for (Json workload : found.items) {
-    const std::string name_space = TextAt(workload, {"metadata", "namespace"});
-    // Where the webhook is not asked either.
-    if (name_space == "kube-system" || name_space == options_.features.install_namespace) continue;
-    workload["apiVersion"] = "apps/v1";
-    workload["kind"] = kind;
-    if (!view.release) {
-      const Json* labels = FieldAt(workload, {"metadata", "labels"});
-      const std::vector<const WorkloadPolicy*> matching =
-          policies->Match(kind, name_space, TextAt(workload, {"metadata", "name"}),
-                          labels == nullptr ? Json() : *labels);
-      // Another policy comes first.
-      if (matching.empty() || matching[0]->protection.profile_name != draft.profile_name) continue;
-      view.protection = matching[0]->protection;
-    }
-    workloads.push_back(std::move(workload));
-  }
-  return workloads;
-}
-
 absl::Status PolicyController::ReportRollout(const Json& policy, const Rollout& rollout) {
   const bool cluster_wide = IsClusterWide(policy);
   ObjectCache& cache = cluster_wide ? cluster_policies_ : policies_;
@@ -493,48 +456,27 @@ absl::StatusOr<absl::Duration> PolicyController::RestartWorkloads(const Json& po
       TextAt(policy, {"spec", "target", "kind"}) == "Pod" || draft.profile_name.empty()) {
     return absl::InfiniteDuration();
   }
-  RolloutView view;
-  view.release = IsDeleting(policy);
-  view.protection.profile_name = draft.profile_name;
-  view.now = options_.clock();
-  if (!view.release) {
+  const bool release = IsDeleting(policy);
+  if (!release) {
     const ObjectPointer newest =
         (IsClusterWide(policy) ? cluster_policies_ : policies_).Get(ObjectKey(policy));
-    const Json* ready = newest == nullptr ? nullptr : FieldAt(*newest, {"status", "phase"});
-    if (ready == nullptr || *ready != "Protecting") return absl::InfiniteDuration();
-    for (const Json& condition : (*newest)["status"]["conditions"]) {
+    if (newest == nullptr || TextAt(*newest, {"status", "phase"}) != "Protecting") {
+      return absl::InfiniteDuration();
+    }
+    const Json* conditions = FieldAt(*newest, {"status", "conditions"});
+    for (const Json& condition : conditions == nullptr ? Json::array() : *conditions) {
       const bool done = TextAt(condition, {"type"}) == kWorkloadsCondition &&
                         TextAt(condition, {"status"}) == "True";
       if (done) return absl::InfiniteDuration();
     }
-    const std::shared_ptr<const WorkloadPolicies> policies = options_.workload_policies();
-    if (policies == nullptr || policies->OwnerOf(draft.profile_name) == nullptr) {
-      return kRolloutPeriod;
-    }
-    view.templates = options_.templates();
   }
-  VARMOR_ASSIGN_OR_RETURN(view.workloads, WorkloadsOf(policy, draft, view));
-  const Rollout rollout = PlanRollout(view, options_.rollout);
-  for (const Json& update : rollout.updates) {
-    if (!options_.may_write()) {
-      return absl::FailedPreconditionError("this manager is not the leader (any more)");
-    }
-    const std::string kind = TextAt(update, {"kind"});
-    const absl::Status status = client_
-                                    .Update(kind == "Deployment"    ? kDeployments
-                                            : kind == "StatefulSet" ? kStatefulSets
-                                                                    : kDaemonSets,
-                                            update)
-                                    .status();
-    // Gone, or changed meanwhile: the next step sees how.
-    if (!status.ok() && !absl::IsNotFound(status) && !absl::IsAborted(status)) return status;
-    logger_.Info(
-        view.release ? "workload released" : "workload restarted",
-        {{"workload", absl::StrCat(kind, " ", ObjectKey(update))}, {"policy", KeyOf(policy)}});
-    writes_.Add({"RestartWorkload"});
-  }
-  if (!view.release) VARMOR_RETURN_IF_ERROR(ReportRollout(policy, rollout));
-  return rollout.finished() ? absl::InfiniteDuration() : kRolloutPeriod;
+  // What the webhook knows may be a moment behind.
+  if (!release && !restarter_.Knows(draft.profile_name)) return kRolloutPeriod;
+  const absl::StatusOr<Rollout> rollout = restarter_.Step(policy, draft.profile_name, release);
+  if (!rollout.ok()) return rollout.status();
+  if (!rollout->updates.empty()) writes_.Add({"RestartWorkload"}, rollout->updates.size());
+  if (!release) VARMOR_RETURN_IF_ERROR(ReportRollout(policy, *rollout));
+  return rollout->finished() ? absl::InfiniteDuration() : kRolloutPeriod;
 }
 
 absl::StatusOr<absl::Duration> PolicyController::ReconcileOrphan(const Json& profile) {
@@ -609,8 +551,16 @@ absl::Status PolicyController::CarryOut(const Json* policy, const std::string& n
       return patch_policy("");
     case PlanAction::Kind::kPatchPolicyStatus:
       return patch_policy("status");
-    case PlanAction::Kind::kCreateProfile:
-      return keep_profile(client_.Create(kArmorProfiles, name_space, action.body));
+    case PlanAction::Kind::kCreateProfile: {
+      // An agent may report it before the answer is here.
+      const std::string profile = ArmorProfileKey(name_space, name);
+      reports_.SetProfile(profile, RevisionOf(action.body));
+      const absl::Status created =
+          keep_profile(client_.Create(kArmorProfiles, name_space, action.body));
+      if (profiles_.Get(profile) == nullptr) reports_.RemoveProfile(profile);
+      if (!reports_.Get(profile).empty()) enqueue_(KeyOf(*policy), absl::ZeroDuration());
+      return created;
+    }
     case PlanAction::Kind::kUpdateProfile:
       return keep_profile(client_.Update(kArmorProfiles, action.body));
     case PlanAction::Kind::kPatchProfile:
@@ -622,51 +572,11 @@ absl::Status PolicyController::CarryOut(const Json* policy, const std::string& n
       return absl::IsNotFound(status) ? absl::OkStatus() : status;
     }
     case PlanAction::Kind::kEvent:
-      Record(*policy, action.body);
+      events_.Record(KeyOf(*policy), *policy, TextAt(action.body, {"type"}),
+                     TextAt(action.body, {"reason"}), TextAt(action.body, {"message"}));
       return absl::OkStatus();
   }
   return absl::InternalError("unknown action");
-}
-
-// Events are a courtesy: one that cannot be written is logged, and nothing waits for it.
-void PolicyController::Record(const Json& policy, const Json& event) {
-  const std::string reason = TextAt(event, {"reason"});
-  const std::string message = TextAt(event, {"message"});
-  const std::string key = KeyOf(policy);
-  logger_.Warning(reason, {{"policy", key}, {"message", message}});
-  const absl::Time now = options_.clock();
-  {
-    absl::MutexLock lock(&mutex_);
-    absl::Time& last = recorded_.emplace(key + " " + reason, absl::InfinitePast()).first->second;
-    if (now < last + kEventPeriod) return;
-    last = now;
-  }
-  std::string note = message.substr(0, kEventBytes);
-  // Not within a character of several bytes.
-  while (note.size() < message.size() && !note.empty() && (message[note.size()] & 0xc0) == 0x80) {
-    note.pop_back();
-  }
-  const std::string policy_namespace = TextAt(policy, {"metadata", "namespace"});
-  const std::string name_space = policy_namespace.empty() ? "default" : policy_namespace;
-  Json regarding = {{"apiVersion", kPolicyApiVersion},
-                    {"kind", TextAt(policy, {"kind"})},
-                    {"name", TextAt(policy, {"metadata", "name"})},
-                    {"uid", TextAt(policy, {"metadata", "uid"})}};
-  if (!policy_namespace.empty()) regarding["namespace"] = policy_namespace;
-  const Json object = {
-      {"metadata", {{"generateName", "varmor-"}, {"namespace", name_space}}},
-      {"eventTime", absl::FormatTime("%Y-%m-%d%ET%H:%M:%E6SZ", now, absl::UTCTimeZone())},
-      {"type", TextAt(event, {"type"})},
-      {"reason", reason},
-      {"action", "Reconcile"},
-      {"note", note},
-      {"regarding", std::move(regarding)},
-      {"reportingController", "varmor.org/manager"},
-      {"reportingInstance", "varmor-manager"}};
-  const absl::Status status = client_.Create(kEvents, name_space, object).status();
-  if (!status.ok()) {
-    logger_.Warning("event cannot be written", {{"policy", key}, {"error", status.ToString()}});
-  }
 }
 
 void PolicyController::Forget(const std::string& key) {
@@ -682,11 +592,8 @@ void PolicyController::Forget(const std::string& key) {
         ++it;
       }
     }
-    for (auto it = recorded_.lower_bound(key + " ");
-         it != recorded_.end() && absl::StartsWith(it->first, key + " ");) {
-      it = recorded_.erase(it);
-    }
   }
+  events_.Forget(key);
   for (const std::string& name : free_names) EnqueueNamed(name);
   const std::vector<std::string> parts = absl::StrSplit(key, '/');
   const auto of_policy = [&](const LabelValues& values) {

@@ -18,12 +18,12 @@
 #include "lib/compiler/catalogue/catalogue.h"
 #include "runtime/kube/kube_client.h"
 #include "runtime/log/logger.h"
-#include "runtime/manager/admission/workload_policies.h"
+#include "runtime/manager/event_recorder.h"
 #include "runtime/manager/object_cache.h"
 #include "runtime/manager/plan.h"
 #include "runtime/manager/policy_check.h"
 #include "runtime/manager/report_store.h"
-#include "runtime/manager/rollout.h"
+#include "runtime/manager/workload_restarter.h"
 #include "runtime/metrics/metrics.h"
 
 namespace varmor {
@@ -45,13 +45,7 @@ struct PolicyControllerOptions {
   std::function<std::shared_ptr<const ClusterFacts>()> cluster;
   // Honour updateExistingWorkloads.
   bool restart_workloads = false;
-  RolloutOptions rollout;
-  // "key=value" that workloads must have, as for the webhook; "": all.
-  std::string match_label;
-  // What the webhook of this replica does, so that both write the same; may be null before all is
-  // known. Only for restart_workloads.
-  std::function<std::shared_ptr<const WorkloadPolicies>()> workload_policies;
-  std::function<TemplateOptions()> templates;
+  WorkloadRestarterOptions restarts;
   // Asked before every write: whether this manager still is the leader.
   std::function<bool()> may_write = [] { return true; };
   std::function<absl::Time()> clock = absl::Now;
@@ -125,8 +119,6 @@ class PolicyController {
   absl::StatusOr<absl::Duration> ReconcilePolicy(const std::string& key, const Json& policy);
   // A step of the rollout of a policy that asks for one. Infinite when nothing is left to do.
   absl::StatusOr<absl::Duration> RestartWorkloads(const Json& policy, const ProfileDraft& draft);
-  absl::StatusOr<std::vector<Json>> WorkloadsOf(const Json& policy, const ProfileDraft& draft,
-                                                RolloutView& view);
   absl::Status ReportRollout(const Json& policy, const Rollout& rollout);
   absl::StatusOr<absl::Duration> ReconcileOrphan(const Json& profile);
   absl::StatusOr<std::shared_ptr<const ProfileDraft>> DraftOf(const std::string& key,
@@ -142,7 +134,6 @@ class PolicyController {
                                           const PolicyPlan& plan);
   absl::Status CarryOut(const Json* policy, const std::string& name_space, const std::string& name,
                         const PlanAction& action);
-  void Record(const Json& policy, const Json& event);
   void Forget(const std::string& key);
   void Measure(const Json& policy);
 
@@ -151,6 +142,8 @@ class PolicyController {
   const Catalogue& catalogue_;
   Logger& logger_;
   const Enqueue enqueue_;
+  EventRecorder events_;
+  WorkloadRestarter restarter_;
   ReportStore reports_;
   ObjectCache policies_;          // keys with "/", which both kinds share
   ObjectCache cluster_policies_;  // "/NAME"
@@ -166,8 +159,6 @@ class PolicyController {
   std::map<std::string, Draft> drafts_ ABSL_GUARDED_BY(mutex_);
   // Profile name to the key of the policy that may use it.
   std::map<std::string, std::string> claims_ ABSL_GUARDED_BY(mutex_);
-  // Object and reason to when it was last recorded.
-  std::map<std::string, absl::Time> recorded_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace varmor

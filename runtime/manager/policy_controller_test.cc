@@ -47,12 +47,12 @@ class PolicyControllerTest : public testing::Test {
     options.may_write = [this] { return leader_; };
     options.features.service_egress = true;
     options.restart_workloads = true;
-    options.match_label = "sandbox.varmor.org/enable=true";
-    options.workload_policies = [this] {
+    options.restarts.match_label = "sandbox.varmor.org/enable=true";
+    options.restarts.policies = [this] {
       return std::make_shared<const WorkloadPolicies>(WebhookPolicies(
           controller_->Policies(), controller_->profiles(), {}, {}, BuiltinCatalogue()));
     };
-    options.templates = [] { return TemplateOptions(); };
+    options.restarts.templates = [] { return TemplateOptions(); };
     options.find_model = [this](const std::string& name_space, const std::string& name) {
       return models_.Get(name_space, name);
     };
@@ -200,6 +200,25 @@ TEST_F(PolicyControllerTest, PolicyBecomesReady) {
   EXPECT_THAT(
       metrics_->Text(),
       HasSubstr("varmor_policy_ready{kind=\"VarmorPolicy\",namespace=\"shop\",name=\"web\"} 1"));
+}
+
+TEST_F(PolicyControllerTest, AgentsMayReportBeforeTheCreationIsAnswered) {
+  kube_.SetHook([this](const FakeKubeClient::Call& call) {
+    if (call.verb == "create" && call.resource == "armorprofiles") {
+      ProfileStatus status;
+      status.name_space = "shop";
+      status.armor_profile = "varmor-shop-web";
+      status.state = ProfileState::kSucceeded;
+      for (const char* node : {"a", "b"}) {
+        status.node_name = node;
+        controller_->reports().Add(status);
+      }
+    }
+    return absl::OkStatus();
+  });
+  Apply(Policy("shop", "web"));
+  Run();
+  EXPECT_EQ(Status()["phase"], "Protecting");
 }
 
 TEST_F(PolicyControllerTest, NextLeaderWritesNothing) {
