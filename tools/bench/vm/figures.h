@@ -38,7 +38,7 @@ struct Checks {
   int failed = 0;
 };
 
-// One check for each bar and for each recorded figure, and one for the spread of all; complains on
+// One check for each bar and for each recorded figure; complains on
 // `out` about those that fail.
 Checks Check(const std::vector<Figure>& figures, const std::map<std::string, double>& recorded,
              std::ostream& out);

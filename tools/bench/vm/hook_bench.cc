@@ -290,6 +290,7 @@ class Bench {
     Apply("shared-ends-64");
     PutInForce();
     MeasureUpdate("update of a profile, 1 container", 0);
+    Apply("shared-ends-64");
     for (const int subjects : {1, 100, 1000, 2000}) {
       const double before = SlabBytes();
       const int more = subjects - enrolled_;
