@@ -39,6 +39,9 @@ std::string RunShell(const std::string& command) {
 
 StoppedProcess::StoppedProcess(ServerProcess process) : pid_(PidOf(process)) {
   kill(pid_, SIGSTOP);
+  // On a busy machine some threads go on for a while.
+  RunShell(absl::StrCat("while grep -L '^State:.T' /proc/", pid_,
+                        "/task/*/status | grep -q .; do sleep 0.01; done"));
 }
 
 StoppedProcess::~StoppedProcess() { kill(pid_, SIGCONT); }

@@ -314,7 +314,8 @@ TEST_F(ServerTest, CancelEndsWhatHangs) {
   client_->Cancel();
   caller.join();
   watcher.join();
-  EXPECT_LT(absl::Now() - began, absl::Seconds(2));
+  // Far less than the time limit of a call.
+  EXPECT_LT(absl::Now() - began, absl::Seconds(10));
   EXPECT_TRUE(absl::IsCancelled(called)) << called;
   EXPECT_TRUE(absl::IsCancelled(watched)) << watched;
   EXPECT_TRUE(absl::IsCancelled(List(*client_).status()));
