@@ -75,6 +75,11 @@ std::string KnownHole(const AttackCase& attack_case, const Event& event, const s
     return "AppArmor asks about connecting to a socket's file only where it mediates UNIX sockets "
            "(Linux 6.17, or a distribution's patches)";
   }
+  const bool chown = event.has_file() && event.file().access() == FileEvent::CHOWN;
+  if (enforcer == "BPF" && kernel < 601 &&
+      (chown || event.operation().name() == "CREATE_USER_NAMESPACE")) {
+    return "the hook is there since Linux 6.1; the enforcer lists it among its limits";
+  }
   // may_access_mm() in kernel/fork.c, which 7.2 has and 6.12 has not.
   if (kernel > 612 && event.has_ptrace() && event.ptrace().permission() == "read" &&
       (way.empty() || way == "maps")) {
