@@ -24,6 +24,7 @@
 #include "runtime/agent/agent_loop.h"
 #include "runtime/agent/cluster.h"
 #include "runtime/agent/control_socket.h"
+#include "runtime/agent/give_back_memory.h"
 #include "runtime/agent/host_namespaces.h"
 #include "runtime/agent/node_kernel.h"
 #include "runtime/agent/policy_directory.h"
@@ -156,7 +157,7 @@ void Daemon::ReadPolicies() {
     for (const std::string& warning : policy.warnings) log_.Warning(warning);
   }
   agent_.SetPolicies(policies_.policies(), policies_.problems(), policies_.complete());
-  malloc_trim(0);  // compiling needs much more than what is kept
+  GiveBackMemory();  // compiling needs much more than what is kept
 }
 
 void Daemon::FollowBpf() {
@@ -174,7 +175,7 @@ void Daemon::FollowBpf() {
     log_.Error(
         absl::StrCat("violations of BPF profiles are not seen: ", reader.status().message()));
   }
-  malloc_trim(0);
+  GiveBackMemory();
 }
 
 void Daemon::AfterStep() {
@@ -310,6 +311,7 @@ absl::Status Daemon::Run() {
   loop_.after_step = [this] { AfterStep(); };
   VARMOR_RETURN_IF_ERROR(Listen());
   std::thread signals([this] { WaitForSignals(); });
+  loop_.Post([] { GiveBackMemory(); });
   loop_.Run();
   signals.join();
   if (cluster_ != nullptr) cluster_->Stop();
