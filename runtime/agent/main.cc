@@ -49,6 +49,8 @@ NodeKernelOptions KernelOptions(const AgentFlags& flags) {
   options.bpf_options.directory = flags.bpf_directory;
   options.bpf_options.cgroup_mount = flags.cgroup_mount;
   options.bpf_options.protected_process = getpid();
+  // It is mapped twice, and all of it counts as memory of this process.
+  options.bpf_options.events_bytes = 2 << 20;
   return options;
 }
 
