@@ -99,7 +99,7 @@ bool Keep(std::map<std::string, Fact>& facts, const std::string& key, Fact fact)
 bool ClusterAddresses::Changed(const Json& object) {
   const std::string kind = TextAt(object, {"kind"});
   const std::string key = ObjectKey(object);
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   if (kind == "Service") return Keep(services_, key, ReadService(object));
   if (kind == "EndpointSlice") return Keep(slices_, key, ReadSlice(object));
   return Keep(pods_, key, ReadPod(object));
@@ -108,7 +108,7 @@ bool ClusterAddresses::Changed(const Json& object) {
 bool ClusterAddresses::Gone(const Json& object) {
   const std::string kind = TextAt(object, {"kind"});
   const std::string key = ObjectKey(object);
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   if (kind == "Service") return services_.erase(key) > 0;
   if (kind == "EndpointSlice") return slices_.erase(key) > 0;
   return pods_.erase(key) > 0;
@@ -116,7 +116,7 @@ bool ClusterAddresses::Gone(const Json& object) {
 
 std::shared_ptr<const ClusterFacts> ClusterAddresses::Facts() const {
   auto facts = std::make_shared<ClusterFacts>();
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   for (const auto& [key, fact] : services_) *facts->add_services() = fact;
   for (const auto& [key, fact] : slices_) *facts->add_endpoint_slices() = fact;
   for (const auto& [key, fact] : pods_) *facts->add_pods() = fact;

@@ -8,8 +8,8 @@
 #include <string>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "proto/facts.pb.h"
+#include "runtime/kube/mutex.h"
 #include "runtime/protocol/json_fields.h"
 
 namespace varmor {
@@ -26,7 +26,7 @@ class ClusterAddresses {
   std::shared_ptr<const ClusterFacts> Facts() const;
 
  private:
-  mutable absl::Mutex mutex_;
+  mutable Mutex mutex_;
   std::map<std::string, ServiceFact> services_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, EndpointSliceFact> slices_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, PodFact> pods_ ABSL_GUARDED_BY(mutex_);

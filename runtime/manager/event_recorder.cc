@@ -17,7 +17,7 @@ void EventRecorder::Record(const std::string& key, const Json& policy, const std
   logger_.Warning(reason, {{"policy", key}, {"message", message}});
   const absl::Time now = clock_();
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     absl::Time& last =
         recorded_.emplace(std::make_pair(key, reason), absl::InfinitePast()).first->second;
     if (now < last + kEventPeriod) return;
@@ -52,7 +52,7 @@ void EventRecorder::Record(const std::string& key, const Json& policy, const std
 }
 
 void EventRecorder::Forget(const std::string& key) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   auto it = recorded_.lower_bound({key, ""});
   while (it != recorded_.end() && it->first.first == key) it = recorded_.erase(it);
 }

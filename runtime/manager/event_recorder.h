@@ -8,9 +8,9 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "runtime/kube/kube_client.h"
+#include "runtime/kube/mutex.h"
 #include "runtime/log/logger.h"
 
 namespace varmor {
@@ -33,7 +33,7 @@ class EventRecorder {
   KubeClient& client_;
   Logger& logger_;
   const std::function<absl::Time()> clock_;
-  absl::Mutex mutex_;
+  Mutex mutex_;
   // Key and reason to when it was last written.
   std::map<std::pair<std::string, std::string>, absl::Time> recorded_ ABSL_GUARDED_BY(mutex_);
 };

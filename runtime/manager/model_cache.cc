@@ -32,7 +32,7 @@ absl::StatusOr<std::shared_ptr<const BehaviorModel>> ReadModel(const Json& objec
 
 absl::Status ModelCache::Set(const Json& object) {
   absl::StatusOr<std::shared_ptr<const BehaviorModel>> model = ReadModel(object);
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   if (!model.ok()) {
     models_.erase(ObjectKey(object));
     return model.status();
@@ -42,13 +42,13 @@ absl::Status ModelCache::Set(const Json& object) {
 }
 
 void ModelCache::Remove(const Json& object) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   models_.erase(ObjectKey(object));
 }
 
 std::shared_ptr<const BehaviorModel> ModelCache::Get(const std::string& name_space,
                                                      const std::string& name) const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   const auto found = models_.find(ArmorProfileKey(name_space, name));
   return found == models_.end() ? nullptr : found->second;
 }

@@ -9,8 +9,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "proto/facts.pb.h"
+#include "runtime/kube/mutex.h"
 #include "runtime/protocol/json_fields.h"
 
 namespace varmor {
@@ -29,7 +29,7 @@ class ModelCache {
                                            const std::string& name) const;
 
  private:
-  mutable absl::Mutex mutex_;
+  mutable Mutex mutex_;
   std::map<std::string, std::shared_ptr<const BehaviorModel>> models_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -31,7 +31,7 @@ std::string ObjectKey(const Json& object) {
 bool ObjectCache::Set(const Json& object) {
   const std::string key = ObjectKey(object);
   auto pointer = std::make_shared<const Json>(object);
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   if (gone_.count(UidOf(object)) > 0) return false;
   ObjectPointer& known = objects_[key];
   if (known != nullptr && UidOf(*known) == UidOf(object) && VersionOf(object) != 0 &&
@@ -45,7 +45,7 @@ bool ObjectCache::Set(const Json& object) {
 
 bool ObjectCache::Remove(const Json& object) {
   const std::string key = ObjectKey(object);
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   const std::string uid = UidOf(object);
   if (!uid.empty() && gone_.insert(uid).second) {
     gone_order_.push_back(uid);
@@ -66,13 +66,13 @@ bool ObjectCache::Remove(const Json& object) {
 }
 
 ObjectPointer ObjectCache::Get(const std::string& key) const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   const auto found = objects_.find(key);
   return found == objects_.end() ? nullptr : found->second;
 }
 
 std::vector<ObjectPointer> ObjectCache::All() const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   std::vector<ObjectPointer> all;
   all.reserve(objects_.size());
   for (const auto& [key, object] : objects_) all.push_back(object);
@@ -80,7 +80,7 @@ std::vector<ObjectPointer> ObjectCache::All() const {
 }
 
 std::vector<ObjectPointer> ObjectCache::Named(const std::string& name) const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   std::vector<ObjectPointer> named;
   const auto found = by_name_.find(name);
   if (found == by_name_.end()) return named;
@@ -89,7 +89,7 @@ std::vector<ObjectPointer> ObjectCache::Named(const std::string& name) const {
 }
 
 size_t ObjectCache::size() const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   return objects_.size();
 }
 

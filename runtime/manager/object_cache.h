@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
+#include "runtime/kube/mutex.h"
 #include "runtime/protocol/json_fields.h"
 
 namespace varmor {
@@ -37,7 +37,7 @@ class ObjectCache {
   size_t size() const;
 
  private:
-  mutable absl::Mutex mutex_;
+  mutable Mutex mutex_;
   std::map<std::string, ObjectPointer> objects_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, std::set<std::string>> by_name_ ABSL_GUARDED_BY(mutex_);  // to keys
   // Uids that went lately: an answer to a write may come after the watch said so.

@@ -117,7 +117,7 @@ void PolicyController::ProfileGone(const Json& object) {
 void PolicyController::EnqueueNamed(const std::string& profile_name) {
   std::vector<std::string> keys;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     for (const auto& [key, draft] : drafts_) {
       if (draft.draft->profile_name == profile_name) keys.push_back(key);
     }
@@ -129,7 +129,7 @@ void PolicyController::AgentPodChanged(const Json& object) {
   const AgentPod pod = {TextAt(object, {"spec", "nodeName"}),
                         TextAt(object, {"status", "phase"}) == "Running" && !IsDeleting(object)};
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     AgentPod& known = agents_[TextAt(object, {"metadata", "name"})];
     if (known.node == pod.node && known.running == pod.running) return;
     known = pod;
@@ -140,7 +140,7 @@ void PolicyController::AgentPodChanged(const Json& object) {
 void PolicyController::AgentPodGone(const Json& object) {
   std::string node;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     const auto found = agents_.find(TextAt(object, {"metadata", "name"}));
     if (found == agents_.end()) return;
     node = found->second.node;
@@ -157,7 +157,7 @@ void PolicyController::AgentDaemonSetChanged(const Json& object) {
   const int desired =
       static_cast<int>(NumberAt(object, {"status", "desiredNumberScheduled"}).value_or(0));
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (desired_ == desired) return;
     desired_ = desired;
   }
@@ -169,7 +169,7 @@ void PolicyController::AgentDaemonSetGone() { AgentDaemonSetChanged(Json::object
 void PolicyController::ModelChanged(const Json& object) {
   std::vector<std::string> keys;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     for (auto it = drafts_.begin(); it != drafts_.end();) {
       const ProfileDraft& draft = *it->second.draft;
       if (draft.needs_model &&
@@ -187,7 +187,7 @@ void PolicyController::ModelChanged(const Json& object) {
 void PolicyController::ClusterChanged() {
   std::vector<std::string> keys;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     for (auto it = drafts_.begin(); it != drafts_.end();) {
       const ProfileDraft& draft = *it->second.draft;
       if (draft.follows_services || draft.follows_pods) {
@@ -203,7 +203,7 @@ void PolicyController::ClusterChanged() {
 
 void PolicyController::Start() {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     settled_ = options_.clock() + options_.settle_time;
   }
   EnqueueAll(absl::ZeroDuration());
@@ -229,7 +229,7 @@ void PolicyController::ReportsChanged(const std::string& key, const ReportTotals
   if (profile == nullptr) return;
   int desired = 0;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     desired = desired_;
   }
   // What people wait for is told at once.
@@ -257,7 +257,7 @@ std::string PolicyController::KeyOfOwner(const Json& profile) const {
 }
 
 AgentNodes PolicyController::Agents() const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   AgentNodes agents;
   agents.desired = desired_;
   for (const auto& [name, pod] : agents_) {
@@ -267,14 +267,14 @@ AgentNodes PolicyController::Agents() const {
 }
 
 std::string PolicyController::NodeOfPod(const std::string& pod) const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   const auto found = agents_.find(pod);
   return found == agents_.end() ? "" : found->second.node;
 }
 
 absl::Duration PolicyController::Window() const {
   if (options_.status_window > absl::ZeroDuration()) return options_.status_window;
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   const int nodes = std::max(desired_, static_cast<int>(agents_.size()));
   if (nodes < 100) return absl::Seconds(2);
   if (nodes < 1000) return absl::Seconds(5);
@@ -283,7 +283,7 @@ absl::Duration PolicyController::Window() const {
 }
 
 absl::Duration PolicyController::TimeToSettle() const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   return settled_ - options_.clock();
 }
 
@@ -308,7 +308,7 @@ absl::StatusOr<std::shared_ptr<const ProfileDraft>> PolicyController::DraftOf(
   const std::string uid = TextAt(policy, {"metadata", "uid"});
   const int64_t generation = NumberAt(policy, {"metadata", "generation"}).value_or(0);
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     const auto found = drafts_.find(key);
     if (found != drafts_.end() && found->second.uid == uid &&
         found->second.generation == generation) {
@@ -328,7 +328,7 @@ absl::StatusOr<std::shared_ptr<const ProfileDraft>> PolicyController::DraftOf(
     }
   }
   auto result = std::make_shared<const ProfileDraft>(std::move(draft));
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   Draft& kept = drafts_[key];
   kept.uid = uid;
   kept.generation = generation;
@@ -337,7 +337,7 @@ absl::StatusOr<std::shared_ptr<const ProfileDraft>> PolicyController::DraftOf(
 }
 
 absl::Duration PolicyController::TimeToViolations(const std::string& key) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   const auto found = drafts_.find(key);
   if (found == drafts_.end()) return kViolationsPeriod;
   const absl::Time now = options_.clock();
@@ -347,7 +347,7 @@ absl::Duration PolicyController::TimeToViolations(const std::string& key) {
 }
 
 void PolicyController::RefuseDraft(const std::string& key, const absl::Status& status) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   const auto found = drafts_.find(key);
   if (found == drafts_.end()) return;
   auto refused = std::make_shared<ProfileDraft>(*found->second.draft);
@@ -364,7 +364,7 @@ std::string PolicyController::TakerOfName(const std::string& key, const ProfileD
     if (ObjectKey(*profile) != own) return ObjectKey(*profile);
   }
   if (!draft.errors.empty()) return "";
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   std::string& holder = claims_.emplace(draft.profile_name, key).first->second;
   if (holder == key) return "";
   // Two policies at once: the ArmorProfile of the first is not there yet.
@@ -582,7 +582,7 @@ absl::Status PolicyController::CarryOut(const Json* policy, const std::string& n
 void PolicyController::Forget(const std::string& key) {
   std::vector<std::string> free_names;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     drafts_.erase(key);
     for (auto it = claims_.begin(); it != claims_.end();) {
       if (it->second == key) {

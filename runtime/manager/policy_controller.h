@@ -13,10 +13,10 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "lib/compiler/catalogue/catalogue.h"
 #include "runtime/kube/kube_client.h"
+#include "runtime/kube/mutex.h"
 #include "runtime/log/logger.h"
 #include "runtime/manager/event_recorder.h"
 #include "runtime/manager/object_cache.h"
@@ -152,7 +152,7 @@ class PolicyController {
   Gauge& nodes_;
   Counter& writes_;
 
-  mutable absl::Mutex mutex_;
+  mutable Mutex mutex_;
   absl::Time settled_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteFuture();
   std::map<std::string, AgentPod> agents_ ABSL_GUARDED_BY(mutex_);
   int desired_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -58,7 +58,7 @@ void ReportStore::Tell(const std::vector<Change>& changes) {
 }
 
 void ReportStore::SetProfile(const std::string& key, const std::string& revision) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   Profile& profile = profiles_[key];
   if (profile.revision == revision) return;
   profile.revision = revision;
@@ -74,14 +74,14 @@ void ReportStore::SetProfile(const std::string& key, const std::string& revision
 }
 
 void ReportStore::RemoveProfile(const std::string& key) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   profiles_.erase(key);
 }
 
 void ReportStore::RemoveNode(const std::string& node) {
   std::vector<Change> changes;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     for (auto& [key, profile] : profiles_) {
       profile.violations.erase(node);
       Replace(key, profile, node, nullptr, changes);
@@ -95,7 +95,7 @@ void ReportStore::Add(const ProfileStatus& status) {
   const NodeProfile report = {status.revision, status.state, status.message};
   std::vector<Change> changes;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     const auto found = profiles_.find(key);
     if (found != profiles_.end()) {
       Replace(key, found->second, status.node_name, &report, changes);
@@ -108,7 +108,7 @@ std::vector<std::string> ReportStore::Add(const NodeReport& report) {
   std::vector<Change> changes;
   std::vector<std::string> resync;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     for (auto& [key, profile] : profiles_) {
       const auto listed = report.profiles.find(key);
       const bool has = listed != report.profiles.end();
@@ -125,13 +125,13 @@ std::vector<std::string> ReportStore::Add(const NodeReport& report) {
 }
 
 ProfileReports ReportStore::Get(const std::string& key) const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   const auto found = profiles_.find(key);
   return found == profiles_.end() ? ProfileReports() : found->second.reports;
 }
 
 NodeViolations ReportStore::Violations(const std::string& key) const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   NodeViolations sum;
   const auto found = profiles_.find(key);
   if (found == profiles_.end()) return sum;

@@ -11,7 +11,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/string_view.h"
-#include "absl/synchronization/mutex.h"
+#include "runtime/kube/mutex.h"
 #include "runtime/manager/status.h"
 #include "runtime/protocol/node_report.h"
 
@@ -70,7 +70,7 @@ class ReportStore {
   void Tell(const std::vector<Change>& changes);
 
   const Changed changed_;
-  mutable absl::Mutex mutex_;
+  mutable Mutex mutex_;
   std::map<std::string, Profile> profiles_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -62,7 +62,7 @@ TokenChecker::Answer TokenChecker::Check(absl::string_view token) {
   const std::string hash = Sha256Hex(token);
   const absl::Time now = options_.clock();
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     const auto found = entries_.find(hash);
     if (found != entries_.end() && now < found->second.until) return found->second.answer;
     if (asking_ >= options_.in_flight) {
@@ -71,7 +71,7 @@ TokenChecker::Answer TokenChecker::Check(absl::string_view token) {
     ++asking_;
   }
   const Answer answer = Ask(token);
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   --asking_;
   if (answer.ok()) {
     Remember(hash, answer, std::min(now + options_.positive_time, *expiry));

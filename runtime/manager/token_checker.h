@@ -12,9 +12,9 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "runtime/kube/kube_client.h"
+#include "runtime/kube/mutex.h"
 
 namespace varmor {
 
@@ -61,7 +61,7 @@ class TokenChecker {
 
   const TokenCheckerOptions options_;
   KubeClient& client_;
-  absl::Mutex mutex_;
+  Mutex mutex_;
   // By SHA-256 of the token: no token is kept.
   std::map<std::string, Entry> entries_ ABSL_GUARDED_BY(mutex_);
   // The same, by the end of their time.
