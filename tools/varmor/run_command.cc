@@ -325,8 +325,7 @@ int Run::Start() {
 
 void Run::Clean() {
   for (const std::unique_ptr<RunEnforcer>& enforcer : enforcers_) {
-    enforcer->Report();
-    if (const std::string losses = enforcer->Losses(); !losses.empty()) {
+    if (const std::string losses = enforcer->ReportRest(); !losses.empty()) {
       console_.Warning(absl::StrCat("some violations may be missing: ", losses));
     }
   }

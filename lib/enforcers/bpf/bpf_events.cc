@@ -179,6 +179,18 @@ absl::StatusOr<int> BpfEventReader::Poll(int timeout_ms) {
   }
 }
 
+absl::Status BpfEventReader::Drain(int timeout_ms) {
+  const uint64_t produced = parts_->ring->produced();
+  const uint64_t end = Now(CLOCK_MONOTONIC) + static_cast<uint64_t>(timeout_ms) * 1000000;
+  for (parts_->TakeAll(); !parts_->ring->HasReached(produced); parts_->TakeAll()) {
+    if (Now(CLOCK_MONOTONIC) > end) {
+      return absl::DeadlineExceededError("an event is still being written");
+    }
+    usleep(100);
+  }
+  return absl::OkStatus();
+}
+
 int BpfEventReader::fd() const { return parts_->epoll.get(); }
 
 uint64_t BpfEventReader::lost_bytes() const { return parts_->ring->lost_bytes(); }

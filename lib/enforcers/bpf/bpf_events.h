@@ -34,6 +34,11 @@ class BpfEventReader {
   // all). Returns how many; 0 also when a signal came.
   absl::StatusOr<int> Poll(int timeout_ms);
 
+  // Hands over everything that is in the ring when it is called, also what is just being written:
+  // so all that processes which have ended did. DEADLINE_EXCEEDED when that is not complete in
+  // time.
+  absl::Status Drain(int timeout_ms);
+
   // For poll(2) with other files: readable when Poll(0) may have something. It is a fifth of a
   // second late when another reader has been faster, and therefore readable every so often for
   // nothing.

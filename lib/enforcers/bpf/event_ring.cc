@@ -77,8 +77,7 @@ EventRing::~EventRing() {
 bool EventRing::Overtaken() const {
   std::atomic_thread_fence(std::memory_order_acquire);
   if (PositionAt(consumer_page_).load(std::memory_order_acquire) <= position_) return false;
-  const uint64_t produced = PositionAt(producer_pages_).load(std::memory_order_acquire);
-  return position_ + size_ < produced + BPF_RINGBUF_HDR_SZ + kLargestRecord;
+  return position_ + size_ < produced() + BPF_RINGBUF_HDR_SZ + kLargestRecord;
 }
 
 void EventRing::SkipToConsumed() {
@@ -95,9 +94,13 @@ void EventRing::Consume(uint64_t end) {
   }
 }
 
+uint64_t EventRing::produced() const {
+  return PositionAt(producer_pages_).load(std::memory_order_acquire);
+}
+
 int EventRing::Read(const std::function<void(absl::string_view)>& handler) {
   int count = 0;
-  while (position_ < PositionAt(producer_pages_).load(std::memory_order_acquire)) {
+  while (position_ < produced()) {
     const char* start = records_ + (position_ & (size_ - 1));
     const uint32_t header = HeaderAt(start);
     if (Overtaken()) {

@@ -33,6 +33,11 @@ class EventRing {
   // during the call. A record counts as consumed when its call has returned. Returns how many.
   int Read(const std::function<void(absl::string_view)>& handler);
 
+  // Whether this reader has come to where the kernel was at `produced()` before.
+  bool HasReached(uint64_t produced) const { return position_ >= produced; }
+  // Where the next record will begin.
+  uint64_t produced() const;
+
   // Bytes, with their headers, of records that the kernel overwrote before this reader came to
   // them, since Open.
   uint64_t lost_bytes() const { return lost_bytes_; }

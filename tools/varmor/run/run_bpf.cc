@@ -20,6 +20,9 @@
 namespace varmor {
 namespace {
 
+// Who writes an event may be displaced by others while it does.
+constexpr int kDrainMs = 1000;
+
 class Bpf : public RunEnforcer {
  public:
   Bpf(const RunOptions& options, bool json, RunLine line)
@@ -65,9 +68,12 @@ class Bpf : public RunEnforcer {
     if (reader_.has_value()) reader_->Poll(0).IgnoreError();
   }
 
-  std::string Losses() override {
+  std::string ReportRest() override {
     if (!reader_.has_value()) return "";
     std::vector<std::string> losses;
+    if (const absl::Status drained = reader_->Drain(kDrainMs); !drained.ok()) {
+      losses.push_back(std::string(drained.message()));
+    }
     if (reader_->lost_bytes() > 0) {
       losses.push_back(absl::StrCat(reader_->lost_bytes(),
                                     " bytes of events were overwritten before they were read"));

@@ -48,8 +48,9 @@ class RunEnforcer {
   // For poll(2) and for each line to tell; -1: there is nothing to read here.
   virtual int reports_fd() const { return -1; }
   virtual void Report() {}
-  // Why some violations may not have been told; "" when all have.
-  virtual std::string Losses() { return ""; }
+  // The command has ended: tells the rest, and returns why some violations may be missing; "" when
+  // none is.
+  virtual std::string ReportRest() { return ""; }
 
   // Takes back what Load and Enrol did. FAILED_PRECONDITION when somebody is still confined.
   virtual absl::Status Unload() = 0;
