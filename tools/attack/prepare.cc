@@ -166,9 +166,10 @@ absl::Status Preparation::ForFile(const FileEvent& file, bool exchange) {
     case FileEvent::RENAME:
       if (file.old_path().empty()) return absl::UnimplementedError("the old name is not given");
       VARMOR_RETURN_IF_ERROR(exchange ? MakeFile(path) : Remove(path));
-      // A directory that is there is what is meant.
-      return fs::is_directory(Outside(file.old_path())) ? absl::OkStatus()
-                                                        : MakeFile(file.old_path());
+      if (fs::is_directory(Outside(file.old_path()))) directories_.insert(file.old_path());
+      if (directories_.count(file.old_path()) == 0) return MakeFile(file.old_path());
+      VARMOR_RETURN_IF_ERROR(MakeDirectory(file.old_path()));
+      return MakeFile(file.old_path() + "/file");
     case FileEvent::RMDIR:
       VARMOR_RETURN_IF_ERROR(Remove(path));
       return MakeDirectory(path);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -50,6 +51,8 @@ class Preparation {
   const Container& container_;
   std::string program_;
   NodeFacts node_;
+  // What was a directory when a case first renamed it.
+  std::set<std::string> directories_;
   // Path in the container to the descriptor that listens.
   std::map<std::string, int> sockets_;
 };
