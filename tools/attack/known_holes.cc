@@ -28,8 +28,6 @@ constexpr Hole kHoles[] = {
     {"AppArmor", Event::kMount, kMountRemount, "mount_setattr", kNewMountCalls},
     {"AppArmor", Event::kExec, 0, "script",
      "AppArmor judges the script; the interpreter that its first line names is not asked about"},
-    {"AppArmor", Event::kExec, 0, "loader",
-     "the loader maps the program, which is AppArmor's permission m; the rule denies x"},
     {"AppArmor", Event::kExec, 0, "applet",
      "AppArmor goes by the file that the link leads to; deny that as well, as disable-busybox "
      "does"},
