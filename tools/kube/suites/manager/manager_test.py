@@ -387,7 +387,13 @@ def test_documentation_does_what_it_says():
         fails = expected.startswith("Error")
         if "delete -f runtime/deploy/manager.yaml" in line:
             assert leader.stop() == 0
-        output = kubectl(shlex.split(line)[2:], fails)
+        if "--for=condition=Established" in line:
+            # kubectl 1.20 fails for a definition that was made a moment ago and has no status yet.
+            wait("the definitions have a status", lambda: all(
+                item.get("status", {}).get("conditions") for item in api.get(
+                    "/apis/apiextensions.k8s.io/v1/customresourcedefinitions")["items"]))
+        # Nobody collects garbage here, so what is deleted in the foreground would stay for ever.
+        output = kubectl(shlex.split(line.replace(" --cascade=foreground", ""))[2:], fails)
         assert expected.startswith("$ ") or expected in output, output
         if "apply -f runtime/deploy/manager.yaml" in line:
             kubectl(["apply", "-f", "tools/kube/suites/manager/debug-rbac.yaml"])
