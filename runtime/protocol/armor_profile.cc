@@ -68,8 +68,9 @@ void CheckArtifacts(const ArmorProfileSpec& spec, const JsonFields& profile) {
   check("Seccomp", wanted.seccomp, artifacts.has_seccomp(), artifacts.seccomp().name());
   if (wanted.network_proxy) profile.Problem("enforcer", "NetworkProxy is not supported");
   const bool complain = spec.mode == "complain";
+  // A BPF profile whose rules only audit complains in either mode.
   if ((artifacts.has_app_armor() && artifacts.app_armor().complain() != complain) ||
-      (artifacts.has_bpf() && artifacts.bpf().complain() != complain)) {
+      (artifacts.has_bpf() && complain && !artifacts.bpf().complain())) {
     profile.Problem("mode",
                     absl::StrCat("is ", Quoted(spec.mode), "; the artifacts say otherwise"));
   }
