@@ -165,8 +165,10 @@ void Agent::Check() {
   }
   ReadKernel();
   for (auto& [id, known] : containers_) {
+    wants_resync_ |= !known.container.problem.empty();
     if (known.container.pid == 0) continue;
     LookAtProcess(known);
+    wants_resync_ |= known.ended;
     TellAuditor(known);
   }
   Reconcile();
@@ -176,7 +178,7 @@ void Agent::Check() {
 
 const AgentPolicy* Agent::PolicyOf(const std::string& profile) const {
   for (const AgentPolicy& policy : policies_) {
-    if (policy.profile == profile && !policy.retiring && policy.problem.empty()) return &policy;
+    if (policy.profile == profile && policy.usable()) return &policy;
   }
   return nullptr;
 }
@@ -190,17 +192,30 @@ void Agent::SetPolicies(std::vector<AgentPolicy> policies,
   std::set<std::string> names;
   for (const AgentPolicy& policy : policies) {
     names.insert(policy.profile);
+    // Another one may have the name.
+    if (!policy.problem.empty() && !policy.usable()) continue;
     auditor_.PutProfile(policy.profile, policy.identity, policy.artifacts);
   }
   for (const AgentPolicy& policy : policies_) {
     if (names.count(policy.profile) == 0) auditor_.DropProfile(policy.profile);
   }
+  for (const AgentPolicy& policy : policies_) {
+    if (names.count(policy.profile) == 0) gone_profiles_.insert(policy.profile);
+  }
   policies_ = std::move(policies);
   problems_ = std::move(problems);
   policies_complete_ = complete;
   policies_known_ = true;
+  for (const AgentPolicy& policy : policies_) {
+    if (policy.retiring) {
+      gone_profiles_.insert(policy.profile);
+    } else {
+      gone_profiles_.erase(policy.profile);
+    }
+  }
   failures_.clear();
   ChooseAll();
+  NoteGoneProfiles();
   Reconcile();
 }
 
@@ -217,33 +232,75 @@ void Agent::Reapply(const std::string& profile_key) {
 
 // ---- containers ------------------------------------------------------------------------------
 
+// What was learned before stays when it cannot be learned again: only the runtime's word ends the
+// confinement of a container.
 void Agent::LookAtProcess(Known& known) {
-  absl::StatusOr<ProcessFacts> facts = kernel_.Process(known.container.pid);
-  known.facts.reset();
+  absl::StatusOr<ProcessFacts> facts =
+      kernel_.Process(known.container.pid, known.container.cgroup_name);
   known.process_problem.clear();
-  if (facts.ok()) {
-    known.facts = *std::move(facts);
-  } else if (!absl::IsNotFound(facts.status())) {
-    known.process_problem = std::string(facts.status().message());
+  const bool another = facts.ok() && known.facts.has_value() && facts->start != known.facts->start;
+  if (absl::IsNotFound(facts.status()) || another) {
+    known.ended = true;
+    known.process_problem = "its process has ended";
+    return;
   }
+  if (!facts.ok()) {
+    known.process_problem = std::string(facts.status().message());
+    return;
+  }
+  if (known.facts.has_value() && known.facts->cgroup != 0) {
+    facts->cgroup = known.facts->cgroup;
+    facts->cgroup_path = known.facts->cgroup_path;
+  }
+  if (known.started) facts->waits = false;
+  known.facts = *std::move(facts);
+}
+
+bool Agent::Lives(const Known& known) {
+  if (known.container.pid == 0) return false;
+  const absl::StatusOr<ProcessFacts> facts =
+      kernel_.Process(known.container.pid, known.container.cgroup_name);
+  if (!facts.ok()) return !absl::IsNotFound(facts.status());
+  return !known.facts.has_value() || facts->start == known.facts->start;
+}
+
+// A pod from before this agent that names a profile which nobody has: its policy went while no
+// agent was there. A new pod's may still be on its way.
+void Agent::NoteGoneProfiles() {
+  if (gone_noted_ || !options_.in_cluster || !policies_known_ || !listed_) return;
+  gone_noted_ = true;
+  const auto is_there = [&](const std::string& profile) {
+    return std::any_of(policies_.begin(), policies_.end(),
+                       [&](const AgentPolicy& policy) { return policy.profile == profile; });
+  };
+  for (const auto& [id, known] : containers_) {
+    if (known.judged && !known.profile.empty() && !is_there(known.profile)) {
+      gone_profiles_.insert(known.profile);
+    }
+  }
+  ChooseAll();
 }
 
 void Agent::Choose(Known& known) {
   known.problems.clear();
+  if (!known.container.problem.empty()) known.problems.push_back(known.container.problem);
   std::string profile;
   bool bpf = true;
   if (options_.in_cluster) {
     const AnnotatedProfile annotated = ReadAnnotations(known.container);
-    known.problems = annotated.problems;
+    known.problems.insert(known.problems.end(), annotated.problems.begin(),
+                          annotated.problems.end());
     profile = annotated.profile;
     bpf = annotated.bpf;
     if (!profile.empty() && PolicyOf(profile) == nullptr && policies_known_) {
-      known.problems.push_back(absl::StrCat("profile ", profile, " is not on this node"));
+      known.problems.push_back(
+          IsGone(profile) ? absl::StrCat("profile ", profile, " is gone: no policy has it any more")
+                          : absl::StrCat("profile ", profile, " is not on this node"));
     }
   } else {
     std::vector<const AgentPolicy*> candidates;
     for (const AgentPolicy& policy : policies_) {
-      if (!policy.retiring && policy.problem.empty()) candidates.push_back(&policy);
+      if (policy.usable()) candidates.push_back(&policy);
     }
     std::vector<std::string> shadowed;
     const AgentPolicy* policy = ChoosePolicy(candidates, known.container, shadowed);
@@ -254,7 +311,8 @@ void Agent::Choose(Known& known) {
     }
   }
   const AgentPolicy* policy = PolicyOf(profile);
-  known.bpf_missing = options_.in_cluster && bpf && !profile.empty() && policy == nullptr;
+  known.bpf_missing =
+      options_.in_cluster && bpf && !profile.empty() && policy == nullptr && !IsGone(profile);
   known.bpf = bpf && policy != nullptr && policy->artifacts.digests().count(EnforcerKind::kBpf) > 0;
   if (profile != known.profile) {
     known.enrolled.clear();
@@ -290,26 +348,40 @@ void Agent::TellAuditor(const Known& known) {
   auditor_.PutContainer(std::move(audited));
 }
 
-void Agent::Track(Container container, std::optional<absl::Time> created) {
+Agent::Known& Agent::Track(Container container, std::optional<absl::Time> created, bool is_new) {
   const ContainerId id = container.id;
-  const auto [at, is_new] = containers_.emplace(id, Known());
+  const auto [at, unknown] = containers_.emplace(id, Known());
   Known& known = at->second;
+  // What says that there is no process may be older than what told of it.
+  if (container.pid == 0 && Lives(known)) container.pid = known.container.pid;
   const bool restarted = known.container.pid != container.pid;
-  if (is_new || (restarted && container.pid != 0)) {
+  if (restarted) {
+    known.facts.reset();
+    known.ended = false;
+    known.started = false;
+    known.process_problem.clear();
+  }
+  if (unknown || (restarted && container.pid != 0)) {
     ++totals_.containers_seen;
     known.created = created;
-    known.judged = false;
+    known.judged = !is_new;
     known.enrolled.clear();
     known.enroll_problem.clear();
   }
-  known.container = std::move(container);
+  if (!container.problem.empty() && !unknown) {
+    // The description from before is better than none.
+    known.container.pid = container.pid;
+    known.container.problem = std::move(container.problem);
+  } else {
+    known.container = std::move(container);
+  }
   if (known.container.pid != 0) {
     LookAtProcess(known);
   } else {
-    known.facts.reset();
     auditor_.DropContainer(id);
   }
   Choose(known);
+  return known;
 }
 
 void Agent::Forget(const ContainerId& id) {
@@ -321,7 +393,8 @@ absl::Status Agent::Resync() {
   std::set<ContainerId> seen;
   const absl::Status listed = runtime_.List([&](Container container) {
     seen.insert(container.id);
-    Track(std::move(container), {});
+    if (!container.problem.empty()) log_.Warning(container.problem);
+    Track(std::move(container), {}, listed_);
   });
   if (!listed.ok()) return listed;
   ++totals_.resyncs;
@@ -331,6 +404,8 @@ absl::Status Agent::Resync() {
   }
   for (const ContainerId& id : gone) Forget(id);
   containers_known_ = true;
+  listed_ = true;
+  NoteGoneProfiles();
   Reconcile();
   return absl::OkStatus();
 }
@@ -341,53 +416,85 @@ void Agent::OnEvent(const ContainerEvent& event) {
   const auto found = containers_.find(event.id);
   switch (event.kind) {
     case ContainerEvent::Kind::kDeleted:
+      // With a process that runs, it may be about an earlier container of that id.
+      if (found != containers_.end() && Lives(found->second)) {
+        const absl::Status status = runtime_.Get(event.id).status();
+        wants_resync_ |= !status.ok() && !absl::IsNotFound(status);
+        if (!absl::IsNotFound(status)) return;
+      }
       Forget(event.id);
       break;
     case ContainerEvent::Kind::kExited:
       if (found == containers_.end()) return;
+      // Of an earlier task of that id.
+      if (event.pid != 0 && event.pid != found->second.container.pid) return;
       found->second.container.pid = 0;
       found->second.facts.reset();
       auditor_.DropContainer(event.id);
       break;
     case ContainerEvent::Kind::kStarted:
-      if (found != containers_.end() && found->second.container.pid == event.pid) {
-        LookAtProcess(found->second);
-        TellAuditor(found->second);
-        break;
-      }
-      [[fallthrough]];
     case ContainerEvent::Kind::kCreated:
-    case ContainerEvent::Kind::kDefined: {
-      // What was learned when the container was defined saves the time to ask when it counts.
-      absl::StatusOr<Container> container =
-          found != containers_.end() && found->second.container.pid == 0 && event.pid != 0
-              ? found->second.container
-              : runtime_.Get(event.id);
-      if (!container.ok()) {
-        // Gone already, or the runtime is; the next list tells.
-        if (!absl::IsNotFound(container.status())) containers_known_ = false;
-        return;
-      }
-      if (event.pid != 0) container->pid = event.pid;
-      Track(*std::move(container), event.time);
+    case ContainerEvent::Kind::kDefined:
+      TakeProcessEvent(event);
       break;
-    }
   }
   Reconcile();
 }
 
+// Of the beginning of a container or task.
+void Agent::TakeProcessEvent(const ContainerEvent& event) {
+  const auto found = containers_.find(event.id);
+  const bool is_known = found != containers_.end();
+  const bool started = event.kind == ContainerEvent::Kind::kStarted;
+  if (is_known && event.pid != 0 && found->second.container.pid != event.pid &&
+      Lives(found->second)) {
+    return;  // of an earlier task of that id
+  }
+  if (is_known && started && found->second.container.pid == event.pid) {
+    found->second.started = true;
+    LookAtProcess(found->second);
+    TellAuditor(found->second);
+    return;
+  }
+  // What was learned when the container was defined saves the time to ask when it counts.
+  absl::StatusOr<Container> container =
+      is_known && found->second.container.pid == 0 && event.pid != 0 ? found->second.container
+                                                                     : runtime_.Get(event.id);
+  if (absl::IsNotFound(container.status())) return;  // gone already
+  if (absl::IsUnavailable(container.status())) {
+    containers_known_ = false;
+    wants_resync_ = true;
+    return;
+  }
+  if (!container.ok()) {
+    const std::string problem(container.status().message());
+    log_.Warning(problem);
+    container = Container();
+    container->id = event.id;
+    container->name = event.id.id;
+    container->problem = problem;
+  }
+  if (event.pid != 0) container->pid = event.pid;
+  Known& known = Track(*std::move(container), event.time, true);
+  if (!started) return;
+  known.started = true;
+  if (known.facts.has_value()) known.facts->waits = false;
+}
+
 absl::Status Agent::EnrollNow(const ContainerId& id, pid_t pid) {
+  if (!policies_known_) return absl::UnavailableError("policies are not known yet");
   auto found = containers_.find(id);
   absl::StatusOr<Container> container =
       found != containers_.end() ? found->second.container : runtime_.Get(id);
   if (!container.ok()) return container.status();
   container->pid = pid;
-  Track(*std::move(container), absl::Now());
+  Track(*std::move(container), absl::Now(), true);
   Reconcile();
   found = containers_.find(id);
   if (found == containers_.end()) return absl::NotFoundError("the container is gone");
   const Known& known = found->second;
-  if (options_.in_cluster && !known.profile.empty() && PolicyOf(known.profile) == nullptr) {
+  if (options_.in_cluster && !known.profile.empty() && PolicyOf(known.profile) == nullptr &&
+      !IsGone(known.profile)) {
     return absl::UnavailableError(absl::StrCat("profile ", known.profile, " is not on this node"));
   }
   if (!known.bpf) return absl::OkStatus();
@@ -402,7 +509,8 @@ AgentWanted Agent::Wanted() const {
   AgentWanted wanted;
   wanted.complete = policies_known_ && policies_complete_ && containers_known_;
   for (const AgentPolicy& policy : policies_) {
-    if (policy.retiring || !policy.problem.empty()) continue;
+    if (policy.damaged && !policy.retiring) wanted.undecided.insert(policy.profile);
+    if (!policy.usable()) continue;
     wanted.profiles.push_back({policy.profile, policy.artifacts.digests()});
   }
   std::set<uint64_t> cgroups;
@@ -506,8 +614,9 @@ void Agent::NoteEnrolled(Known& known) {
     totals_.enrol_seconds.erase(totals_.enrol_seconds.begin());
   }
   // Asked after the enrolment: if it still waits, nothing of the container's was executed before.
-  const absl::StatusOr<ProcessFacts> now = kernel_.Process(known.container.pid);
-  if (now.ok() && now->waits) {
+  const absl::StatusOr<ProcessFacts> now =
+      kernel_.Process(known.container.pid, known.container.cgroup_name);
+  if (now.ok() && now->waits && !known.started) {
     ++totals_.enrolled_in_time;
     known.enrolled = "before its program";
     return;
@@ -596,14 +705,23 @@ absl::Time Agent::next_retry() const {
 
 // fail_closed: new containers that should be confined by BPF and are not.
 void Agent::JudgeNew() {
+  if (!policies_known_) return;
   for (auto& [id, known] : containers_) {
-    if (known.judged || known.container.pid == 0 || !known.created.has_value()) continue;
+    if (known.judged || known.container.pid == 0) continue;
     known.judged = true;
-    if (!options_.fail_closed || (!known.bpf && !known.bpf_missing)) continue;
+    if (!options_.fail_closed || (!known.bpf && !known.bpf_missing) || known.ended) continue;
     const std::string state = EnforcerStateOf(known, EnforcerKind::kBpf);
     if (state == "ok") continue;
+    const absl::Status killed =
+        kernel_.Kill(known.container.pid, known.facts.has_value() ? known.facts->start : 0);
+    if (!killed.ok()) {
+      if (absl::IsNotFound(killed)) continue;
+      known.problems.push_back(absl::StrCat("could not be killed: ", killed.message()));
+      log_.Error(
+          absl::StrCat(ContainerText(known.container), " could not be killed: ", killed.message()));
+      continue;
+    }
     ++totals_.killed;
-    kernel_.Kill(known.container.pid);
     known.problems.push_back(absl::StrCat("killed, because it could not be confined: ", state));
     log_.Error(absl::StrCat(ContainerText(known.container),
                             " was killed, because BPF could not "
@@ -709,7 +827,8 @@ std::vector<PolicyStatus> Agent::Policies() const {
       status.message = left ? "containers still refer to it" : "Ready";
     } else if (!policy.problem.empty()) {
       status.state = "failed";
-      status.message = policy.problem;
+      status.message = absl::StrCat(policy.problem,
+                                    policy.usable() ? "; what it said before stays in force" : "");
     } else {
       for (const auto& [kind, digest] : policy.artifacts.digests()) {
         const std::string name(EnforcerName(kind));

@@ -10,6 +10,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -53,7 +54,7 @@ class Agent {
   absl::Status Resync();
   void OnEvent(const ContainerEvent& event);
   // A container whose program waits to be executed, by its first process. OK when it is confined as
-  // its policy says, or no policy is about it.
+  // its policy says, or no policy is about it; UNAVAILABLE while that is not known.
   absl::Status EnrollNow(const ContainerId& id, pid_t pid);
 
   // Compares the kernel with what should be there, repairs, and tries again what failed.
@@ -65,6 +66,9 @@ class Agent {
   void SetWatching(bool watching, const std::string& problem);
   void CountOverflow() { ++totals_.queue_overflows; }
   void SetAuditProblem(const std::string& problem) { totals_.audit_problem = problem; }
+
+  // Whether something was learned that only a list of all containers can tell; once.
+  bool TakeResyncRequest() { return std::exchange(wants_resync_, false); }
 
   bool ready() const { return NotReady().empty(); }
   // Without the counts of the auditor and of the BPF ring. By profile key in the cluster.
@@ -81,7 +85,13 @@ class Agent {
  private:
   struct Known {
     Container container;
+    // Of its first process. The cgroup is the one that was found first: processes move, the
+    // container's cgroup does not.
     std::optional<ProcessFacts> facts;
+    // The process is over, and no event has told yet.
+    bool ended = false;
+    // Its program was executed.
+    bool started = false;
     // The profile its policy has; "" for none.
     std::string profile;
     // BPF is wanted for it.
@@ -93,7 +103,8 @@ class Agent {
     std::vector<std::string> problems;
     // Its creation was seen; else it was found.
     std::optional<absl::Time> created;
-    bool judged = false;  // fail_closed has looked at it
+    // fail_closed has looked at it, or it is from before this agent.
+    bool judged = false;
     std::string enrolled;
     std::string enroll_problem;
     std::string process_problem;
@@ -104,9 +115,15 @@ class Agent {
     absl::Time next;
   };
 
-  void Track(Container container, std::optional<absl::Time> created);
+  // `is_new`: it was started while this agent runs.
+  Known& Track(Container container, std::optional<absl::Time> created, bool is_new);
   void Forget(const ContainerId& id);
+  void TakeProcessEvent(const ContainerEvent& event);
   void LookAtProcess(Known& known);
+  // Whether its first process still is.
+  bool Lives(const Known& known);
+  void NoteGoneProfiles();
+  bool IsGone(const std::string& profile) const { return gone_profiles_.count(profile) > 0; }
   void Choose(Known& known);
   void ChooseAll();
   void TellAuditor(const Known& known);
@@ -144,7 +161,13 @@ class Agent {
   bool policies_complete_ = false;
   bool policies_known_ = false;
   bool containers_known_ = false;
+  // All containers were listed once.
+  bool listed_ = false;
+  bool wants_resync_ = false;
   std::map<ContainerId, Known> containers_;
+  // In the cluster: profiles whose policies are over, though containers may still name them.
+  std::set<std::string> gone_profiles_;
+  bool gone_noted_ = false;
   AgentActual actual_;
   std::map<EnforcerKind, EnforcerSupport> support_;
   std::map<std::string, Failure> failures_;

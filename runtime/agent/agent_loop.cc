@@ -134,6 +134,12 @@ void AgentLoop::Step() {
   for (const std::function<void()>& call : calls) call();
   for (const ContainerEvent& event : events) agent_.OnEvent(event);
   const absl::Time now = absl::Now();
+  if (agent_.TakeResyncRequest()) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    // Not at once, and not for each of many events.
+    if (!resync_) next_resync_ = now + options_.first_pause;
+    resync_ = true;
+  }
   ResyncIfDue(now);
   if (now >= next_tick_) {
     next_tick_ = now + options_.tick_every;

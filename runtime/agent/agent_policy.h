@@ -53,8 +53,13 @@ struct AgentPolicy {
   Target target;
   // What a user should know: warnings of the compiler.
   std::vector<std::string> warnings;
-  // "", or why nothing of it can be used. There are no artifacts then.
+  // "", or why nothing of it can be used. If there are artifacts, they are the last good ones, and
+  // stay in force.
   std::string problem;
+  // What it says cannot be read: with `problem`. Whatever its profile has in the kernel stays.
+  bool damaged = false;
+
+  bool usable() const { return !retiring && (problem.empty() || !artifacts.digests().empty()); }
 };
 
 // The profile that allows everything, under a profile's name, for one enforcer (not BPF).

@@ -94,7 +94,7 @@ class AgentTest : public ::testing::Test {
   }
   void Exit(const std::string& id, pid_t pid) {
     kernel_.processes.erase(pid);
-    Event(ContainerEvent::Kind::kExited, id);
+    Event(ContainerEvent::Kind::kExited, id, pid);
   }
   std::vector<std::string> Done() { return std::exchange(kernel_.done, {}); }
   PolicyStatus TheStatus() { return agent_->Policies().at(0); }
@@ -370,16 +370,202 @@ TEST_F(AgentTest, InTheClusterAnnotationsDecide) {
   container.pod.addresses = {"10.0.0.9", "10.0.0.1"};
   container.pod.annotations["container.bpf.security.beta.varmor.org/web"] =
       "localhost/varmor-shop-web";
-  runtime_.PutSilently(container);
   Container plain = Web("p", 12);
-  runtime_.PutSilently(plain);
   StartWith({});
+  runtime_.PutSilently(container);
+  runtime_.PutSilently(plain);
+  ASSERT_EQ(agent_->Resync(), absl::OkStatus());
   EXPECT_THAT(StatusOf("c").problems, ElementsAre("profile varmor-shop-web is not on this node"));
   EXPECT_EQ(agent_->EnrollNow({"default", "c"}, 11).code(), absl::StatusCode::kUnavailable);
   agent_->SetPolicies({Policy("1", {EnforcerKind::kBpf})}, {}, true);
   EXPECT_THAT(kernel_.subjects, SizeIs(1));
   EXPECT_THAT(kernel_.subjects.at(1011).addresses, ElementsAre("10.0.0.1", "10.0.0.9"));
   EXPECT_EQ(agent_->EnrollNow({"default", "c"}, 11), absl::OkStatus());
+}
+
+// A program that may write to its cgroup file system moves its processes below the container's
+// cgroup; all that is there stays confined.
+TEST_F(AgentTest, AProcessThatMovesTakesNoConfinementAway) {
+  StartWith({Policy("1", {EnforcerKind::kBpf})});
+  Run("c", 11);
+  Done();
+  kernel_.processes[11].cgroup = 4711;
+  kernel_.processes[11].cgroup_path = "/default/c/init";
+  agent_->Check();
+  EXPECT_THAT(Done(), IsEmpty());
+  Event(ContainerEvent::Kind::kStarted, "c", 11);
+  ASSERT_EQ(agent_->Resync(), absl::OkStatus());
+  EXPECT_THAT(Done(), IsEmpty());
+  EXPECT_EQ(StatusOf("c").enforcers.at("BPF"), "ok");
+  Exit("c", 11);
+  EXPECT_THAT(Done(), ElementsAre("withdraw 1011"));
+}
+
+TEST_F(AgentTest, WhatCannotBeReadTakesNoConfinementAway) {
+  StartWith({Policy("1", {EnforcerKind::kBpf})});
+  Run("c", 11);
+  Done();
+  kernel_.process_failure = absl::InternalError("too many open files");
+  agent_->Check();
+  EXPECT_THAT(Done(), IsEmpty());
+  EXPECT_EQ(StatusOf("c").enforcers.at("BPF"), "too many open files");
+  kernel_.process_failure = absl::OkStatus();
+  agent_->Check();
+  EXPECT_EQ(StatusOf("c").enforcers.at("BPF"), "ok");
+  EXPECT_FALSE(agent_->TakeResyncRequest());
+  // The pid of another one now: the runtime is asked, and nothing is taken from it.
+  kernel_.processes[11].start = 5;
+  agent_->Check();
+  EXPECT_THAT(Done(), IsEmpty());
+  EXPECT_EQ(StatusOf("c").enforcers.at("BPF"), "its process has ended");
+  EXPECT_TRUE(agent_->TakeResyncRequest());
+}
+
+TEST_F(AgentTest, ADamagedPolicyTakesNothingAway) {
+  StartWith({Policy("1", kAll)});
+  Run("c", 11);
+  Done();
+  AgentPolicy damaged = Policy("1", kAll);
+  damaged.problem = "spec.profile is missing";
+  damaged.damaged = true;
+  agent_->SetPolicies({damaged}, {}, true);
+  EXPECT_THAT(Done(), IsEmpty());
+  EXPECT_EQ(TheStatus().state, "failed");
+  EXPECT_EQ(TheStatus().message, "spec.profile is missing; what it said before stays in force");
+  Run("new", 12);
+  EXPECT_THAT(Done(), ElementsAre("enroll 1012 in varmor-shop-web"));
+  // Another agent does not know what it said, but something is in force.
+  damaged.artifacts = PackedArtifacts();
+  Restart();
+  StartWith({damaged});
+  EXPECT_THAT(Done(), ElementsAre("start AppArmor", "start BPF", "start Seccomp"));
+  EXPECT_EQ(TheStatus().message, "spec.profile is missing");
+}
+
+TEST_F(AgentTest, HooksWaitForThePolicies) {
+  ASSERT_EQ(agent_->Start(), absl::OkStatus());
+  runtime_.PutSilently(Web("c", 11, true));
+  EXPECT_EQ(agent_->EnrollNow({"default", "c"}, 11).code(), absl::StatusCode::kUnavailable);
+  agent_->SetPolicies({Policy("1", {EnforcerKind::kBpf})}, {}, true);
+  EXPECT_EQ(agent_->EnrollNow({"default", "c"}, 11), absl::OkStatus());
+  EXPECT_EQ(kernel_.subjects.count(1011), 1u);
+}
+
+// The hook is faster than events and lists.
+TEST_F(AgentTest, WhatTheHookKnewIsNotUndoneByOlderNews) {
+  StartWith({Policy("1", {EnforcerKind::kBpf})});
+  Container container = Web("c", 11, true);
+  container.pid = 0;
+  runtime_.PutSilently(container);
+  ASSERT_EQ(agent_->EnrollNow({"default", "c"}, 11), absl::OkStatus());
+  Done();
+  Event(ContainerEvent::Kind::kDeleted, "c");
+  Event(ContainerEvent::Kind::kDefined, "c");
+  Event(ContainerEvent::Kind::kCreated, "c", 9);
+  Event(ContainerEvent::Kind::kStarted, "c", 9);
+  Event(ContainerEvent::Kind::kExited, "c", 9);
+  ASSERT_EQ(agent_->Resync(), absl::OkStatus());
+  EXPECT_THAT(Done(), IsEmpty());
+  EXPECT_EQ(kernel_.subjects.count(1011), 1u);
+  // A list after the end, of which no event told.
+  kernel_.processes.erase(11);
+  ASSERT_EQ(agent_->Resync(), absl::OkStatus());
+  EXPECT_THAT(Done(), ElementsAre("withdraw 1011"));
+}
+
+TEST_F(AgentTest, ARuntimeThatFailsOnceIsAskedAgain) {
+  StartWith({Policy("1", {EnforcerKind::kBpf})});
+  runtime_.Break();
+  Run("c", 11);
+  EXPECT_FALSE(agent_->ready());
+  runtime_.Recover();
+  ASSERT_TRUE(agent_->TakeResyncRequest());
+  EXPECT_FALSE(agent_->TakeResyncRequest());
+  ASSERT_EQ(agent_->Resync(), absl::OkStatus());
+  EXPECT_TRUE(agent_->ready());
+  EXPECT_EQ(kernel_.subjects.count(1011), 1u);
+}
+
+TEST_F(AgentTest, AContainerThatCannotBeDescribedIsTold) {
+  StartWith({Policy("1", {EnforcerKind::kBpf})});
+  Run("known", 10);
+  Container bad = Web("bad", 11);
+  bad.problem = "its configuration is no JSON object";
+  runtime_.PutSilently(bad);
+  Event(ContainerEvent::Kind::kCreated, "bad", 11);
+  EXPECT_TRUE(agent_->ready());
+  EXPECT_THAT(StatusOf("bad").problems, ElementsAre("its configuration is no JSON object"));
+  Container known = Web("known", 10);
+  known.name = "known";
+  known.problem = "its pod is gone";
+  runtime_.PutSilently(known);
+  Done();
+  ASSERT_EQ(agent_->Resync(), absl::OkStatus());
+  EXPECT_THAT(Done(), IsEmpty());  // what was known of it stays
+  EXPECT_THAT(StatusOf("known").problems, ElementsAre("its pod is gone"));
+  runtime_.PutSilently(Web("bad", 11));
+  agent_->Check();
+  ASSERT_TRUE(agent_->TakeResyncRequest());
+  ASSERT_EQ(agent_->Resync(), absl::OkStatus());
+  EXPECT_THAT(Done(), ElementsAre("enroll 1011 in varmor-shop-web"));
+}
+
+// Events were lost: the list is the first to show the container.
+TEST_F(AgentTest, FailClosedJudgesWhatALaterListShows) {
+  options_.fail_closed = true;
+  Restart();
+  kernel_.missing = {EnforcerKind::kBpf};
+  runtime_.PutSilently(Web("old", 10));
+  StartWith({Policy("1", {EnforcerKind::kBpf})});
+  runtime_.PutSilently(Web("new", 11));
+  ASSERT_EQ(agent_->Resync(), absl::OkStatus());
+  EXPECT_THAT(kernel_.killed, ElementsAre(11));
+}
+
+// Without policies nobody can say who needs one.
+TEST_F(AgentTest, FailClosedJudgesWhenPoliciesAreKnown) {
+  options_.fail_closed = true;
+  Restart();
+  kernel_.missing = {EnforcerKind::kBpf};
+  ASSERT_EQ(agent_->Start(), absl::OkStatus());
+  ASSERT_EQ(agent_->Resync(), absl::OkStatus());
+  Run("early", 11);
+  EXPECT_THAT(kernel_.killed, IsEmpty());
+  agent_->SetPolicies({Policy("1", {EnforcerKind::kBpf})}, {}, true);
+  EXPECT_THAT(kernel_.killed, ElementsAre(11));
+}
+
+TEST_F(AgentTest, FailClosedKillsNobodyOverAPolicyThatIsGone) {
+  options_.in_cluster = true;
+  options_.fail_closed = true;
+  Restart();
+  const auto pod = [this](const std::string& id, pid_t pid) {
+    Container container = Web(id, pid, true);
+    container.in_pod = true;
+    container.pod.annotations["container.bpf.security.beta.varmor.org/web"] =
+        "localhost/varmor-shop-web";
+    runtime_.PutSilently(container);
+  };
+  StartWith({Policy("1", {EnforcerKind::kBpf})});
+  AgentPolicy going = Policy("1", {EnforcerKind::kBpf});
+  going.retiring = true;
+  agent_->SetPolicies({going}, {}, true);
+  pod("during", 11);
+  EXPECT_EQ(agent_->EnrollNow({"default", "during"}, 11), absl::OkStatus());
+  agent_->SetPolicies({}, {}, true);
+  pod("after", 12);
+  Event(ContainerEvent::Kind::kCreated, "after", 12);
+  EXPECT_THAT(kernel_.killed, IsEmpty());
+  EXPECT_THAT(StatusOf("after").problems,
+              ElementsAre("profile varmor-shop-web is gone: no policy has it any more"));
+  // Another agent, which never knew the policy.
+  Restart();
+  StartWith({});
+  pod("again", 13);
+  Event(ContainerEvent::Kind::kCreated, "again", 13);
+  EXPECT_THAT(kernel_.killed, IsEmpty());
+  agent_->SetPolicies({Policy("1", {EnforcerKind::kBpf})}, {}, true);
+  EXPECT_EQ(kernel_.subjects.count(1013), 1u);
 }
 
 // A failure of something that is not wanted any more is not tried again for ever.

@@ -1,5 +1,6 @@
 #include "runtime/agent/armor_profile_store.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -25,6 +26,7 @@ std::string KeyOf(const Json& object) {
 
 ArmorProfileStore::Entry ArmorProfileStore::Read(const Json& object) {
   Entry entry;
+  entry.created = MetadataOf(object, "creationTimestamp");
   AgentPolicy& policy = entry.policy;
   policy.source = KeyOf(object);
   policy.profile_namespace = MetadataOf(object, "namespace");
@@ -32,6 +34,8 @@ ArmorProfileStore::Entry ArmorProfileStore::Read(const Json& object) {
   absl::StatusOr<ArmorProfile> read = ParseArmorProfile(object);
   if (!read.ok()) {
     policy.problem = std::string(read.status().message());
+    policy.damaged = true;
+    policy.retiring = !MetadataOf(object, "deletionTimestamp").empty();
     if (object.contains("spec")) policy.revision = ArmorProfileRevision(object["spec"]);
     return entry;
   }
@@ -64,7 +68,6 @@ ArmorProfileStore::Change ArmorProfileStore::Take(const InformerEvent& event) {
   Entry entry = Read(event.object);
   const auto found = entries_.find(key);
   if (found == entries_.end()) {
-    entry.order = next_order_++;
     entries_.emplace(key, std::move(entry));
     change.policies = true;
     return change;
@@ -74,25 +77,29 @@ ArmorProfileStore::Change ArmorProfileStore::Take(const InformerEvent& event) {
                     before.policy.retiring != entry.policy.retiring ||
                     before.policy.problem != entry.policy.problem;
   if (!change.policies && before.counter != entry.counter) change.reapply = key;
-  entry.order = before.order;
+  if (entry.policy.damaged) {
+    entry.policy.identity = before.policy.identity;
+    entry.policy.artifacts = before.policy.artifacts;
+  }
   found->second = std::move(entry);
   return change;
 }
 
 std::vector<AgentPolicy> ArmorProfileStore::Policies() const {
   // Who has which name of a profile: on a node there is one of each.
-  std::map<std::string, std::pair<uint64_t, std::string>> owners;
+  std::map<std::string, std::pair<std::string, std::string>> owners;
   for (const auto& [key, entry] : entries_) {
     const auto [at, is_new] =
-        owners.emplace(entry.policy.profile, std::make_pair(entry.order, key));
-    if (!is_new && entry.order < at->second.first) at->second = {entry.order, key};
+        owners.emplace(entry.policy.profile, std::make_pair(entry.created, key));
+    if (!is_new) at->second = std::min(at->second, std::make_pair(entry.created, key));
   }
   std::vector<AgentPolicy> out;
   for (const auto& [key, entry] : entries_) {
     out.push_back(entry.policy);
     const std::string& owner = owners[entry.policy.profile].second;
-    if (owner == key || !out.back().problem.empty()) continue;
+    if (owner == key) continue;
     out.back().artifacts = PackedArtifacts();
+    if (!out.back().problem.empty()) continue;
     out.back().problem = absl::StrCat("profile name ", entry.policy.profile,
                                       " belongs to ArmorProfile ", owner, " on this node");
   }

@@ -24,6 +24,7 @@ class ArmorProfileStore {
 
   // By ArmorProfileKey. One that cannot be used has a problem: an object that is damaged or of
   // vArmor's own manager, a mode that is not supported, a name that another namespace has already.
+  // A damaged one has the artifacts of the last time that it was good.
   std::vector<AgentPolicy> Policies() const;
 
   // Whether all that there was at the start is known.
@@ -33,14 +34,13 @@ class ArmorProfileStore {
   struct Entry {
     AgentPolicy policy;
     std::string counter;
-    // When it came, to tell who had a name first.
-    uint64_t order = 0;
+    // When it was created, by the API server's clock (RFC 3339, UTC), to tell who had a name first.
+    std::string created;
   };
 
   static Entry Read(const Json& object);
 
   std::map<std::string, Entry> entries_;
-  uint64_t next_order_ = 0;
   bool synced_ = false;
 };
 

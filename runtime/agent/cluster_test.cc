@@ -106,8 +106,13 @@ TEST_F(ArmorProfileStoreTest, Retiring) {
 }
 
 TEST_F(ArmorProfileStoreTest, TheFirstOwnerOfANameKeepsIt) {
-  Add(Object("b", "varmor-a-b-c"));
-  Add(Object("a", "varmor-a-b-c"));
+  Json younger = Object("a", "varmor-a-b-c");
+  younger["metadata"]["creationTimestamp"] = "2026-01-01T00:00:10Z";
+  Json older = Object("b", "varmor-a-b-c");
+  older["metadata"]["creationTimestamp"] = "2026-01-01T00:00:09Z";
+  // In whichever order they come: all agents say the same.
+  Add(younger);
+  Add(older);
   const std::vector<AgentPolicy> policies = store_.Policies();
   ASSERT_THAT(policies, SizeIs(2));
   EXPECT_EQ(policies[0].problem,
@@ -122,6 +127,26 @@ TEST_F(ArmorProfileStoreTest, WhatCannotBeUsedSaysWhy) {
   EXPECT_THAT(store_.Policies()[0].problem, HasSubstr("artifacts"));
   Add(Json{{"metadata", {{"name", "x"}, {"namespace", "y"}}}});
   EXPECT_NE(store_.Policies()[1].problem, "");
+}
+
+TEST_F(ArmorProfileStoreTest, WhatWasGoodStaysWhenItIsDamaged) {
+  const Json good = Object("shop", "varmor-shop-web");
+  Add(good);
+  const std::map<EnforcerKind, std::string> digests = store_.Policies()[0].artifacts.digests();
+  Json damaged = good;
+  damaged["spec"]["profile"].erase("artifacts");
+  EXPECT_TRUE(Take(InformerEvent::Type::kModified, damaged).policies);
+  const AgentPolicy policy = store_.Policies()[0];
+  EXPECT_THAT(policy.problem, HasSubstr("artifacts"));
+  EXPECT_TRUE(policy.damaged);
+  EXPECT_TRUE(policy.usable());
+  EXPECT_EQ(policy.artifacts.digests(), digests);
+  EXPECT_EQ(policy.identity.name, "web");
+  damaged["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z";
+  EXPECT_TRUE(Take(InformerEvent::Type::kModified, damaged).policies);
+  EXPECT_FALSE(store_.Policies()[0].usable());
+  EXPECT_TRUE(Take(InformerEvent::Type::kModified, good).policies);
+  EXPECT_EQ(store_.Policies()[0].problem, "");
 }
 
 // ---- reports -----------------------------------------------------------------------------------
@@ -174,6 +199,7 @@ class ManagerReporterTest : public ::testing::Test {
       ++nodes_;
       return JsonText(NodeReportAnswerJson(std::exchange(answer_, {})));
     }
+    if (refuses_profiles_) return absl::InvalidArgumentError("400");
     const absl::StatusOr<ProfileStatus> status = ParseProfileStatus(body);
     EXPECT_EQ(status.status(), absl::OkStatus());
     said_.push_back(absl::StrCat(status->name_space, "/", status->armor_profile, " ",
@@ -204,6 +230,7 @@ class ManagerReporterTest : public ::testing::Test {
   std::vector<std::string> said_;
   std::vector<std::string> answer_;
   std::vector<std::string> resync_;
+  bool refuses_profiles_ = false;
   int asked_ = 0;
   int nodes_ = 0;
   std::unique_ptr<ManagerReporter> reporter_;
@@ -240,6 +267,14 @@ TEST_F(ManagerReporterTest, NothingIsLost) {
     EXPECT_TRUE(Eventually(
         [&] { return !said_.empty() && absl::StrContains(said_.back(), " " + revision + " "); }));
   }
+}
+
+TEST_F(ManagerReporterTest, ARefusedProfileDoesNotSilenceTheNode) {
+  refuses_profiles_ = true;
+  reporter_->SetPolicies({Status("enforced")});
+  reporter_->Start();
+  EXPECT_TRUE(Eventually([&] { return nodes_ > 2; }));
+  EXPECT_EQ(reporter_->pending(), 1u);
 }
 
 TEST_F(ManagerReporterTest, WaitsAsLongAsTheManagerAsks) {

@@ -127,7 +127,7 @@ void ManagerReporter::NoteFailure(const absl::Status& status) {
   log_.Warning(absl::StrCat("the manager was not told: ", last_failure_));
 }
 
-bool ManagerReporter::SendProfiles(absl::Duration& retry_after) {
+bool ManagerReporter::SendProfiles(absl::Duration& retry_after, bool& refused) {
   std::map<std::string, std::string> to_send;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -135,22 +135,21 @@ bool ManagerReporter::SendProfiles(absl::Duration& retry_after) {
       if (!report.delivered) to_send[key] = report.text;
     }
   }
-  bool all = true;
   for (const auto& [key, text] : to_send) {
     const absl::StatusOr<std::string> answer = post_(kStatusPath, text, retry_after);
     if (!answer.ok()) {
       NoteFailure(answer.status());
-      all = false;
       // What is wrong with one report says nothing about the next; a manager that is away does.
-      if (absl::IsInvalidArgument(answer.status())) continue;
-      return false;
+      if (!absl::IsInvalidArgument(answer.status())) return false;
+      refused = true;
+      continue;
     }
     const std::lock_guard<std::mutex> lock(mutex_);
     const auto found = reports_.find(key);
     // Another one may have taken its place meanwhile.
     if (found != reports_.end() && found->second.text == text) found->second.delivered = true;
   }
-  return all;
+  return true;
 }
 
 bool ManagerReporter::SendNode(absl::Duration& retry_after) {
@@ -193,14 +192,15 @@ void ManagerReporter::Run() {
       if (stopping_) return;
     }
     absl::Duration retry_after;
-    bool good = SendProfiles(retry_after);
+    bool refused = false;
+    bool good = SendProfiles(retry_after, refused);
     if (good && absl::Now() >= next_node) {
       good = SendNode(retry_after);
       if (good) {
         next_node = absl::Now() + options_.node_every * absl::Uniform(random_, 0.9, 1.1);
       }
     }
-    if (good) {
+    if (good && !refused) {
       wait = options_.first_wait;
       not_before = absl::InfinitePast();
       continue;

@@ -64,8 +64,8 @@ class ManagerReporter {
   };
 
   void Run();
-  // False when something was not delivered.
-  bool SendProfiles(absl::Duration& retry_after);
+  // False when the manager is not there. `refused`: it did not take one of them, and is there.
+  bool SendProfiles(absl::Duration& retry_after, bool& refused);
   bool SendNode(absl::Duration& retry_after);
   void NoteFailure(const absl::Status& status);
 

@@ -2,8 +2,11 @@
 
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <map>
 #include <system_error>
@@ -13,6 +16,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "lib/compiler/artifact/artifact_digest.h"
 #include "lib/compiler/status/status_macros.h"
@@ -57,6 +61,18 @@ bool HasFilter(const std::string& proc) {
   return text.ok() && absl::StrContains(*text, "\nSeccomp:\t2\n");
 }
 
+// Field 22 of /proc/PID/stat, proc(5); 0 when it has ended.
+uint64_t StartOf(const std::string& proc) {
+  const std::string line = FirstLine(proc + "/stat");
+  // The name before it may hold anything.
+  const size_t name_end = line.rfind(')');
+  if (name_end == std::string::npos) return 0;
+  const std::vector<absl::string_view> fields =
+      absl::StrSplit(absl::string_view(line).substr(name_end + 1), ' ', absl::SkipEmpty());
+  uint64_t start = 0;
+  return fields.size() > 19 && absl::SimpleAtoi(fields[19], &start) ? start : 0;
+}
+
 // runc's and crun's processes before they become the container's program.
 bool IsRuntimeProcess(const std::string& proc) {
   const std::string command = FirstLine(proc + "/comm");
@@ -64,6 +80,17 @@ bool IsRuntimeProcess(const std::string& proc) {
 }
 
 }  // namespace
+
+std::string CutCgroupPath(const std::string& path, const std::string& name) {
+  if (name.empty()) return path;
+  size_t at = 0;
+  while (at < path.size()) {
+    const size_t end = std::min(path.find('/', at + 1), path.size());
+    if (absl::string_view(path).substr(at + 1, end - at - 1) == name) return path.substr(0, end);
+    at = end;
+  }
+  return path;
+}
 
 EnforcersKernel::EnforcersKernel(NodeKernelOptions options)
     : options_(std::move(options)),
@@ -268,7 +295,7 @@ absl::StatusOr<std::vector<LoadedSubject>> EnforcersKernel::Subjects() {
   return out;
 }
 
-absl::StatusOr<ProcessFacts> EnforcersKernel::Process(pid_t pid) {
+absl::StatusOr<ProcessFacts> EnforcersKernel::Process(pid_t pid, const std::string& cgroup_name) {
   const std::string proc = absl::StrCat("/proc/", pid);
   struct stat facts = {};
   if (stat((proc + "/ns/mnt").c_str(), &facts) != 0) {
@@ -276,16 +303,31 @@ absl::StatusOr<ProcessFacts> EnforcersKernel::Process(pid_t pid) {
   }
   ProcessFacts out;
   out.mount_namespace = facts.st_ino;
+  out.start = StartOf(proc);
   out.waits = IsRuntimeProcess(proc);
   out.app_armor_label = FirstLine(proc + "/attr/apparmor/current");
   if (out.app_armor_label.empty()) out.app_armor_label = FirstLine(proc + "/attr/current");
   out.seccomp_filter = HasFilter(proc);
   if (!bpf_started_) return out;
-  VARMOR_ASSIGN_OR_RETURN(out.cgroup_path, CgroupOfProcess(pid));
+  VARMOR_ASSIGN_OR_RETURN(const std::string path, CgroupOfProcess(pid));
+  out.cgroup_path = CutCgroupPath(path, cgroup_name);
   VARMOR_ASSIGN_OR_RETURN(out.cgroup, CgroupIdOfPath(cgroup_mount_ + out.cgroup_path));
   return out;
 }
 
-void EnforcersKernel::Kill(pid_t pid) { kill(pid, SIGKILL); }
+absl::Status EnforcersKernel::Kill(pid_t pid, uint64_t start) {
+  // What the descriptor stands for cannot become another process between the question and the
+  // signal. glibc 2.31 has no functions for these calls.
+  const int process = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+  if (process < 0) return absl::ErrnoToStatus(errno, absl::StrCat("pidfd_open of process ", pid));
+  absl::Status status;
+  if (start != 0 && StartOf(absl::StrCat("/proc/", pid)) != start) {
+    status = absl::NotFoundError(absl::StrCat("process ", pid, " has ended"));
+  } else if (syscall(SYS_pidfd_send_signal, process, SIGKILL, nullptr, 0) != 0) {
+    status = absl::ErrnoToStatus(errno, absl::StrCat("SIGKILL to process ", pid));
+  }
+  close(process);
+  return status;
+}
 
 }  // namespace varmor

@@ -25,7 +25,9 @@
 namespace varmor {
 
 struct ProcessFacts {
-  // The cgroup of version 2 it is in: number, and path below the mount.
+  // When it began, in the kernel's ticks: with the pid, no other process has it.
+  uint64_t start = 0;
+  // The container's cgroup of version 2: number, and path below the mount.
   uint64_t cgroup = 0;
   std::string cgroup_path;
   // Inode number of its mount namespace.
@@ -37,6 +39,10 @@ struct ProcessFacts {
   // It is still the container runtime's: nothing of the container's was executed.
   bool waits = false;
 };
+
+// The part of a cgroup's path that ends with the first cgroup called `name`; all of it when there
+// is none.
+std::string CutCgroupPath(const std::string& path, const std::string& name);
 
 class NodeKernel {
  public:
@@ -62,9 +68,12 @@ class NodeKernel {
   virtual absl::Status Withdraw(uint64_t cgroup) = 0;
   virtual absl::StatusOr<std::vector<LoadedSubject>> Subjects() = 0;
 
-  // NOT_FOUND when it ended.
-  virtual absl::StatusOr<ProcessFacts> Process(pid_t pid) = 0;
-  virtual void Kill(pid_t pid) = 0;
+  // NOT_FOUND when it ended. The container's cgroup is the one called `cgroup_name` that the
+  // process is in or below; the process's own when there is none of that name, or the name is "".
+  virtual absl::StatusOr<ProcessFacts> Process(pid_t pid, const std::string& cgroup_name) = 0;
+  // NOT_FOUND when it ended: another one with its pid that began at another time is left alone.
+  // `start` 0 when that is not known.
+  virtual absl::Status Kill(pid_t pid, uint64_t start) = 0;
 };
 
 struct NodeKernelOptions {
@@ -90,8 +99,8 @@ class EnforcersKernel : public NodeKernel {
   absl::Status Enroll(const BpfSubject& subject) override;
   absl::Status Withdraw(uint64_t cgroup) override;
   absl::StatusOr<std::vector<LoadedSubject>> Subjects() override;
-  absl::StatusOr<ProcessFacts> Process(pid_t pid) override;
-  void Kill(pid_t pid) override;
+  absl::StatusOr<ProcessFacts> Process(pid_t pid, const std::string& cgroup_name) override;
+  absl::Status Kill(pid_t pid, uint64_t start) override;
 
   // For readers of events and counters; another one after each Start. Null before.
   BpfEnforcer* bpf() { return bpf_started_ ? bpf_.get() : nullptr; }

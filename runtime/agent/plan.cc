@@ -85,7 +85,8 @@ class Planner {
     }
     for (const LoadedSubject& one : actual_.subjects) {
       if (kept.count(one.cgroup) > 0) continue;
-      if (!one.cgroup_exists || (wanted_.complete && !one.of_a_run)) {
+      const bool stays = one.of_a_run || wanted_.undecided.count(one.profile) > 0;
+      if (!one.cgroup_exists || (wanted_.complete && !stays)) {
         actions_.push_back(SubjectAction(Kind::kWithdraw, one.cgroup, one.profile));
       } else {
         still_confined_.insert(one.profile);
@@ -95,7 +96,8 @@ class Planner {
 
   void TakeAway(const LoadedProfile& profile) {
     if (!Available(profile.enforcer) || IsProfileOfRun(profile.name) ||
-        wanted_profiles_.count({profile.enforcer, profile.name}) > 0) {
+        wanted_profiles_.count({profile.enforcer, profile.name}) > 0 ||
+        wanted_.undecided.count(profile.name) > 0) {
       return;
     }
     if (profile.enforcer == EnforcerKind::kBpf) {

@@ -49,6 +49,9 @@ struct AgentWanted {
   std::vector<WantedProfile> profiles;
   // Cgroups are unique.
   std::vector<WantedSubject> subjects;
+  // Profiles of which it is not known what they should be: what is in force under these names
+  // stays.
+  std::set<std::string> undecided;
   // Profiles that containers refer to, running or not.
   std::set<std::string> referenced;
 };

@@ -50,6 +50,15 @@ class PlanAgentTest : public ::testing::Test {
   AgentActual actual_;
 };
 
+// A damaged policy: its profile is neither wanted nor unwanted.
+TEST_F(PlanAgentTest, WhatIsUndecidedStays) {
+  for (const EnforcerKind kind : {kAppArmor, kBpf, kSeccomp}) Loaded(kind, "varmor-a", "");
+  LoadedIn(7, "varmor-a");
+  LoadedIn(8, "varmor-a").cgroup_exists = false;
+  wanted_.undecided = {"varmor-a"};
+  EXPECT_THAT(Plan(), ElementsAre("withdraw 8 from varmor-a"));
+}
+
 TEST_F(PlanAgentTest, NothingFromNothing) { EXPECT_THAT(Plan(), IsEmpty()); }
 
 TEST_F(PlanAgentTest, ProfilesComeBeforeContainers) {

@@ -63,8 +63,12 @@ struct Container {
   // What its OCI configuration says: "" for none.
   std::string app_armor_profile;
   bool seccomp = false;
+  // What its cgroup is called, without the path to it; "" when its configuration does not say.
+  std::string cgroup_name;
   // Its first process; 0 while there is none.
   pid_t pid = 0;
+  // Of a list: why only id and pid are known, and nothing else holds; "" for good.
+  std::string problem;
 };
 
 struct ContainerEvent {
@@ -77,7 +81,7 @@ struct ContainerEvent {
   };
   Kind kind = Kind::kCreated;
   ContainerId id;
-  pid_t pid = 0;  // of kCreated and kStarted
+  pid_t pid = 0;  // of kCreated, kStarted and kExited
   absl::Time time;
 };
 
@@ -92,7 +96,7 @@ class ContainerRuntime {
   virtual std::string name() const = 0;
 
   // All containers, running or not. Errors of all calls: UNAVAILABLE when the runtime does not
-  // answer.
+  // answer. A container that cannot be described ends no list: Container::problem.
   virtual absl::Status List(const std::function<void(Container)>& take) = 0;
 
   // One of them, without its process: while a container is being created, asking for that would

@@ -71,12 +71,21 @@ absl::StatusOr<std::vector<LoadedSubject>> FakeNodeKernel::Subjects() {
   return out;
 }
 
-absl::StatusOr<ProcessFacts> FakeNodeKernel::Process(pid_t pid) {
+absl::StatusOr<ProcessFacts> FakeNodeKernel::Process(pid_t pid,
+                                                     const std::string& /*cgroup_name*/) {
+  if (!process_failure.ok()) return process_failure;
   const auto found = processes.find(pid);
   if (found == processes.end()) return absl::NotFoundError("it ended");
   return found->second;
 }
 
-void FakeNodeKernel::Kill(pid_t pid) { killed.insert(pid); }
+absl::Status FakeNodeKernel::Kill(pid_t pid, uint64_t start) {
+  const auto found = processes.find(pid);
+  if (found == processes.end() || (start != 0 && found->second.start != start)) {
+    return absl::NotFoundError("it ended");
+  }
+  killed.insert(pid);
+  return absl::OkStatus();
+}
 
 }  // namespace varmor

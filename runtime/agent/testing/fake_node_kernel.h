@@ -26,14 +26,16 @@ class FakeNodeKernel : public NodeKernel {
   absl::Status Enroll(const BpfSubject& subject) override;
   absl::Status Withdraw(uint64_t cgroup) override;
   absl::StatusOr<std::vector<LoadedSubject>> Subjects() override;
-  absl::StatusOr<ProcessFacts> Process(pid_t pid) override;
-  void Kill(pid_t pid) override;
+  absl::StatusOr<ProcessFacts> Process(pid_t pid, const std::string& cgroup_name) override;
+  absl::Status Kill(pid_t pid, uint64_t start) override;
 
   std::set<EnforcerKind> missing;
   std::map<Key, LoadedProfile> profiles;
   std::map<uint64_t, LoadedSubject> subjects;
   std::map<pid_t, ProcessFacts> processes;
   std::set<pid_t> killed;
+  // Of Process, for all of them.
+  absl::Status process_failure;
   // Answers of Apply and Enroll, by profile.
   std::map<Key, absl::Status> refusals;
   // Of Loaded(kBpf), once.

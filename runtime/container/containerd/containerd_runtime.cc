@@ -11,7 +11,9 @@
 
 #include "absl/algorithm/container.h"
 #include "absl/memory/memory.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "lib/compiler/status/status_macros.h"
 #include "nlohmann/json.hpp"
 #include "runtime/container/containerd/containers.grpc.pb.h"
@@ -34,6 +36,7 @@ constexpr char kContainerName[] = "io.kubernetes.container.name";
 constexpr char kPodName[] = "io.kubernetes.pod.name";
 constexpr char kPodNamespace[] = "io.kubernetes.pod.namespace";
 constexpr char kPodUid[] = "io.kubernetes.pod.uid";
+constexpr char kKubernetesNamespace[] = "k8s.io";
 constexpr char kCriKind[] = "io.cri-containerd.kind";
 constexpr char kNerdctlName[] = "nerdctl/name";
 constexpr char kDockerName[] = "com.docker.compose.service";
@@ -48,10 +51,21 @@ constexpr int kMessageLimit = 16 << 20;
 
 absl::Status FromGrpc(const grpc::Status& status, absl::string_view what) {
   if (status.ok()) return absl::OkStatus();
-  absl::StatusCode code = absl::StatusCode::kUnavailable;
-  if (status.error_code() == grpc::StatusCode::NOT_FOUND) code = absl::StatusCode::kNotFound;
-  if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) {
-    code = absl::StatusCode::kUnimplemented;
+  absl::StatusCode code = absl::StatusCode::kUnknown;
+  switch (status.error_code()) {
+    case grpc::StatusCode::NOT_FOUND:
+      code = absl::StatusCode::kNotFound;
+      break;
+    case grpc::StatusCode::UNIMPLEMENTED:
+      code = absl::StatusCode::kUnimplemented;
+      break;
+    case grpc::StatusCode::UNAVAILABLE:
+    case grpc::StatusCode::DEADLINE_EXCEEDED:
+    case grpc::StatusCode::CANCELLED:
+      code = absl::StatusCode::kUnavailable;
+      break;
+    default:
+      break;
   }
   return absl::Status(code, absl::StrCat("containerd: ", what, ": ", status.error_message()));
 }
@@ -137,9 +151,17 @@ class Containerd : public ContainerRuntime {
     containers::ListContainerMessage message;
     while (reader->Read(&message)) {
       absl::StatusOr<Container> container = Describe(name_space, message.container());
-      // Gone meanwhile; an event says so.
-      if (absl::IsNotFound(container.status())) continue;
-      if (!container.ok()) return container.status();
+      if (absl::IsUnavailable(container.status())) return container.status();
+      if (!container.ok()) {
+        // What is wrong with one says nothing about the others.
+        const std::string problem =
+            absl::StrCat("container ", name_space, "/", message.container().id(),
+                         " cannot be described: ", container.status().message());
+        container = Container();
+        container->id = {name_space, message.container().id()};
+        container->name = container->id.id;
+        container->problem = problem;
+      }
       const auto pid = pids.find(container->id.id);
       if (pid != pids.end()) container->pid = pid->second;
       take(*std::move(container));
@@ -154,11 +176,6 @@ class Containerd : public ContainerRuntime {
     container.image = record.image();
     container.runtime = record.runtime().name();
     for (const auto& [key, value] : record.labels()) container.labels[key] = value;
-    container.name = Label(container, kContainerName);
-    container.pod.name = Label(container, kPodName);
-    container.pod.name_space = Label(container, kPodNamespace);
-    container.pod.uid = Label(container, kPodUid);
-    container.sandbox = Label(container, kCriKind) == "sandbox";
     std::string sandbox_id;
     VARMOR_RETURN_IF_ERROR(ReadOciSpec(record.spec().value(), container, sandbox_id));
     if (container.name.empty()) container.name = Label(container, kNerdctlName);
@@ -179,6 +196,8 @@ class Containerd : public ContainerRuntime {
                                         "RuntimeService.PodSandboxStatus");
     // A containerd without its CRI plugin has no pods of its own; labels say what there is.
     if (absl::IsUnimplemented(asked)) return absl::OkStatus();
+    // Its own NOT_FOUND would be that of the container.
+    if (absl::IsNotFound(asked)) return absl::FailedPreconditionError(asked.message());
     VARMOR_RETURN_IF_ERROR(asked);
     const cri::PodSandboxStatus& status = response.status();
     container.pod.name = status.metadata().name();
@@ -242,6 +261,7 @@ bool Containerd::Translate(const events::Envelope& envelope, ContainerEvent& eve
     if (!exit.ParseFromString(bytes) || exit.id() != exit.container_id()) return false;
     event.kind = ContainerEvent::Kind::kExited;
     event.id.id = exit.container_id();
+    event.pid = static_cast<pid_t>(exit.pid());
     return true;
   }
   events::TaskEvent task;
@@ -331,6 +351,15 @@ std::string TextOf(const nlohmann::json& object, const char* key) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
+// "c1" of "/default/c1"; "cri-containerd-c1.scope" of "kubepods-pod7.slice:cri-containerd:c1", as
+// runc and crun name systemd's units.
+std::string CgroupName(const std::string& path) {
+  const std::vector<std::string> parts = absl::StrSplit(path, ':');
+  if (parts.size() != 3) return path.substr(path.rfind('/') + 1);
+  if (absl::EndsWith(parts[2], ".slice")) return parts[2];
+  return absl::StrCat(parts[1], parts[1].empty() ? "" : "-", parts[2], ".scope");
+}
+
 }  // namespace
 
 absl::Status ReadOciSpec(absl::string_view json, Container& container, std::string& sandbox_id) {
@@ -340,6 +369,17 @@ absl::Status ReadOciSpec(absl::string_view json, Container& container, std::stri
         absl::StrCat("the OCI configuration of container ", container.id.id, " is no JSON object"));
   }
   const auto annotations = spec.find("annotations");
+  // An image's labels become the container's: outside of Kubernetes they say nothing about pods.
+  const bool of_cri = container.id.name_space == kKubernetesNamespace ||
+                      (annotations != spec.end() && annotations->is_object() &&
+                       !TextOf(*annotations, "io.kubernetes.cri.container-type").empty());
+  if (of_cri) {
+    container.name = Label(container, kContainerName);
+    container.pod.name = Label(container, kPodName);
+    container.pod.name_space = Label(container, kPodNamespace);
+    container.pod.uid = Label(container, kPodUid);
+    container.sandbox = Label(container, kCriKind) == "sandbox";
+  }
   if (annotations != spec.end() && annotations->is_object()) {
     const std::string kind = TextOf(*annotations, "io.kubernetes.cri.container-type");
     container.sandbox |= kind == "sandbox";
@@ -361,6 +401,9 @@ absl::Status ReadOciSpec(absl::string_view json, Container& container, std::stri
     container.app_armor_profile = TextOf(*process, "apparmorProfile");
   }
   const auto linux_part = spec.find("linux");
+  if (linux_part != spec.end() && linux_part->is_object()) {
+    container.cgroup_name = CgroupName(TextOf(*linux_part, "cgroupsPath"));
+  }
   container.seccomp = linux_part != spec.end() && linux_part->is_object() &&
                       linux_part->contains("seccomp") && !(*linux_part)["seccomp"].is_null();
   return absl::OkStatus();

@@ -22,8 +22,9 @@ struct ContainerdOptions {
 // Does not connect: calls do, and again after containerd was restarted. Thread-safe.
 std::unique_ptr<ContainerRuntime> MakeContainerdRuntime(ContainerdOptions options);
 
-// Fills in what an OCI configuration says: annotations about the pod, AppArmor, seccomp. Pod fields
-// that `container` has by labels stay. INVALID_ARGUMENT when it is no such JSON.
+// Fills in what an OCI configuration says: annotations about the pod, AppArmor, seccomp, the
+// cgroup; and what the container's labels say about its pod, when containerd's CRI plugin has made
+// it: the namespace or annotations show that. INVALID_ARGUMENT when it is no such JSON.
 absl::Status ReadOciSpec(absl::string_view json, Container& container, std::string& sandbox_id);
 
 }  // namespace varmor

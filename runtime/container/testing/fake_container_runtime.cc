@@ -25,6 +25,7 @@ absl::StatusOr<Container> FakeContainerRuntime::Get(const ContainerId& id) {
   if (broken_) return absl::UnavailableError("fake: broken");
   const auto found = containers_.find(id);
   if (found == containers_.end()) return absl::NotFoundError(absl::StrCat("fake: no ", id.id));
+  if (!found->second.problem.empty()) return absl::InvalidArgumentError(found->second.problem);
   Container container = found->second;
   container.pid = 0;
   return container;
@@ -83,8 +84,7 @@ void FakeContainerRuntime::Start(const ContainerId& id) {
 
 void FakeContainerRuntime::Exit(const ContainerId& id) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  containers_[id].pid = 0;
-  Tell(ContainerEvent::Kind::kExited, id, 0);
+  Tell(ContainerEvent::Kind::kExited, id, std::exchange(containers_[id].pid, 0));
 }
 
 void FakeContainerRuntime::Delete(const ContainerId& id) {
