@@ -2,6 +2,9 @@
 
 #include <sys/stat.h>
 
+#include <cerrno>
+#include <cstring>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -23,9 +26,14 @@ bool IsPolicyFile(const std::string& name) {
           absl::EndsWith(name, ".json"));
 }
 
-std::string StampOf(const std::string& path) {
+// Nothing when there is no such name any more.
+std::optional<std::string> StampOf(const std::string& path) {
   struct stat facts = {};
-  if (stat(path.c_str(), &facts) != 0 || !S_ISREG(facts.st_mode)) return "";
+  if (stat(path.c_str(), &facts) != 0) {
+    const std::string reason = std::strerror(errno);
+    if (lstat(path.c_str(), &facts) != 0 && errno == ENOENT) return std::nullopt;
+    return absl::StrCat("unreadable: ", reason);
+  }
   return absl::StrCat(facts.st_dev, " ", facts.st_ino, " ", facts.st_size, " ",
                       facts.st_mtim.tv_sec, ".", facts.st_mtim.tv_nsec, " ", facts.st_ctim.tv_sec,
                       ".", facts.st_ctim.tv_nsec);
@@ -66,10 +74,11 @@ AgentPolicy ToPolicy(const LoadedPolicy& policy, CompileResult& result) {
 
 void PolicyDirectory::Read(const std::string& name, File& file) {
   const std::string path = absl::StrCat(options_.directory, "/", name);
-  file.good = false;
+  file.problem.clear();
   const absl::StatusOr<std::string> text = ReadFileWhole(path, DocumentLimits().bytes);
   if (!text.ok()) {
-    problems_[name] = std::string(text.status().message());
+    file.problem = std::string(text.status().message());
+    file.stamp.clear();  // asked again each time
     return;
   }
   LoadOptions load;
@@ -95,28 +104,34 @@ void PolicyDirectory::Read(const std::string& name, File& file) {
     absl::StrAppend(&errors, name, ": ", loaded.foreign_objects,
                     " objects are no VarmorPolicy or VarmorClusterPolicy\n");
   }
+  if (errors.empty() && policies.empty()) {
+    errors = absl::StrCat(name, ": there is no policy in it; remove the file if that is meant");
+  }
   if (!errors.empty()) {
-    problems_[name] = std::string(absl::StripSuffix(errors, "\n"));
+    file.problem = std::string(absl::StripSuffix(errors, "\n"));
     return;
   }
   file.policies = std::move(policies);
-  file.known = file.good = true;
+  file.known = true;
 }
 
 // The first file, by name, has a profile name that two have.
 void PolicyDirectory::Collect() {
   policies_.clear();
+  problems_.clear();
   complete_ = true;
   std::map<std::string, std::string> names;
   for (const auto& [name, file] : files_) {
     complete_ &= file.known;
+    if (!file.problem.empty()) problems_[name] = file.problem;
     for (const AgentPolicy& policy : file.policies) {
       const auto [taken, is_new] = names.emplace(policy.profile, name);
       if (is_new) {
         policies_.push_back(policy);
       } else {
-        problems_[name] = absl::StrCat(name, ": profile name ", policy.profile,
-                                       " belongs to a policy in ", taken->second);
+        std::string& problem = problems_[name];
+        absl::StrAppend(&problem, problem.empty() ? "" : "\n", name, ": profile name ",
+                        policy.profile, " belongs to a policy in ", taken->second);
       }
     }
   }
@@ -131,8 +146,8 @@ absl::StatusOr<bool> PolicyDirectory::Scan() {
   std::map<std::string, std::string> stamps;
   for (const std::string& name : *names) {
     if (!IsPolicyFile(name)) continue;
-    const std::string stamp = StampOf(absl::StrCat(options_.directory, "/", name));
-    if (!stamp.empty()) stamps[name] = stamp;
+    const std::optional<std::string> stamp = StampOf(absl::StrCat(options_.directory, "/", name));
+    if (stamp.has_value()) stamps[name] = *stamp;
   }
   bool changed = !complete_ && files_.empty();
   for (auto at = files_.begin(); at != files_.end();) {
@@ -141,16 +156,15 @@ absl::StatusOr<bool> PolicyDirectory::Scan() {
       continue;
     }
     changed = true;
-    problems_.erase(at->first);
     at = files_.erase(at);
   }
   for (const auto& [name, stamp] : stamps) {
     File& file = files_[name];
     if (file.stamp == stamp) continue;
     file.stamp = stamp;
-    problems_.erase(name);
+    const std::string before = file.problem;
     Read(name, file);
-    changed = true;
+    changed |= !file.stamp.empty() || file.problem != before;
   }
   if (changed) Collect();
   return changed;

@@ -1,6 +1,8 @@
 // A directory of policies: the source of an agent that works alone.
 //
 // Files are all or nothing: while something in a file is wrong, what it said before stays in force.
+// A file without a policy is wrong, and so is a name that cannot be read, as that of a link that
+// leads nowhere; only a file that is no longer in the directory has no policies any more.
 #ifndef RUNTIME_AGENT_POLICY_DIRECTORY_H_
 #define RUNTIME_AGENT_POLICY_DIRECTORY_H_
 
@@ -43,7 +45,8 @@ class PolicyDirectory {
     // Of the last content without mistakes.
     std::vector<AgentPolicy> policies;
     bool known = false;
-    bool good = false;
+    // What is wrong with its content now.
+    std::string problem;
   };
 
   void Read(const std::string& name, File& file);

@@ -107,6 +107,42 @@ TEST_F(PolicyDirectoryTest, AWrongFileThatWasNeverKnownMakesItIncomplete) {
   EXPECT_TRUE(policies_.complete());
 }
 
+TEST_F(PolicyDirectoryTest, ATruncatedFileKeepsWhatItSaidBefore) {
+  PutFile(directory_ / "a.yaml", Policy("a"));
+  Scan();
+  PutFile(directory_ / "a.yaml", "");
+  EXPECT_TRUE(Scan());
+  EXPECT_THAT(Profiles(), ElementsAre("varmor-shop-a"));
+  EXPECT_THAT(policies_.problems().at("a.yaml"), HasSubstr("no policy in it"));
+  EXPECT_TRUE(policies_.complete());
+  // One that starts now cannot tell what the file said.
+  PolicyDirectory again({directory_.path()});
+  EXPECT_TRUE(again.Scan().ok());
+  EXPECT_FALSE(again.complete());
+}
+
+// As a mounted ConfigMap whose target is exchanged, or is gone.
+TEST_F(PolicyDirectoryTest, ANameThatCannotBeReadKeepsWhatItSaidBefore) {
+  const std::string target = directory_ / "target";
+  const std::string link = directory_ / "a.yaml";
+  PutFile(target, Policy("a"));
+  ASSERT_EQ(symlink(target.c_str(), link.c_str()), 0);
+  Scan();
+  EXPECT_THAT(Profiles(), ElementsAre("varmor-shop-a"));
+  unlink(target.c_str());
+  EXPECT_TRUE(Scan());
+  EXPECT_THAT(Profiles(), ElementsAre("varmor-shop-a"));
+  EXPECT_THAT(policies_.problems().at("a.yaml"), HasSubstr("a.yaml"));
+  EXPECT_FALSE(Scan());
+  PutFile(target, Policy("b"));
+  EXPECT_TRUE(Scan());
+  EXPECT_THAT(Profiles(), ElementsAre("varmor-shop-b"));
+  EXPECT_THAT(policies_.problems(), IsEmpty());
+  unlink(link.c_str());
+  EXPECT_TRUE(Scan());
+  EXPECT_THAT(Profiles(), IsEmpty());
+}
+
 TEST_F(PolicyDirectoryTest, ADirectoryThatGoesAwayChangesNothing) {
   PolicyDirectory policies({directory_ / "none"});
   EXPECT_EQ(policies.Scan().status().code(), absl::StatusCode::kUnavailable);
@@ -121,6 +157,10 @@ TEST_F(PolicyDirectoryTest, TwoPoliciesWithOneProfileName) {
   EXPECT_EQ(policies_.policies()[0].source, "a.yaml");
   EXPECT_EQ(policies_.problems().at("b.yaml"),
             "b.yaml: profile name varmor-shop-a belongs to a policy in a.yaml");
+  unlink((directory_ / "a.yaml").c_str());
+  Scan();
+  EXPECT_THAT(policies_.problems(), IsEmpty());
+  EXPECT_EQ(policies_.policies()[0].source, "b.yaml");
 }
 
 TEST_F(PolicyDirectoryTest, TargetsThatMatchNothingAreTold) {
