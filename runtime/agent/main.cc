@@ -37,6 +37,7 @@ namespace varmor {
 namespace {
 
 constexpr absl::Duration kAskLimit = absl::Seconds(5);
+constexpr int64_t kLargestPid = 1 << 22;  // PID_MAX_LIMIT, include/linux/threads.h
 
 NodeKernelOptions KernelOptions(const AgentFlags& flags) {
   NodeKernelOptions options;
@@ -211,11 +212,18 @@ AgentStatus Daemon::Status() {
 }
 
 ControlJson Daemon::Answer(const ControlJson& request) {
-  const std::string command = request.value("command", "");
+  const auto text = [&](const char* key) {
+    const auto found = request.find(key);
+    return found != request.end() && found->is_string() ? found->get<std::string>() : "";
+  };
+  const std::string command = text("command");
   if (command == "status") return AgentStatusJson(Status());
   if (command != "enroll") return {{"error", absl::StrCat("unknown command \"", command, "\"")}};
-  const ContainerId id{request.value("namespace", ""), request.value("id", "")};
-  const auto pid = request.value("pid", 0);
+  const ContainerId id{text("namespace"), text("id")};
+  const auto number = request.find("pid");
+  const int64_t asked =
+      number != request.end() && number->is_number_integer() ? number->get<int64_t>() : 0;
+  const pid_t pid = asked > 0 && asked <= kLargestPid ? static_cast<pid_t>(asked) : 0;
   if (id.id.empty() || pid <= 0) return {{"error", "enroll needs id and pid"}};
   const auto enrolled = std::make_shared<absl::Status>();
   if (!loop_.PostAndWait([this, id, pid, enrolled] { *enrolled = agent_.EnrollNow(id, pid); },
