@@ -3,6 +3,8 @@
 #include <poll.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -16,7 +18,10 @@ namespace {
 constexpr size_t kMaxProcesses = 4096;
 constexpr size_t kMaxSeries = 4096;
 constexpr absl::Duration kKeepProcesses = absl::Seconds(30);
-constexpr absl::Duration kKeepSimulator = absl::Seconds(30);
+constexpr absl::Duration kKeepLoaded = absl::Seconds(30);
+constexpr size_t kMaxLoaded = 4;
+// Records that are read before something else is looked at.
+constexpr size_t kRecordsAtOnce = 512;
 constexpr int kPollMs = 500;
 
 // "varmor-shop-web" of "varmor-shop-web//child_0".
@@ -56,7 +61,6 @@ void ViolationAuditor::PutProfile(const std::string& profile, const PolicyIdenti
                                   const PackedArtifacts& artifacts) {
   const std::lock_guard<std::mutex> lock(mutex_);
   profiles_[profile] = {policy, artifacts};
-  if (simulator_profile_ == profile) simulator_.reset();
 }
 
 void ViolationAuditor::DropProfile(const std::string& profile) {
@@ -72,7 +76,6 @@ void ViolationAuditor::DropProfile(const std::string& profile) {
   }
   counts_.profiles.erase(profile);
   profiles_.erase(found);
-  if (simulator_profile_ == profile) simulator_.reset();
 }
 
 void ViolationAuditor::SetBpf(std::unique_ptr<BpfEventReader> reader) {
@@ -147,25 +150,38 @@ const AuditedContainer* ViolationAuditor::OnlyOneWith(const std::string& profile
   return only;
 }
 
-void ViolationAuditor::NameRulesOf(AuditViolation& violation) {
+void ViolationAuditor::NameRulesOf(const PackedArtifacts& artifacts, AuditViolation& violation,
+                                   absl::Time now) {
   const std::string profile = ParentProfile(violation.profile);
-  const auto found = profiles_.find(profile);
-  if (found == profiles_.end()) return;
-  const ArmorProfileArtifacts artifacts = found->second.artifacts.Unpack();
-  ArtifactSet set = ArtifactsOf(artifacts);
-  set.bpf = nullptr;  // its violations name their rule
-  if (simulator_profile_ != profile || !simulator_.has_value()) {
-    absl::StatusOr<Simulator> loaded = Simulator::Load(set, {});
-    simulator_.reset();
-    if (!loaded.ok()) return;
-    simulator_.emplace(*std::move(loaded));
-    simulator_profile_ = profile;
+  if (loaded_.count(profile) == 0 && loaded_.size() >= kMaxLoaded) {
+    loaded_.erase(std::min_element(
+        loaded_.begin(), loaded_.end(),
+        [](const auto& a, const auto& b) { return a.second.used < b.second.used; }));
   }
-  simulator_used_ = absl::Now();
-  NameRules(set, *simulator_, violation);
+  Loaded& loaded = loaded_[profile];
+  loaded.used = now;
+  if (loaded.digests != artifacts.digests()) {
+    loaded.artifacts = artifacts.Unpack();
+    loaded.artifacts.clear_bpf();  // its violations name their rule
+    loaded.digests = artifacts.digests();
+    loaded.simulator.reset();
+    absl::StatusOr<Simulator> simulator = Simulator::Load(ArtifactsOf(loaded.artifacts), {});
+    if (simulator.ok()) loaded.simulator.emplace(*std::move(simulator));
+  }
+  if (!loaded.simulator.has_value()) return;
+  NameRules(ArtifactsOf(loaded.artifacts), *loaded.simulator, violation);
 }
 
-bool ViolationAuditor::Count(const std::string& enforcer, const std::string& action,
+bool ViolationAuditor::TakeRate(const std::string& enforcer, const ViolationSubject& subject,
+                                absl::Time now) {
+  const std::string rate_key = RateKey(enforcer, subject);
+  if (rate_.Take(rate_key, now)) return true;
+  ++counts_.suppressed;
+  suppressed_.emplace(rate_key, std::make_pair(enforcer, subject));
+  return false;
+}
+
+void ViolationAuditor::Count(const std::string& enforcer, const std::string& action,
                              const std::string& rule, const ViolationSubject& subject,
                              absl::Time now) {
   ViolationCounts::Key key{enforcer, action, subject.policy, rule};
@@ -176,11 +192,6 @@ bool ViolationAuditor::Count(const std::string& enforcer, const std::string& act
   ViolationCounts::OfProfile& of = counts_.profiles[subject.profile];
   ++(action == "DENIED" ? of.denied : of.allowed);
   of.last = now;
-  const std::string rate_key = RateKey(enforcer, subject);
-  if (rate_.Take(rate_key, now)) return true;
-  ++counts_.suppressed;
-  suppressed_.emplace(rate_key, std::make_pair(enforcer, subject));
-  return false;
 }
 
 void ViolationAuditor::Write(const std::string& line) {
@@ -201,14 +212,15 @@ void ViolationAuditor::Handle(BpfViolation violation, absl::Time now) {
     violation.wall_ns = static_cast<uint64_t>(absl::ToUnixNanos(now));
   }
   const std::string rule = violation.origin.has_value() ? violation.origin->rule() : "";
-  if (!Count("BPF", std::string(BpfActionName(violation.action)), rule, subject, now)) return;
+  Count("BPF", std::string(BpfActionName(violation.action)), rule, subject, now);
+  if (!TakeRate("BPF", subject, now)) return;
   Write(ViolationLine(violation, subject, options_.settings, now));
 }
 
 void ViolationAuditor::HandleRecord(const std::string& record, absl::Time now) {
   std::optional<AuditViolation> violation = ReadAuditRecord(record);
   if (!violation.has_value()) return;
-  const std::lock_guard<std::mutex> lock(mutex_);
+  std::unique_lock<std::mutex> lock(mutex_);
   const bool seccomp = violation->enforcer == "Seccomp";
   if (!seccomp && profiles_.count(ParentProfile(violation->profile)) == 0) return;
   const AuditedContainer* container = ByProcess(static_cast<pid_t>(violation->process), now);
@@ -226,10 +238,20 @@ void ViolationAuditor::HandleRecord(const std::string& record, absl::Time now) {
   ViolationSubject subject;
   if (container != nullptr) subject = container->subject;
   subject.profile = ParentProfile(violation->profile);
-  subject.policy = profiles_[subject.profile].policy;
-  NameRulesOf(*violation);
+  const Profile profile = profiles_[subject.profile];
+  subject.policy = profile.policy;
+  // The search for the rule takes time, which a container that is refused all day shall not have;
+  // nor shall the agent's thread wait for it.
+  const bool wanted = TakeRate(violation->enforcer, subject, now);
+  if (wanted) {
+    lock.unlock();
+    NameRulesOf(profile.artifacts, *violation, now);
+    lock.lock();
+    if (profiles_.count(subject.profile) == 0) return;  // gone meanwhile, with its series
+  }
   const std::string rule = violation->rules.empty() ? "" : violation->rules.front().rule();
-  if (!Count(violation->enforcer, violation->action, rule, subject, now)) return;
+  Count(violation->enforcer, violation->action, rule, subject, now);
+  if (!wanted) return;
   Write(ViolationLine(*violation, subject, options_.settings, now));
 }
 
@@ -253,7 +275,9 @@ void ViolationAuditor::Summarise(absl::Time now) {
   for (auto at = processes_.begin(); at != processes_.end();) {
     at = now - at->second.second > kKeepProcesses ? processes_.erase(at) : std::next(at);
   }
-  if (simulator_.has_value() && now - simulator_used_ > kKeepSimulator) simulator_.reset();
+  for (auto at = loaded_.begin(); at != loaded_.end();) {
+    at = now - at->second.used > kKeepLoaded ? loaded_.erase(at) : std::next(at);
+  }
 }
 
 void ViolationAuditor::Start() {
@@ -280,7 +304,8 @@ void ViolationAuditor::Run() {
       const std::lock_guard<std::mutex> lock(sources_mutex_);
       if (bpf_ != nullptr) bpf_->Poll(0).IgnoreError();
       if (audit_ != nullptr) {
-        for (const std::string& record : audit_->Read(0)) HandleRecord(record, absl::Now());
+        for (const std::string& record : audit_->Read(0, kRecordsAtOnce))
+          HandleRecord(record, absl::Now());
         const std::lock_guard<std::mutex> counts_lock(mutex_);
         counts_.audit_overruns = audit_->overruns();
       }

@@ -55,7 +55,8 @@ struct ViolationCounts {
     std::string enforcer;
     std::string action;
     PolicyIdentity policy;
-    // Of the first responsible rule; "" when it is not known.
+    // Of the first responsible rule; "" when it is not known, as that of an audit record whose line
+    // is suppressed: nobody looks for it.
     std::string rule;
     bool operator<(const Key& other) const { return Tie() < other.Tie(); }
 
@@ -123,14 +124,24 @@ class ViolationAuditor {
     PackedArtifacts artifacts;
   };
 
+  // What a profile's AppArmor and seccomp artifacts say; loading it takes milliseconds.
+  struct Loaded {
+    ArmorProfileArtifacts artifacts;
+    std::optional<Simulator> simulator;
+    std::map<EnforcerKind, std::string> digests;
+    absl::Time used;
+  };
+
   void Run();
+  // Without the lock: only who handles records uses what is loaded.
+  void NameRulesOf(const PackedArtifacts& artifacts, AuditViolation& violation, absl::Time now);
   // All that follow need the lock.
   const AuditedContainer* ByCgroup(uint64_t cgroup) const;
   const AuditedContainer* ByProcess(pid_t pid, absl::Time now);
   const AuditedContainer* OnlyOneWith(const std::string& profile) const;
-  void NameRulesOf(AuditViolation& violation);
-  // Counts it; whether it may be written.
-  bool Count(const std::string& enforcer, const std::string& action, const std::string& rule,
+  // Whether one more line may be written.
+  bool TakeRate(const std::string& enforcer, const ViolationSubject& subject, absl::Time now);
+  void Count(const std::string& enforcer, const std::string& action, const std::string& rule,
              const ViolationSubject& subject, absl::Time now);
   void Write(const std::string& line);
 
@@ -145,10 +156,8 @@ class ViolationAuditor {
   ViolationRate rate_;
   std::map<std::string, std::pair<std::string, ViolationSubject>> suppressed_;
   ViolationCounts counts_;
-  // The last simulator that was asked; loading one takes milliseconds.
-  std::string simulator_profile_;
-  std::optional<Simulator> simulator_;
-  absl::Time simulator_used_;
+  // By profile, the ones asked last. Only of the thread that handles records.
+  std::map<std::string, Loaded> loaded_;
 
   std::mutex sources_mutex_;
   std::unique_ptr<BpfEventReader> bpf_;

@@ -195,6 +195,28 @@ TEST_F(ViolationAuditorTest, AFloodIsCountedAndDoesNotHideOthers) {
   EXPECT_EQ(counts.profiles.at("varmor-shop-web").denied, 101u);
 }
 
+// Nor does one of audit records cost what a line costs: nobody looks for the rule of what is not
+// written.
+TEST_F(ViolationAuditorTest, ThereIsNoSearchForWhatIsNotWritten) {
+  PutContainer("noisy", 7, getpid());
+  for (int i = 0; i < 100; ++i) auditor_.HandleRecord(AppArmorRecord(getpid()), now_);
+  EXPECT_THAT(Lines(), SizeIs(5));
+  std::map<std::string, uint64_t> by_rule;
+  for (const auto& [key, count] : auditor_.Counts().violations) by_rule[key.rule] += count;
+  EXPECT_EQ(by_rule, (std::map<std::string, uint64_t>{{"", 95}, {"raw", 5}}));
+  EXPECT_EQ(auditor_.Counts().suppressed, 95u);
+}
+
+// What is loaded is that of the artifacts now.
+TEST_F(ViolationAuditorTest, AChangedProfileIsAskedAnew) {
+  auditor_.HandleRecord(AppArmorRecord(1 << 30), now_);
+  auditor_.PutProfile("varmor-shop-web", {"VarmorPolicy", "web", "shop"}, PackedArtifacts());
+  auditor_.HandleRecord(AppArmorRecord(1 << 30), now_);
+  ASSERT_THAT(Lines(), SizeIs(2));
+  EXPECT_EQ(Lines()[0]["rule"]["name"], "raw");
+  EXPECT_FALSE(Lines()[1].contains("rule"));
+}
+
 TEST_F(ViolationAuditorTest, SeriesGoWithTheirProfile) {
   auditor_.Handle(Denied(7), now_);
   EXPECT_THAT(auditor_.Counts().violations, SizeIs(1));

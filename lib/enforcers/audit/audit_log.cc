@@ -39,18 +39,22 @@ absl::Status AuditLog::Open() {
   return absl::OkStatus();
 }
 
-std::vector<std::string> AuditLog::Read(int wait_ms) {
+std::vector<std::string> AuditLog::Read(int wait_ms, size_t limit) {
   std::vector<std::string> records;
   if (fd_ < 0) return records;
   pollfd wait = {fd_, POLLIN, 0};
-  while (poll(&wait, 1, wait_ms) > 0) {
+  while (records.size() < limit && poll(&wait, 1, wait_ms) > 0) {
     alignas(nlmsghdr) char buffer[16384];
-    const ssize_t size = recv(fd_, buffer, sizeof buffer, MSG_DONTWAIT);
+    sockaddr_nl sender = {};
+    socklen_t sender_size = sizeof sender;
+    const ssize_t size = recvfrom(fd_, buffer, sizeof buffer, MSG_DONTWAIT,
+                                  reinterpret_cast<sockaddr*>(&sender), &sender_size);
     if (size < 0 && errno == ENOBUFS) {
       ++overruns_;
       continue;
     }
     if (size < static_cast<ssize_t>(NLMSG_HDRLEN)) break;
+    if (sender.nl_pid != 0) continue;
     nlmsghdr head;
     std::memcpy(&head, buffer, sizeof head);
     // The kernel sends one record at a time, and its length does not count the head.

@@ -2,6 +2,7 @@
 #ifndef LIB_ENFORCERS_AUDIT_AUDIT_LOG_H_
 #define LIB_ENFORCERS_AUDIT_AUDIT_LOG_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -25,8 +26,10 @@ class AuditLog {
 
   // The records since the last call, "type=1400 audit(...): apparmor=...". Records are written from
   // within the system call, but pass through a thread of the kernel: waits up to `wait_ms` for
-  // those on their way. Empty when it is not open.
-  std::vector<std::string> Read(int wait_ms = 50);
+  // those on their way. Empty when it is not open. What is more than `limit` stays for the next
+  // call. The type is the message's own, not a word of its text; who sends to the socket and is not
+  // the kernel is not heard.
+  std::vector<std::string> Read(int wait_ms = 50, size_t limit = SIZE_MAX);
 
   // How often the kernel had no room for records because nobody read them in time.
   uint64_t overruns() const { return overruns_; }

@@ -44,6 +44,16 @@ std::string SeccompAction(absl::string_view code) {
   return (number & 0xffff0000) == 0x7ffc0000 ? "AUDIT" : "DENIED";
 }
 
+// "type=1400 ..."; -1 without one.
+int64_t TypeOf(absl::string_view record) {
+  if (!absl::ConsumePrefix(&record, "type=")) return -1;
+  return Number(record.substr(0, record.find(' ')));
+}
+
+// AUDIT_AVC and AUDIT_APPARMOR_AUDIT to AUDIT_APPARMOR_KILL, include/uapi/linux/audit.h.
+bool IsTypeOfAppArmor(int64_t type) { return type == 1400 || (type >= 1501 && type <= 1507); }
+constexpr int64_t kSeccompType = 1326;  // AUDIT_SECCOMP
+
 bool HasWord(absl::string_view text, absl::string_view word) {
   const std::vector<absl::string_view> words =
       absl::StrSplit(text, absl::ByAnyChar(" ,()"), absl::SkipEmpty());
@@ -82,15 +92,17 @@ std::string AuditField(absl::string_view record, absl::string_view key) {
 
 std::optional<AuditViolation> ReadAuditRecord(absl::string_view record) {
   AuditViolation out;
-  if (const std::string word = AuditField(record, "apparmor"); !word.empty()) {
+  const int64_t type = TypeOf(record);
+  if (IsTypeOfAppArmor(type)) {
+    const std::string word = AuditField(record, "apparmor");
     if (word != "DENIED" && word != "AUDIT" && word != "ALLOWED" && word != "KILLED") {
-      return std::nullopt;  // about loading profiles
+      return std::nullopt;  // about loading profiles, or of another module
     }
     out.enforcer = "AppArmor";
     out.action = word == "KILLED" ? "DENIED" : word;
     out.profile = AuditField(record, "profile");
     out.user = Number(AuditField(record, "fsuid"));
-  } else if (absl::StartsWith(record, "type=1326 ")) {
+  } else if (type == kSeccompType) {
     out.enforcer = "Seccomp";
     out.action = SeccompAction(AuditField(record, "code"));
     out.user = Number(AuditField(record, "uid"));

@@ -39,7 +39,8 @@ struct AuditViolation {
   std::vector<RuleOrigin> rules;
 };
 
-// Nothing for other records.
+// Nothing for other records. `record` is one of AuditLog: its type is the kernel's word. Records of
+// user programs may hold any text, and are none.
 std::optional<AuditViolation> ReadAuditRecord(absl::string_view record);
 
 // The value of `key` in a record, decoded; "" when it is not there.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "gtest/gtest.h"
 #include "lib/compiler/diagnostic/diagnostic.h"
 #include "lib/compiler/simulate/event_text.h"
@@ -68,6 +69,23 @@ TEST(AuditViolationTest, OtherRecordsAreNone) {
         "type=1400 audit(1.2:3): apparmor=\"STATUS\" operation=\"profile_load\" profile=\"x\""}) {
     EXPECT_FALSE(ReadAuditRecord(record).has_value()) << record;
   }
+}
+
+// CAP_AUDIT_WRITE is enough to send records of the types 1100 to 1199 and 2100 to 2999 with any
+// text.
+TEST(AuditViolationTest, RecordsOfProgramsAreNone) {
+  const std::string text(absl::StripPrefix(kOpen, "type=1400"));
+  for (const char* type : {"type=1107", "type=1100", "type=2999", "type=1326", "type=1500",
+                           "type=1508", "type=14000", "type=USER_AVC", ""}) {
+    const std::optional<AuditViolation> violation = ReadAuditRecord(absl::StrCat(type, text));
+    EXPECT_FALSE(violation.has_value() && violation->enforcer == "AppArmor") << type;
+  }
+  for (const char* type : {"type=1400", "type=1501", "type=1503", "type=1507"}) {
+    EXPECT_TRUE(ReadAuditRecord(absl::StrCat(type, text)).has_value()) << type;
+  }
+  EXPECT_FALSE(ReadAuditRecord(
+                   "type=1107 audit(1.2:3): pid=1 msg='type=1326 audit(1.2:3): syscall=83 pid=72'")
+                   .has_value());
 }
 
 TEST(AuditViolationTest, DecodesTextsInHexadecimal) {
