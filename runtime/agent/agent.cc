@@ -190,8 +190,15 @@ void Agent::SetPolicies(std::vector<AgentPolicy> policies,
     if (before == problems_.end() || before->second != problem) log_.Error(problem);
   }
   std::set<std::string> names;
-  for (const AgentPolicy& policy : policies) {
+  for (AgentPolicy& policy : policies) {
     names.insert(policy.profile);
+    if (IsProfileOfRun(policy.profile)) {
+      policy.artifacts = PackedArtifacts();
+      policy.problem = absl::StrCat(
+          "profile name ", policy.profile,
+          " is kept for `varmor run` (-run- and 8 hexadecimal digits at its end); give the policy "
+          "another name");
+    }
     // Another one may have the name.
     if (!policy.problem.empty() && !policy.usable()) continue;
     auditor_.PutProfile(policy.profile, policy.identity, policy.artifacts);

@@ -442,6 +442,16 @@ TEST_F(AgentTest, ADamagedPolicyTakesNothingAway) {
   EXPECT_EQ(TheStatus().message, "spec.profile is missing");
 }
 
+// The agent leaves profiles of such names alone, so it cannot keep one.
+TEST_F(AgentTest, ANameOfARunIsRefused) {
+  AgentPolicy policy = Policy("1", kAll);
+  policy.profile = "varmor-shop-x-run-0123abcd";
+  StartWith({policy});
+  EXPECT_THAT(Done(), ElementsAre("start AppArmor", "start BPF", "start Seccomp"));
+  EXPECT_EQ(TheStatus().state, "failed");
+  EXPECT_THAT(TheStatus().message, HasSubstr("give the policy another name"));
+}
+
 TEST_F(AgentTest, HooksWaitForThePolicies) {
   ASSERT_EQ(agent_->Start(), absl::OkStatus());
   runtime_.PutSilently(Web("c", 11, true));
