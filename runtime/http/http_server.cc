@@ -58,10 +58,11 @@ class Connections {
   struct Waiting {
     std::weak_ptr<Connection> connection;
     bool chosen = false;
+    size_t bytes = 0;
   };
   using Place = std::list<Waiting>::iterator;
 
-  explicit Connections(size_t limit) : limit_(limit) {}
+  Connections(size_t limit, size_t memory_limit) : limit_(limit), memory_limit_(memory_limit) {}
 
   // Counts one more. When there are too many, ends the one that waits longest for its client.
   // False: there are too many and none waits.
@@ -71,7 +72,7 @@ class Connections {
       const std::lock_guard<std::mutex> lock(mutex_);
       if (count_ - chosen_.size() >= limit_) {
         if (waiting_.empty()) return false;
-        longest = ChooseLongest();
+        longest = Choose(waiting_.begin());
       }
       ++count_;
     }
@@ -84,7 +85,7 @@ class Connections {
     std::shared_ptr<Connection> longest;
     {
       const std::lock_guard<std::mutex> lock(mutex_);
-      if (!waiting_.empty()) longest = ChooseLongest();
+      if (!waiting_.empty()) longest = Choose(waiting_.begin());
     }
     if (longest != nullptr) longest->Close(/*only_idle=*/false);
   }
@@ -96,7 +97,31 @@ class Connections {
 
   void Leave(Place place) {
     const std::lock_guard<std::mutex> lock(mutex_);
+    (place->chosen ? chosen_bytes_ : bytes_) -= place->bytes;
     (place->chosen ? chosen_ : waiting_).erase(place);
+  }
+
+  // Counts more bytes of one that waits, until it leaves. When there are too many, ends those with
+  // bytes that wait longest. False: there are too many all the same, or it is about to end.
+  bool Charge(Place place, size_t bytes) {
+    std::vector<std::shared_ptr<Connection>> ended;
+    bool fits = false;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (place->chosen) return false;
+      place->bytes += bytes;
+      bytes_ += bytes;
+      for (auto it = waiting_.begin(); bytes_ > memory_limit_ && it != waiting_.end();) {
+        const Place each = it++;
+        if (each != place && each->bytes > 0) ended.push_back(Choose(each));
+      }
+      // What was chosen goes as soon as a thread has time.
+      fits = bytes_ <= memory_limit_ && chosen_bytes_ <= memory_limit_;
+    }
+    for (const std::shared_ptr<Connection>& each : ended) {
+      if (each != nullptr) each->Close(/*only_idle=*/false);
+    }
+    return fits;
   }
 
   void Remove() {
@@ -122,16 +147,21 @@ class Connections {
 
  private:
   // With the lock held, and one that waits. Null when it is ending anyway.
-  std::shared_ptr<Connection> ChooseLongest() {
-    waiting_.front().chosen = true;
-    chosen_.splice(chosen_.end(), waiting_, waiting_.begin());
-    return chosen_.back().connection.lock();
+  std::shared_ptr<Connection> Choose(Place place) {
+    place->chosen = true;
+    bytes_ -= place->bytes;
+    chosen_bytes_ += place->bytes;
+    chosen_.splice(chosen_.end(), waiting_, place);
+    return place->connection.lock();
   }
 
   std::mutex mutex_;
   std::condition_variable none_;
   const size_t limit_;
+  const size_t memory_limit_;
   size_t count_ = 0;
+  size_t bytes_ = 0;            // of waiting_
+  size_t chosen_bytes_ = 0;     // of chosen_
   std::list<Waiting> waiting_;  // longest first
   std::list<Waiting> chosen_;   // about to end
 };
@@ -141,7 +171,7 @@ struct Shared {
   Shared(const HttpServerOptions& server_options, HttpHandler server_handler)
       : options(server_options),
         handler(std::move(server_handler)),
-        connections(server_options.connections) {}
+        connections(server_options.connections, server_options.memory_limit) {}
 
   const HttpServerOptions options;
   const HttpHandler handler;
@@ -149,7 +179,8 @@ struct Shared {
   std::atomic<bool> draining = false;
 };
 
-HttpRequest ToRequest(http::request<http::string_body>&& message) {
+// Without the body.
+HttpRequest HeaderOf(const http::request<http::string_body>& message) {
   HttpRequest request;
   request.method = std::string(message.method_string());
   const absl::string_view target(message.target().data(), message.target().size());
@@ -163,11 +194,13 @@ HttpRequest ToRequest(http::request<http::string_body>&& message) {
     const auto [at, inserted] = request.headers.emplace(name, value);
     if (!inserted) absl::StrAppend(&at->second, ", ", value);
   }
-  request.body = std::move(message.body());
   return request;
 }
 
-HttpResponse Handle(const HttpHandler& handler, const HttpRequest& request) {
+// What `handler` says, HttpHandler or HttpHeaderHandler.
+template <typename Handler>
+std::invoke_result_t<const Handler&, const HttpRequest&> Handle(const Handler& handler,
+                                                                const HttpRequest& request) {
   try {
     return handler(request);
   } catch (const std::exception& fault) {  // of libraries below the handler
@@ -261,8 +294,21 @@ class HttpConnection : public Connection,
     http::async_read_header(stream_, buffer_, *parser_,
                             [self = this->shared_from_this()](error_code error, size_t) {
                               if (error) return self->Refuse(error);
-                              self->Encourage();
+                              self->AnswerHeader();
                             });
+  }
+
+  void AnswerHeader() {
+    if (shared_.options.before_body == nullptr) return Encourage();
+    StopWaiting();
+    std::optional<HttpResponse> response =
+        Handle(shared_.options.before_body, HeaderOf(parser_->get()));
+    StartWaiting();
+    if (!response.has_value()) return Encourage();
+    // The next request starts behind the body, which nobody reads.
+    const bool keep_alive = parser_->is_done() && parser_->get().keep_alive();
+    Write(*std::move(response), parser_->get().version(), keep_alive && !shared_.draining,
+          parser_->get().method() == http::verb::head);
   }
 
   // Clients with a large body ask whether to send it.
@@ -278,11 +324,14 @@ class HttpConnection : public Connection,
 
   void ReadBody() {
     if (parser_->is_done()) return Answer();
-    http::async_read(stream_, buffer_, *parser_,
-                     [self = this->shared_from_this()](error_code error, size_t) {
-                       if (error) return self->Refuse(error);
-                       self->Answer();
-                     });
+    http::async_read_some(stream_, buffer_, *parser_,
+                          [self = this->shared_from_this(), before = parser_->get().body().size()](
+                              error_code error, size_t) {
+                            if (error) return self->Refuse(error);
+                            const size_t read = self->parser_->get().body().size() - before;
+                            if (!self->shared_.connections.Charge(*self->place_, read)) return;
+                            self->ReadBody();
+                          });
   }
 
   void Answer() {
@@ -290,7 +339,11 @@ class HttpConnection : public Connection,
     const bool head = parser_->get().method() == http::verb::head;
     const unsigned version = parser_->get().version();
     const bool keep_alive = parser_->get().keep_alive();
-    HttpResponse response = Handle(shared_.handler, ToRequest(parser_->release()));
+    HttpRequest request = HeaderOf(parser_->get());
+    request.body = std::move(parser_->get().body());
+    parser_.reset();
+    HttpResponse response = Handle(shared_.handler, request);
+    request = HttpRequest();
     StartWaiting();
     Write(std::move(response), version, keep_alive && !shared_.draining, head);
   }
@@ -324,6 +377,7 @@ class HttpConnection : public Connection,
     message_->keep_alive(keep_alive);
     message_->content_length(response.body.size());
     if (!head) message_->body() = std::move(response.body);
+    if (!shared_.connections.Charge(*place_, message_->body().size())) return;
     tcp().expires_after(Chrono(shared_.options.read_timeout));
     http::async_write(stream_, *message_,
                       [self = this->shared_from_this(), keep_alive](error_code error, size_t) {
@@ -508,6 +562,9 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpServerOp
                                                               HttpHandler handler) {
   if (options.threads < 1 || options.connections < 1) {
     return absl::InvalidArgumentError("a server needs a thread and a connection at least");
+  }
+  if (options.body_limit > options.memory_limit) {
+    return absl::InvalidArgumentError("a server needs memory for one body at least");
   }
   auto server = std::make_unique<BeastHttpServer>(options, std::move(handler));
   if (!options.tls.certificate.empty() || !options.tls.key.empty()) {

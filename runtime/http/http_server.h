@@ -15,6 +15,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -45,6 +46,9 @@ struct HttpResponse {
 // Called in the threads of the server, several at once when there are several; no other request is
 // answered by a thread meanwhile. What it throws becomes an answer 500.
 using HttpHandler = std::function<HttpResponse(const HttpRequest& request)>;
+// Called like HttpHandler before the body of a request is read, which `request` does not have yet.
+// With an answer the body is never read; nullopt: the body is wanted, and HttpHandler answers.
+using HttpHeaderHandler = std::function<std::optional<HttpResponse>(const HttpRequest& request)>;
 
 struct HttpServerOptions {
   std::string address = "0.0.0.0";
@@ -52,9 +56,15 @@ struct HttpServerOptions {
   // Both empty: no TLS. TLS 1.2 or newer.
   TlsPair tls;
   int threads = 1;
+  // Empty: bodies are read from everybody.
+  HttpHeaderHandler before_body;
   // Limits of one connection and of all. A larger body is answered by 413, a header over 16 KiB by
-  // 431, what is not HTTP by 400; then the connection ends.
-  size_t body_limit = 16 << 20;
+  // 431, what is not HTTP by 400; then the connection ends. 0: no bodies.
+  size_t body_limit = 0;
+  // Bytes of all bodies that are being read and all answers that are being written. The one with
+  // such bytes that has waited longest for its client goes when there would be more. Bodies in a
+  // handler do not count: there are at most `threads`.
+  size_t memory_limit = 32 << 20;
   // From accepting to the first byte of a request, from there to its last, and of its answer.
   absl::Duration read_timeout = absl::Seconds(35);
   absl::Duration idle_timeout = absl::Seconds(200);  // between requests
@@ -65,8 +75,9 @@ struct HttpServerOptions {
 
 class HttpServer {
  public:
-  // Listens when it returns. INVALID_ARGUMENT for TLS that does not load and for a number below 1;
-  // UNAVAILABLE for an address that cannot be had, with the reason.
+  // Listens when it returns. INVALID_ARGUMENT for TLS that does not load, for a number below 1
+  // and for a body_limit above the memory_limit; UNAVAILABLE for an address that cannot be had,
+  // with the reason.
   static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const HttpServerOptions& options,
                                                            HttpHandler handler);
   // Ends connections at once, after the handlers that run. Call Drain before to let requests

@@ -11,6 +11,7 @@
 #include <csignal>
 #include <future>
 #include <memory>
+#include <optional>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -31,6 +32,7 @@
 namespace varmor {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
@@ -163,7 +165,13 @@ HttpResponse Echo(const HttpRequest& request) {
   return response;
 }
 
-std::unique_ptr<HttpServer> StartServer(HttpServerOptions options = {},
+HttpServerOptions Bodies(size_t limit = 1 << 20) {
+  HttpServerOptions options;
+  options.body_limit = limit;
+  return options;
+}
+
+std::unique_ptr<HttpServer> StartServer(HttpServerOptions options = Bodies(),
                                         HttpHandler handler = Echo) {
   options.address = "127.0.0.1";
   auto server = HttpServer::Start(options, std::move(handler));
@@ -252,8 +260,7 @@ TEST(HttpServerTest, AnswersHeadWithoutABody) {
 }
 
 TEST(HttpServerTest, RefusesABodyOverTheLimit) {
-  HttpServerOptions options;
-  options.body_limit = 1000;
+  const HttpServerOptions options = Bodies(1000);
   const auto server = StartServer(options);
   for (const size_t size : {1001, 3000000}) {
     Client client(server->port());
@@ -271,6 +278,81 @@ TEST(HttpServerTest, RefusesABodyOverTheLimit) {
   Client good(server->port());
   good.Send(Post(std::string(1000, 'x')));
   EXPECT_THAT(good.Read(), StartsWith("HTTP/1.1 201 "));
+}
+
+TEST(HttpServerTest, WithoutALimitThereAreNoBodies) {
+  const auto server = StartServer(HttpServerOptions());
+  Client client(server->port());
+  client.Send(kGet);
+  EXPECT_THAT(client.Read(), StartsWith("HTTP/1.1 200 "));
+  client.Send(Post("a"));
+  EXPECT_THAT(client.Read(), StartsWith("HTTP/1.1 413 "));
+  EXPECT_TRUE(client.Ended());
+}
+
+// The body never comes: only the header can have been looked at.
+TEST(HttpServerTest, HeaderIsAnsweredBeforeTheBody) {
+  HttpServerOptions options = Bodies();
+  options.before_body = [](const HttpRequest& request) -> std::optional<HttpResponse> {
+    if (request.headers.count("token") > 0) return std::nullopt;
+    HttpResponse response;
+    response.status = 401;
+    return response;
+  };
+  const auto server = StartServer(options);
+  Client stranger(server->port());
+  stranger.Send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n");
+  EXPECT_THAT(stranger.Read(), StartsWith("HTTP/1.1 401 "));
+  EXPECT_TRUE(stranger.Ended());
+  Client expecting(server->port());
+  expecting.Send("POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
+  EXPECT_THAT(expecting.Read(), StartsWith("HTTP/1.1 401 "));
+  // Without a body the connection goes on.
+  Client known(server->port());
+  known.Send(kGet);
+  EXPECT_THAT(known.Read(), StartsWith("HTTP/1.1 401 "));
+  known.Send("POST / HTTP/1.1\r\nHost: h\r\nToken: t\r\nContent-Length: 3\r\n\r\nabc");
+  EXPECT_THAT(known.Read(), AllOf(StartsWith("HTTP/1.1 201 "), HasSubstr("POST /  3 ")));
+}
+
+TEST(HttpServerTest, BodiesOfAllConnectionsHaveOneLimit) {
+  HttpServerOptions options = Bodies(1000);
+  options.memory_limit = 2500;
+  const auto server = StartServer(options);
+  const std::string most = Post(std::string(1000, 'a'));
+  std::vector<Client> slow;
+  for (int i = 0; i < 3; ++i) {
+    slow.emplace_back(server->port());
+    slow.back().Send(most.substr(0, most.size() - 1));
+    absl::SleepFor(absl::Milliseconds(200));  // they are read in this order
+  }
+  EXPECT_TRUE(slow[0].Ended());
+  for (int i = 1; i < 3; ++i) {
+    slow[i].Send("a");
+    EXPECT_THAT(slow[i].Read(), StartsWith("HTTP/1.1 201 ")) << i;
+  }
+  // What was answered does not count any more.
+  for (int i = 0; i < 10; ++i) {
+    slow[1].Send(most);
+    EXPECT_THAT(slow[1].Read(), StartsWith("HTTP/1.1 201 ")) << i;
+  }
+}
+
+TEST(HttpServerTest, AnswersThatNobodyReadsCountAsWell) {
+  HttpServerOptions options;
+  options.memory_limit = 40 << 20;
+  const auto server = StartServer(options, [](const HttpRequest&) {
+    HttpResponse response;
+    response.body = std::string(30 << 20, 'a');  // more than sockets take
+    return response;
+  });
+  Client lazy(server->port());
+  lazy.Send(kGet);
+  absl::SleepFor(absl::Milliseconds(500));
+  Client other(server->port());
+  other.Send(kGet);
+  EXPECT_THAT(other.Read(), StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(lazy.Read().size(), testing::Lt(size_t{30 << 20}));
 }
 
 TEST(HttpServerTest, RefusesAHeaderOverTheLimit) {
@@ -415,7 +497,7 @@ TEST(HttpServerTest, SmallAnswersAreNotHeldBack) {
 
 TEST(HttpServerTest, ServesTls) {
   const Certificates made = MakeCertificates();
-  HttpServerOptions options;
+  HttpServerOptions options = Bodies();
   options.tls = made.leaf;
   const auto server = StartServer(options);
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
@@ -511,7 +593,7 @@ TEST(HttpServerTest, DrainKeepsItsLimit) {
 
 TEST(HttpServerTest, ManyClientsAtOnceOnSeveralThreads) {
   const Certificates made = MakeCertificates();
-  HttpServerOptions options;
+  HttpServerOptions options = Bodies();
   options.tls = made.leaf;
   options.threads = 3;
   options.connections = 6;  // fewer than clients: some are ended, none is answered wrongly

@@ -24,6 +24,32 @@ std::string JsonText(const Json& value) {
   return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+absl::Status CheckJsonLimits(absl::string_view text) {
+  int depth = 0;
+  int values = 1;
+  bool in_string = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      in_string = c != '"';
+      continue;
+    }
+    if (c == '"') in_string = true;
+    if (c == '}' || c == ']') --depth;
+    if (c == '{' || c == '[') ++depth;
+    if (c == ',' || c == '{' || c == '[') ++values;
+    if (depth > kJsonDepthLimit) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("nests deeper than ", kJsonDepthLimit, " levels"));
+    }
+    if (values > kJsonValueLimit) {
+      return absl::InvalidArgumentError(absl::StrCat("has more than ", kJsonValueLimit, " values"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 JsonFields::JsonFields(const Json& value, std::string path, std::vector<std::string>& problems)
     : value_(&value), path_(std::move(path)), problems_(&problems) {
   if (value_->is_object()) return;

@@ -18,6 +18,17 @@ using Json = nlohmann::json;
 // Compact text, keys sorted; bytes that are not UTF-8 become U+FFFD.
 std::string JsonText(const Json& value);
 
+// What one JSON text may hold: a text of 8 MiB that is nothing but "{},{}," takes 240 MB when it is
+// parsed. Enough for two objects of 1.5 MiB (the limit of etcd) with a value every 15 bytes.
+inline constexpr int kJsonValueLimit = 200000;
+// Objects of Kubernetes have less than 30 levels. Copying and comparing goes down by recursion.
+inline constexpr int kJsonDepthLimit = 500;
+
+// Whether a text of others may be parsed; it is not looked at otherwise. INVALID_ARGUMENT: it nests
+// deeper, or has more values. Commas and brackets outside of strings are counted, of which an empty
+// object or array has one more than values.
+absl::Status CheckJsonLimits(absl::string_view text);
+
 // One object. Refers to what it was made of.
 //
 //     std::vector<std::string> problems;

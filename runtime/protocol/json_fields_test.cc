@@ -61,6 +61,16 @@ TEST(JsonFieldsTest, KeepsEveryProblemWithItsPlace) {
   EXPECT_EQ(ProblemsStatus("it", {"x", "y"}), absl::InvalidArgumentError("it: x; y"));
 }
 
+TEST(JsonFieldsTest, LimitsWhatIsParsed) {
+  EXPECT_TRUE(CheckJsonLimits(R"({"a": ["[[[,,,\"[", {}]})").ok());
+  std::string most = "[0";
+  for (int i = 2; i < kJsonValueLimit; ++i) most += ",0";
+  EXPECT_TRUE(CheckJsonLimits(most + "]").ok());
+  EXPECT_EQ(CheckJsonLimits(most + ",0]").message(), "has more than 200000 values");
+  EXPECT_TRUE(CheckJsonLimits(std::string(500, '[')).ok());
+  EXPECT_EQ(CheckJsonLimits(std::string(501, '[')).message(), "nests deeper than 500 levels");
+}
+
 TEST(JsonFieldsTest, TextSurvivesBytesThatAreNotUtf8) {
   EXPECT_EQ(JsonText({{"b", "\xff"}, {"a", 1}}), "{\"a\":1,\"b\":\"\xef\xbf\xbd\"}");
 }

@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "lib/compiler/diagnostic/diagnostic.h"
+#include "lib/compiler/status/status_macros.h"
 
 namespace varmor {
 namespace {
@@ -42,11 +43,16 @@ Json TextsJson(const std::map<std::string, std::string>& texts) {
   return out;
 }
 
-// Discarded when it is no JSON.
-Json Parse(absl::string_view text) { return Json::parse(text.begin(), text.end(), nullptr, false); }
-
-absl::Status NoJson(absl::string_view what) {
-  return absl::InvalidArgumentError(absl::StrCat(what, ": is not JSON"));
+// INVALID_ARGUMENT: no JSON, or too much of it.
+absl::StatusOr<Json> Parse(absl::string_view what, absl::string_view text) {
+  absl::Status status = CheckJsonLimits(text);
+  Json document;
+  if (status.ok()) {
+    document = Json::parse(text.begin(), text.end(), nullptr, false);
+    if (document.is_discarded()) status = absl::InvalidArgumentError("is not JSON");
+  }
+  if (status.ok()) return document;
+  return absl::InvalidArgumentError(absl::StrCat(what, ": ", status.message()));
 }
 
 NodeCapabilities ReadCapabilities(const JsonFields& fields) {
@@ -89,8 +95,7 @@ Json ProfileStatusJson(const ProfileStatus& status) {
 
 absl::StatusOr<ProfileStatus> ParseProfileStatus(absl::string_view text) {
   constexpr absl::string_view kWhat = "profile status";
-  const Json document = Parse(text);
-  if (document.is_discarded()) return NoJson(kWhat);
+  VARMOR_ASSIGN_OR_RETURN(const Json document, Parse(kWhat, text));
   std::vector<std::string> problems;
   const JsonFields fields(document, "", problems);
   ProfileStatus out;
@@ -128,8 +133,7 @@ Json NodeReportJson(const NodeReport& report) {
 
 absl::StatusOr<NodeReport> ParseNodeReport(absl::string_view text) {
   constexpr absl::string_view kWhat = "node report";
-  const Json document = Parse(text);
-  if (document.is_discarded()) return NoJson(kWhat);
+  VARMOR_ASSIGN_OR_RETURN(const Json document, Parse(kWhat, text));
   std::vector<std::string> problems;
   const JsonFields fields(document, "", problems);
   NodeReport out;
@@ -158,8 +162,7 @@ Json NodeReportAnswerJson(const std::vector<std::string>& resync) { return {{"re
 
 absl::StatusOr<std::vector<std::string>> ParseNodeReportAnswer(absl::string_view text) {
   constexpr absl::string_view kWhat = "answer to a node report";
-  const Json document = Parse(text);
-  if (document.is_discarded()) return NoJson(kWhat);
+  VARMOR_ASSIGN_OR_RETURN(const Json document, Parse(kWhat, text));
   std::vector<std::string> problems;
   const JsonFields fields(document, "", problems);
   std::vector<std::string> out;
