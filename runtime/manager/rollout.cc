@@ -85,8 +85,12 @@ Rollout PlanRollout(const RolloutView& view, const RolloutOptions& options) {
     if (wanted == (*workload)["spec"]["template"]) {
       const absl::Time restarted = RestartedAt(*workload);
       const bool held_up = restarted + options.patience <= view.now;
-      if (restarted == absl::InfinitePast() || held_up || IsAvailable(*workload)) {
+      if (restarted == absl::InfinitePast() || IsAvailable(*workload)) {
         ++rollout.done;
+      } else if (held_up) {
+        rollout.skipped.push_back(absl::StrCat(
+            TextAt(*workload, {"kind"}), " ", ObjectKey(*workload), " is not available ",
+            absl::FormatDuration(options.patience), " after its restart"));
       } else {
         ++under_way;
       }

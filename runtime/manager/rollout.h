@@ -39,7 +39,8 @@ struct Rollout {
   int total = 0;
   // Whose template says what it should and which are available again, these updates not included.
   int done = 0;
-  // That are never restarted, with the reason: "Deployment shop/web is paused".
+  // That are never restarted, or not waited for any more, with the reason: "Deployment shop/web is
+  // paused".
   std::vector<std::string> skipped;
 
   bool finished() const { return done + static_cast<int>(skipped.size()) >= total; }

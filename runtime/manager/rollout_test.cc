@@ -104,7 +104,11 @@ TEST(RolloutTest, OneThatDoesNotBecomeAvailableHoldsUpOthersForATimeOnly) {
   view.now = kNow + absl::Minutes(9);
   EXPECT_THAT(PlanRollout(view, options).updates, IsEmpty());
   view.now = kNow + absl::Minutes(10);
-  EXPECT_THAT(Names(PlanRollout(view, options)), ElementsAre("b"));
+  const Rollout rollout = PlanRollout(view, options);
+  EXPECT_THAT(Names(rollout), ElementsAre("b"));
+  EXPECT_EQ(rollout.done, 0);
+  EXPECT_THAT(rollout.skipped,
+              ElementsAre("Deployment shop/a is not available 10m after its restart"));
 }
 
 TEST(RolloutTest, SomeAreNeverRestarted) {

@@ -12,10 +12,15 @@ namespace {
 // Bytes of a condition's message, at most: a status is read often.
 constexpr size_t kMaxMessageBytes = 8 << 10;
 
-std::string Cut(absl::string_view text) {
-  if (text.size() <= kMaxMessageBytes) return std::string(text);
+// Of an ArmorProfile, which has a condition for each node that failed: 100 KiB of the 1.5 MiB that
+// the API server stores, most of which is the profile's.
+constexpr size_t kMaxNodeConditions = 100;
+constexpr size_t kMaxNodeMessageBytes = 1 << 10;
+
+std::string Cut(absl::string_view text, size_t limit = kMaxMessageBytes) {
+  if (text.size() <= limit) return std::string(text);
   // Not within a character of several bytes.
-  size_t end = kMaxMessageBytes;
+  size_t end = limit;
   while (end > 0 && (text[end] & 0xc0) == 0x80) --end;
   return absl::StrCat(text.substr(0, end), " ... (", text.size() - end, " more bytes)");
 }
@@ -105,14 +110,20 @@ Json ArmorProfileStatusJson(const NodeCounts& counts, const Json& old, absl::Tim
   const Json old_conditions =
       old.is_object() && old.contains("conditions") ? old["conditions"] : Json::array();
   Json status = {{"desiredNumberLoaded", counts.desired}, {"currentNumberLoaded", counts.loaded}};
-  for (const NodeFailure& failure : counts.failures) {
-    Json entry = {{"type", "Ready"},
-                  {"status", "False"},
-                  {"nodeName", failure.node},
-                  {"lastTransitionTime",
-                   TransitionTime(old_conditions, "Ready", failure.node, "False", now)}};
-    if (!failure.message.empty()) entry["message"] = Cut(failure.message);
+  const auto add = [&](const std::string& node, const std::string& message) {
+    Json entry = {
+        {"type", "Ready"},
+        {"status", "False"},
+        {"nodeName", node},
+        {"lastTransitionTime", TransitionTime(old_conditions, "Ready", node, "False", now)}};
+    if (!message.empty()) entry["message"] = Cut(message, kMaxNodeMessageBytes);
     status["conditions"].push_back(std::move(entry));
+  };
+  for (size_t i = 0; i < std::min(counts.failures.size(), kMaxNodeConditions); ++i) {
+    add(counts.failures[i].node, counts.failures[i].message);
+  }
+  if (counts.failures.size() > kMaxNodeConditions) {
+    add("", absl::StrCat("and ", counts.failures.size() - kMaxNodeConditions, " more nodes"));
   }
   return status;
 }

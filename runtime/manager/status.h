@@ -62,7 +62,8 @@ struct Condition {
 // are dropped. Empty texts are left out: some servers of Kubernetes 1.20 take them for null.
 Json MergeConditions(const Json& old, const std::vector<Condition>& wanted, absl::Time now);
 
-// Status of an ArmorProfile. `old` is what it has, null: none.
+// Status of an ArmorProfile. `old` is what it has, null: none. The first 100 failed nodes have a
+// condition each, with 1 KiB of message at most; one without a node's name counts the others.
 Json ArmorProfileStatusJson(const NodeCounts& counts, const Json& old, absl::Time now);
 
 // Condition Ready. `profile` is the ArmorProfileKey, `remarks` what users should know although all

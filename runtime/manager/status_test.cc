@@ -170,5 +170,17 @@ TEST(StatusTest, ArmorProfileListsFailedNodes) {
   EXPECT_FALSE(ArmorProfileStatusJson(counts, second, kNow).contains("conditions"));
 }
 
+TEST(StatusTest, ArmorProfileOfThousandsOfNodesStaysSmall) {
+  NodeCounts counts;
+  for (int i = 0; i < 5000; ++i) {
+    counts.failures.push_back({std::to_string(i), std::string(9000, 'm')});
+  }
+  const Json status = ArmorProfileStatusJson(counts, nullptr, kNow);
+  ASSERT_EQ(status["conditions"].size(), 101u);
+  EXPECT_EQ(status["conditions"][100]["nodeName"], "");
+  EXPECT_EQ(status["conditions"][100]["message"], "and 4900 more nodes");
+  EXPECT_LT(JsonText(status).size(), 150000u);
+}
+
 }  // namespace
 }  // namespace varmor
