@@ -316,7 +316,7 @@ def test_counts_follow_the_nodes():
         assert found["phase"] == "Pending" and found["loadedNodes"] == 1 and not found["ready"], found
     finally:
         kubectl("delete", "node", "node-2")
-    wait("it is not waited for", lambda: settled("web"))
+    wait("it is not waited for", lambda: settled("web"), 150)
     assert status("web")["desiredNodes"] == 1
 
 
