@@ -255,9 +255,11 @@ void Agent::LookAtProcess(Known& known) {
     known.process_problem = std::string(facts.status().message());
     return;
   }
-  if (known.facts.has_value() && known.facts->cgroup != 0) {
+  if (known.facts.has_value() && known.facts->cgroup != 0 &&
+      (known.facts->cgroup_named || !facts->cgroup_named)) {
     facts->cgroup = known.facts->cgroup;
     facts->cgroup_path = known.facts->cgroup_path;
+    facts->cgroup_named = known.facts->cgroup_named;
   }
   if (known.started) facts->waits = false;
   known.facts = *std::move(facts);

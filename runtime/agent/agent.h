@@ -85,8 +85,8 @@ class Agent {
  private:
   struct Known {
     Container container;
-    // Of its first process. The cgroup is the one that was found first: processes move, the
-    // container's cgroup does not.
+    // Of its first process. The cgroup is the one that was found first, unless a better one has the
+    // container's name: processes move, the container's cgroup does not.
     std::optional<ProcessFacts> facts;
     // The process is over, and no event has told yet.
     bool ended = false;

@@ -401,6 +401,20 @@ TEST_F(AgentTest, AProcessThatMovesTakesNoConfinementAway) {
   EXPECT_THAT(Done(), ElementsAre("withdraw 1011"));
 }
 
+// A process that was seen before the runtime moved it into the container's cgroup.
+TEST_F(AgentTest, TheCgroupOfTheContainersNameIsTheOne) {
+  StartWith({Policy("1", {EnforcerKind::kBpf})});
+  Run("c", 11);
+  Done();
+  kernel_.processes[11].cgroup = 4711;
+  kernel_.processes[11].cgroup_named = true;
+  agent_->Check();
+  EXPECT_THAT(Done(), ElementsAre("enroll 4711 in varmor-shop-web", "withdraw 1011"));
+  kernel_.processes[11].cgroup = 4712;
+  agent_->Check();
+  EXPECT_THAT(Done(), IsEmpty());
+}
+
 TEST_F(AgentTest, WhatCannotBeReadTakesNoConfinementAway) {
   StartWith({Policy("1", {EnforcerKind::kBpf})});
   Run("c", 11);

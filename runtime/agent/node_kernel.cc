@@ -311,6 +311,7 @@ absl::StatusOr<ProcessFacts> EnforcersKernel::Process(pid_t pid, const std::stri
   if (!bpf_started_) return out;
   VARMOR_ASSIGN_OR_RETURN(const std::string path, CgroupOfProcess(pid));
   out.cgroup_path = CutCgroupPath(path, cgroup_name);
+  out.cgroup_named = !cgroup_name.empty() && absl::EndsWith(out.cgroup_path, "/" + cgroup_name);
   VARMOR_ASSIGN_OR_RETURN(out.cgroup, CgroupIdOfPath(cgroup_mount_ + out.cgroup_path));
   return out;
 }

@@ -30,6 +30,8 @@ struct ProcessFacts {
   // The container's cgroup of version 2: number, and path below the mount.
   uint64_t cgroup = 0;
   std::string cgroup_path;
+  // It is the one of the name that was asked for.
+  bool cgroup_named = false;
   // Inode number of its mount namespace.
   uint64_t mount_namespace = 0;
   // "varmor-shop-web (enforce)", "unconfined"; "" where there is no AppArmor.
