@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "lib/compiler/diagnostic/diagnostic.h"
 #include "lib/compiler/status/status_macros.h"
 #include "lib/compiler/version.h"
 #include "runtime/flags/daemon_flags.h"
@@ -197,6 +198,10 @@ int Main(int argc, char** argv) {
   if (absl::IsCancelled(status)) {
     std::fputs(flags.Usage().c_str(), stdout);
     return EXIT_SUCCESS;
+  }
+  if (status.ok() && !flags.operands().empty()) {
+    status = absl::InvalidArgumentError(
+        absl::StrCat(Quoted(flags.operands()[0]), " is no flag; write -NAME=VALUE"));
   }
   if (status.ok()) status = FinishDaemonFlags(values.daemon);
   if (status.ok() && values.daemon.agent) {

@@ -21,10 +21,14 @@ namespace {
 // Changes are collected for so long before the webhook's view of policies is made anew, so that a
 // list of thousands makes it once.
 constexpr absl::Duration kPoliciesPause = absl::Milliseconds(50);
+// Between two looks for nodes that have fallen silent.
+constexpr absl::Duration kExpiryPeriod = absl::Seconds(30);
 // Addresses come in bursts, and each change makes agents load a profile.
 constexpr absl::Duration kClusterPause = absl::Seconds(5);
 // How long the first certificate may take.
 constexpr absl::Duration kCertificateLimit = absl::Minutes(1);
+// For what has to succeed before the manager is of use.
+constexpr absl::Duration kRetryPause = absl::Seconds(2);
 constexpr absl::Duration kVersionPeriod = absl::Minutes(10);
 constexpr absl::Duration kDrainLimit = absl::Seconds(10);
 constexpr int kStatusThreads = 4;
@@ -71,7 +75,9 @@ Manager::Manager(ManagerOptions options, KubeClient& client, KubeClient& lease_c
       status_service_(
           {options_.features.install_namespace, options_.agent_account}, tokens_,
           controller_.reports(),
-          [this](const std::string& pod) { return controller_.NodeOfPod(pod); }, metrics_) {}
+          [this](const std::string& pod) { return controller_.NodeOfPod(pod); }, metrics_),
+      lookup_(client, controller_.profiles(), options_.features, BuiltinCatalogue()),
+      events_(client, logger, absl::Now) {}
 
 PolicyControllerOptions Manager::ControllerOptions() {
   PolicyControllerOptions out;
@@ -119,6 +125,9 @@ absl::Status Manager::Start() {
   admission.find_model = [this](const std::string& name_space, const std::string& name) {
     return models_.Get(name_space, name);
   };
+  admission.is_gone = [this](const std::string& name_space, const std::string& profile_name) {
+    return IsGone(name_space, profile_name);
+  };
   admission.observe = [this](const AdmissionRecord& record) { LogRequest(record); };
   {
     absl::MutexLock lock(&mutex_);
@@ -143,7 +152,6 @@ absl::Status Manager::Start() {
                               return response;
                             }));
   }
-  RefreshVersion();
   StartInformers();
   refresher_ = std::thread([this] { RefreshWebhookPolicies(); });
   maintainer_ = std::thread([this] { Maintain(); });
@@ -209,6 +217,7 @@ void Manager::StartInformers() {
         },
         [this](const Json& object) {
           controller_.PolicyGone(object);
+          events_.Forget(ObjectKey(object));
           PoliciesChanged();
         });
   }
@@ -286,12 +295,49 @@ std::vector<std::string> Manager::NotReady() const {
 }
 
 void Manager::LogRequest(const AdmissionRecord& record) {
+  if (!record.dry_run && !record.remarks.empty()) {
+    absl::MutexLock lock(&mutex_);
+    for (const AdmissionRemark& remark : record.remarks) {
+      const char* reason =
+          remark.kind == MutationRemark::Kind::kShadowed ? "PolicyShadowed" : "NotProtected";
+      remarks_.emplace(std::make_pair(absl::StrCat(remark.name_space, "/", remark.name), reason),
+                       absl::StrCat(record.what, ": ", remark.text));
+    }
+    changed_.SignalAll();
+  }
   if (!record.mutated && record.allowed && record.message.empty()) return;
-  logger_.Info(record.mutating ? (record.mutated ? "workload protected" : "workload unchanged")
-                               : (record.allowed ? "policy accepted" : "policy refused"),
-               {{"request", record.what},
-                {"policy", absl::StrJoin(record.policies, ", ")},
-                {"message", record.message}});
+  const char* done = record.mutated ? "workload protected" : "workload unchanged";
+  if (record.mutated && record.policies.empty()) done = "workload released";
+  if (!record.mutating) done = "policy accepted";
+  if (!record.allowed) done = record.mutating ? "workload refused" : "policy refused";
+  logger_.Info(done, {{"request", record.what},
+                      {"policy", absl::StrJoin(record.policies, ", ")},
+                      {"released", absl::StrJoin(record.released, ", ")},
+                      {"message", record.message}});
+}
+
+bool Manager::IsGone(const std::string& name_space, const std::string& profile_name) {
+  const absl::StatusOr<bool> has = lookup_.HasPolicy(name_space, profile_name);
+  if (has.ok()) return !*has;
+  logger_.Warning("a workload keeps a profile that may be gone",
+                  {{"profile", profile_name}, {"error", has.status().ToString()}});
+  return false;
+}
+
+void Manager::TellRemarks() {
+  std::map<std::pair<std::string, std::string>, std::string> remarks;
+  {
+    absl::MutexLock lock(&mutex_);
+    remarks.swap(remarks_);
+  }
+  if (remarks.empty()) return;
+  for (const ObjectPointer& policy : controller_.Policies()) {
+    const std::string key = ObjectKey(*policy);
+    for (auto it = remarks.lower_bound({key, ""}); it != remarks.end() && it->first.first == key;
+         ++it) {
+      events_.Record(key, *policy, "Warning", it->first.second, it->second);
+    }
+  }
 }
 
 void Manager::OnLeading(bool leads) {
@@ -327,6 +373,9 @@ absl::Status Manager::Lead() {
   server.port = options_.status_port;
   server.threads = kStatusThreads;
   server.body_limit = kStatusBodyBytes;
+  server.before_body = [this](const HttpRequest& request) {
+    return status_service_.HandleHeader(request);
+  };
   {
     absl::MutexLock lock(&mutex_);
     server.tls = certificates_.leaf;
@@ -342,7 +391,6 @@ absl::Status Manager::Lead() {
     for (int i = 0; i < options_.workers; ++i) threads_.emplace_back([this] { Work(); });
     changed_.SignalAll();  // webhooks are registered at once
   }
-  LabelLeader();
   return absl::OkStatus();
 }
 
@@ -360,7 +408,7 @@ void Manager::Work() {
 }
 
 // Only the leader's status service listens; its Service finds it by this label, as vArmor's does.
-void Manager::LabelLeader() {
+bool Manager::LabelLeader() {
   const std::string& own = options_.features.install_namespace;
   KubeListOptions others;
   others.name_space = own;
@@ -384,14 +432,19 @@ void Manager::LabelLeader() {
     logger_.Error("the leader's pod cannot be labelled: agents do not find the status service",
                   {{"error", status.ToString()}});
   }
+  return status.ok();
 }
 
 void Manager::Maintain() {
-  absl::Time next_version = absl::Now() + kVersionPeriod;
+  absl::Time next_version = absl::InfinitePast();
   absl::Time next_resync = absl::Now() + options_.resync;
-  bool was_leading = false;
+  bool labelled = false;
   while (true) {
     const bool leads = elector_.Leads();
+    labelled = labelled && leads;
+    if (absl::Now() >= next_version && RefreshVersion()) {
+      next_version = absl::Now() + kVersionPeriod;
+    }
     if (leads) {
       WebhookOptions webhooks = options_.webhooks;
       {
@@ -406,7 +459,7 @@ void Manager::Maintain() {
           logger_.Info("webhook configuration written", {{"name", name}});
         }
       }
-      if (!was_leading) LabelLeader();
+      if (!labelled) labelled = LabelLeader();
       if (absl::Now() >= next_resync) {
         controller_.EnqueueAll(absl::ZeroDuration());
         next_resync = absl::Now() + options_.resync;
@@ -416,19 +469,15 @@ void Manager::Maintain() {
     {
       absl::MutexLock lock(&mutex_);
       if (stopping_) return;
-      const absl::Time until = absl::Now() + options_.certificate_period;
+      const bool retry = (leads && !labelled) || next_version == absl::InfinitePast();
+      const absl::Time until = absl::Now() + (retry ? kRetryPause : options_.certificate_period);
       while (!stopping_ && absl::Now() < until && leads == elector_.Leads()) {
         changed_.WaitWithTimeout(&mutex_, absl::Seconds(1));
       }
       if (stopping_) return;
     }
-    was_leading = leads;
     const absl::Status status = RefreshCertificates();
     if (!status.ok()) logger_.Warning("certificates", {{"error", status.ToString()}});
-    if (absl::Now() >= next_version) {
-      RefreshVersion();
-      next_version = absl::Now() + kVersionPeriod;
-    }
   }
 }
 
@@ -451,13 +500,14 @@ absl::Status Manager::RefreshCertificates() {
   return absl::OkStatus();
 }
 
-void Manager::RefreshVersion() {
+bool Manager::RefreshVersion() {
   const absl::StatusOr<Json> version = client_.ServerVersion();
   const absl::Status status =
       version.ok()
           ? admission_->SetServerVersion(TextAt(*version, {"major"}), TextAt(*version, {"minor"}))
           : version.status();
   if (!status.ok()) logger_.Warning("server version", {{"error", status.ToString()}});
+  return status.ok();
 }
 
 void Manager::PoliciesChanged() {
@@ -468,13 +518,15 @@ void Manager::PoliciesChanged() {
 
 void Manager::RefreshWebhookPolicies() {
   absl::Time cluster_due = absl::InfiniteFuture();
+  absl::Time expiry_due = absl::Now() + kExpiryPeriod;
   while (true) {
     bool policies = false;
     bool cluster = false;
     {
       absl::MutexLock lock(&mutex_);
-      while (!stopping_ && !policies_dirty_ && !cluster_dirty_ && absl::Now() < cluster_due) {
-        changed_.WaitWithDeadline(&mutex_, std::min(cluster_due, absl::Now() + absl::Minutes(1)));
+      while (!stopping_ && !policies_dirty_ && !cluster_dirty_ && remarks_.empty() &&
+             absl::Now() < std::min(cluster_due, expiry_due)) {
+        changed_.WaitWithDeadline(&mutex_, std::min(cluster_due, expiry_due));
       }
       if (stopping_) return;
       policies = policies_dirty_;
@@ -484,6 +536,11 @@ void Manager::RefreshWebhookPolicies() {
       }
       cluster_dirty_ = false;
       cluster = absl::Now() >= cluster_due;
+    }
+    TellRemarks();
+    if (absl::Now() >= expiry_due) {
+      controller_.ExpireReports();
+      expiry_due = absl::Now() + kExpiryPeriod;
     }
     if (cluster) {
       cluster_due = absl::InfiniteFuture();

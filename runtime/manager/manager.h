@@ -6,9 +6,11 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -24,8 +26,10 @@
 #include "runtime/manager/admission/admission_server.h"
 #include "runtime/manager/certificates/certificate_plan.h"
 #include "runtime/manager/cluster_addresses.h"
+#include "runtime/manager/event_recorder.h"
 #include "runtime/manager/model_cache.h"
 #include "runtime/manager/policy_controller.h"
+#include "runtime/manager/policy_lookup.h"
 #include "runtime/manager/registration/webhook_configurations.h"
 #include "runtime/manager/status_service.h"
 #include "runtime/metrics/metrics.h"
@@ -92,8 +96,9 @@ class Manager {
   // Every half minute: certificates, webhooks, server version, metrics.
   void Maintain();
   absl::Status RefreshCertificates();
-  void RefreshVersion();
-  void LabelLeader();
+  // False: to be tried again.
+  bool RefreshVersion();
+  bool LabelLeader();
   // Rebuilds what the webhook knows, when something changed.
   void RefreshWebhookPolicies();
   void PoliciesChanged();
@@ -101,6 +106,9 @@ class Manager {
   PolicyControllerOptions ControllerOptions();
   std::vector<std::string> NotReady() const;
   void LogRequest(const AdmissionRecord& record);
+  bool IsGone(const std::string& name_space, const std::string& profile_name);
+  // Events about policies that admissions left out.
+  void TellRemarks();
 
   const ManagerOptions options_;
   KubeClient& client_;
@@ -117,6 +125,8 @@ class Manager {
   TokenChecker tokens_;
   PolicyController controller_;
   StatusService status_service_;
+  PolicyLookup lookup_;
+  EventRecorder events_;
   std::unique_ptr<AdmissionServer> admission_;
   std::unique_ptr<HttpServer> metrics_server_;
   std::vector<std::unique_ptr<Informer>> informers_;
@@ -128,6 +138,8 @@ class Manager {
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool policies_dirty_ ABSL_GUARDED_BY(mutex_) = true;
   bool cluster_dirty_ ABSL_GUARDED_BY(mutex_) = false;
+  // Key of the policy and reason to the first message since the last time.
+  std::map<std::pair<std::string, std::string>, std::string> remarks_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<const WorkloadPolicies> workload_policies_ ABSL_GUARDED_BY(mutex_);
   absl::Status end_ ABSL_GUARDED_BY(mutex_);
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;

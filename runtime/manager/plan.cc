@@ -228,6 +228,7 @@ class PolicyPlanner {
       metadata["finalizers"].push_back(kArmorProfileFinalizer);
     }
     if (IsRetiring(object)) metadata["annotations"].erase(kRetireAnnotation);
+    metadata["annotations"][kPolicyModeAnnotation] = TextAt(policy_, {"spec", "policy", "mode"});
     metadata["ownerReferences"] = Json::array({{{"apiVersion", kPolicyApiVersion},
                                                 {"kind", TextAt(policy_, {"kind"})},
                                                 {"name", TextAt(policy_, {"metadata", "name"})},

@@ -428,7 +428,8 @@ TEST(PlanTest, ProfileWithoutAnOwnerIsTakenOver) {
   cluster.owner_exists = false;
   EXPECT_THAT(cluster.Step(), ElementsAre("PatchPolicy", "UpdateProfile", "PatchPolicyStatus"));
   EXPECT_EQ(cluster.profile["metadata"]["ownerReferences"][0]["uid"], "u2");
-  EXPECT_EQ(cluster.profile["metadata"]["annotations"], Json({{"a", "b"}}));
+  EXPECT_EQ(cluster.profile["metadata"]["annotations"],
+            Json({{"a", "b"}, {kPolicyModeAnnotation, cluster.policy["spec"]["policy"]["mode"]}}));
   EXPECT_EQ(cluster.profile["spec"]["target"]["name"], "other");
 }
 

@@ -23,6 +23,8 @@ constexpr char kOrphanKey[] = "ArmorProfile";
 
 // Between two writes of a policy's violations.
 constexpr absl::Duration kViolationsPeriod = absl::Minutes(5);
+// Of a node, after which three of its reports are missing.
+constexpr absl::Duration kSilence = absl::Minutes(4);
 // Between two steps of a rollout.
 constexpr absl::Duration kRolloutPeriod = absl::Seconds(5);
 constexpr char kWorkloadsCondition[] = "WorkloadsUpdated";
@@ -74,7 +76,8 @@ PolicyController::PolicyController(PolicyControllerOptions options, KubeClient& 
       events_(client, logger, options_.clock),
       restarter_(options_.restarts, client, logger, options_.may_write, options_.clock),
       reports_([this](const std::string& key, const ReportTotals& before,
-                      const ReportTotals& after) { ReportsChanged(key, before, after); }),
+                      const ReportTotals& after) { ReportsChanged(key, before, after); },
+               options_.clock),
       ready_(metrics.AddGauge("varmor_policy_ready", "1 when every node loaded the policy.",
                               {"kind", "namespace", "name"})),
       nodes_(metrics.AddGauge("varmor_policy_nodes", "Nodes by how they stand to the policy.",
@@ -211,6 +214,8 @@ void PolicyController::Start() {
     if (OwnerOf(*profile) == nullptr) enqueue_(KeyOfOwner(*profile), kOrphanDelay);
   }
 }
+
+void PolicyController::ExpireReports() { reports_.Expire(options_.clock() - kSilence); }
 
 std::vector<ObjectPointer> PolicyController::Policies() const {
   std::vector<ObjectPointer> all = cluster_policies_.All();
@@ -410,9 +415,11 @@ absl::StatusOr<absl::Duration> PolicyController::ReconcilePolicy(const std::stri
   view.retire_timeout = options_.retire_timeout;
   view.now = options_.clock();
   const PolicyPlan plan = PlanPolicy(view);
+  PlanAction::Kind failed = PlanAction::Kind::kEvent;
   absl::StatusOr<absl::Duration> again =
-      CarryOut(key, &policy, draft->name_space, draft->profile_name, plan);
-  if (!again.ok() && absl::IsResourceExhausted(again.status())) {
+      CarryOut(key, &policy, draft->name_space, draft->profile_name, plan, &failed);
+  if (!again.ok() && absl::IsResourceExhausted(again.status()) &&
+      (failed == PlanAction::Kind::kCreateProfile || failed == PlanAction::Kind::kUpdateProfile)) {
     RefuseDraft(key, again.status());
     return absl::ZeroDuration();
   }
@@ -502,17 +509,16 @@ absl::StatusOr<absl::Duration> PolicyController::ReconcileOrphan(const Json& pro
                   TextAt(profile, {"metadata", "name"}), plan);
 }
 
-absl::StatusOr<absl::Duration> PolicyController::CarryOut(const std::string& key,
-                                                          const Json* policy,
-                                                          const std::string& name_space,
-                                                          const std::string& name,
-                                                          const PolicyPlan& plan) {
+absl::StatusOr<absl::Duration> PolicyController::CarryOut(
+    const std::string& key, const Json* policy, const std::string& name_space,
+    const std::string& name, const PolicyPlan& plan, PlanAction::Kind* failed) {
   for (const PlanAction& action : plan.actions) {
     if (!options_.may_write()) {
       return absl::FailedPreconditionError("this manager is not the leader (any more)");
     }
     const absl::Status status = CarryOut(policy, name_space, name, action);
     if (!status.ok()) {
+      if (failed != nullptr) *failed = action.kind;
       return absl::Status(status.code(), absl::StrCat(PlanActionName(action.kind), " for ", key,
                                                       ": ", status.message()));
     }

@@ -78,6 +78,8 @@ class PolicyController {
 
   // All that exists is known. Enqueues every policy, and every ArmorProfile without one.
   void Start();
+  // Forgets what nodes said that have not reported for so long that three reports are missing.
+  void ExpireReports();
   // Every policy, soon.
   void EnqueueAll(absl::Duration after);
 
@@ -131,7 +133,8 @@ class PolicyController {
   std::string TakerOfName(const std::string& key, const ProfileDraft& draft);
   absl::StatusOr<absl::Duration> CarryOut(const std::string& key, const Json* policy,
                                           const std::string& name_space, const std::string& name,
-                                          const PolicyPlan& plan);
+                                          const PolicyPlan& plan,
+                                          PlanAction::Kind* failed = nullptr);
   absl::Status CarryOut(const Json* policy, const std::string& name_space, const std::string& name,
                         const PlanAction& action);
   void Forget(const std::string& key);

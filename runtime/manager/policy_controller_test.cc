@@ -363,6 +363,22 @@ TEST_F(PolicyControllerTest, ProfileThatIsTooLargeIsAnErrorThatIsNotRepeated) {
   EXPECT_THAT(Run(), IsEmpty());
 }
 
+TEST_F(PolicyControllerTest, StatusThatIsTooLargeIsNoMistakeOfThePolicy) {
+  int failures = 1;
+  kube_.SetHook([&](const FakeKubeClient::Call& call) -> absl::Status {
+    if (call.verb == "patch" && call.subresource == "status" && failures-- > 0) {
+      return absl::ResourceExhaustedError("etcdserver: request is too large");
+    }
+    return absl::OkStatus();
+  });
+  Apply(Policy("shop", "web"));
+  Run();
+  EXPECT_EQ(errors_.size(), 1u);
+  controller_->EnqueueAll(absl::ZeroDuration());
+  Run();
+  EXPECT_EQ(Status()["phase"], "Pending");
+}
+
 TEST_F(PolicyControllerTest, FailedWriteIsTriedAgain) {
   int failures = 1;
   kube_.SetHook([&](const FakeKubeClient::Call& call) -> absl::Status {

@@ -18,7 +18,8 @@ void Count(const NodeProfile& report, const std::string& revision, int sign, Rep
 
 }  // namespace
 
-ReportStore::ReportStore(Changed changed) : changed_(std::move(changed)) {}
+ReportStore::ReportStore(Changed changed, std::function<absl::Time()> clock)
+    : changed_(std::move(changed)), clock_(std::move(clock)) {}
 
 void ReportStore::Replace(const std::string& key, Profile& profile, const std::string& node,
                           const NodeProfile* report, std::vector<Change>& changes) {
@@ -82,9 +83,28 @@ void ReportStore::RemoveNode(const std::string& node) {
   std::vector<Change> changes;
   {
     MutexLock lock(&mutex_);
-    for (auto& [key, profile] : profiles_) {
-      profile.violations.erase(node);
-      Replace(key, profile, node, nullptr, changes);
+    heard_.erase(node);
+    for (auto& [key, profile] : profiles_) profile.violations.erase(node);
+    ForgetReports(node, changes);
+  }
+  Tell(changes);
+}
+
+void ReportStore::ForgetReports(const std::string& node, std::vector<Change>& changes) {
+  for (auto& [key, profile] : profiles_) Replace(key, profile, node, nullptr, changes);
+}
+
+void ReportStore::Expire(absl::Time time) {
+  std::vector<Change> changes;
+  {
+    MutexLock lock(&mutex_);
+    for (auto it = heard_.begin(); it != heard_.end();) {
+      if (it->second >= time) {
+        ++it;
+        continue;
+      }
+      ForgetReports(it->first, changes);
+      it = heard_.erase(it);
     }
   }
   Tell(changes);
@@ -109,6 +129,7 @@ std::vector<std::string> ReportStore::Add(const NodeReport& report) {
   std::vector<std::string> resync;
   {
     MutexLock lock(&mutex_);
+    heard_[report.node_name] = clock_();
     for (auto& [key, profile] : profiles_) {
       const auto listed = report.profiles.find(key);
       const bool has = listed != report.profiles.end();

@@ -11,6 +11,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "runtime/kube/mutex.h"
 #include "runtime/manager/status.h"
 #include "runtime/protocol/node_report.h"
@@ -32,13 +34,18 @@ class ReportStore {
                                      const ReportTotals& after)>;
 
   // `changed` is called without a lock held, in the thread that brought the news.
-  explicit ReportStore(Changed changed);
+  explicit ReportStore(Changed changed, std::function<absl::Time()> clock = absl::Now);
 
   // The profile exists in this revision. Reports that name none are about the revision before.
   void SetProfile(const std::string& key, const std::string& revision);
   void RemoveProfile(const std::string& key);
   // The node has no agent any more.
   void RemoveNode(const std::string& node);
+
+  // Forgets what nodes said about profiles whose last NodeReport is from before `time`: their
+  // agents are Running by name, but do not get that far. Nodes that never sent one (vArmor's own
+  // agents) keep theirs.
+  void Expire(absl::Time time);
 
   void Add(const ProfileStatus& status);
   // Everything that the node knows: what it does not list, it does not have. Returns the profiles
@@ -69,9 +76,16 @@ class ReportStore {
   static bool StoreViolations(const NodeReport& report, const std::string& key, Profile& profile);
   void Tell(const std::vector<Change>& changes);
 
+  // With the lock held.
+  void ForgetReports(const std::string& node, std::vector<Change>& changes)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   const Changed changed_;
+  const std::function<absl::Time()> clock_;
   mutable Mutex mutex_;
   std::map<std::string, Profile> profiles_ ABSL_GUARDED_BY(mutex_);
+  // Node to when its last NodeReport came.
+  std::map<std::string, absl::Time> heard_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace varmor

@@ -33,6 +33,40 @@ class ReportStoreTest : public testing::Test {
   ReportTotals before_, after_;
 };
 
+TEST_F(ReportStoreTest, NodeThatFallsSilentIsForgotten) {
+  absl::Time now = absl::FromUnixSeconds(1000);
+  ReportStore store([](const std::string&, const ReportTotals&, const ReportTotals&) {},
+                    [&] { return now; });
+  store.SetProfile("shop/p", "r");
+  NodeReport report;
+  report.profiles["shop/p"] = {"r", ProfileState::kSucceeded, ""};
+  report.node_name = "silent";
+  store.Add(report);
+  store.Add(Status("foreign", "r"));
+  now += absl::Minutes(3);
+  report.node_name = "alive";
+  store.Add(report);
+  store.Expire(now - absl::Minutes(3));
+  EXPECT_EQ(store.Get("shop/p").size(), 3u);
+  store.Expire(now - absl::Minutes(2));
+  EXPECT_EQ(store.Get("shop/p").count("silent"), 0u);
+  EXPECT_EQ(store.Get("shop/p").size(), 2u);
+}
+
+// The agent of a node that was booted again says what it has now.
+TEST_F(ReportStoreTest, ReportOfANewBootReplacesTheOld) {
+  store_.SetProfile("shop/p", "r");
+  NodeReport report;
+  report.node_name = "a";
+  report.boot_id = "1";
+  report.profiles["shop/p"] = {"r", ProfileState::kSucceeded, ""};
+  store_.Add(report);
+  report.boot_id = "2";
+  report.profiles.clear();
+  EXPECT_THAT(store_.Add(report), ElementsAre("shop/p"));
+  EXPECT_THAT(store_.Get("shop/p"), IsEmpty());
+}
+
 TEST_F(ReportStoreTest, TellsOnlyNews) {
   store_.SetProfile("shop/p", "r1");
   store_.Add(Status("a", "r1"));

@@ -42,30 +42,43 @@ StatusService::StatusService(StatusServiceOptions options, TokenChecker& tokens,
       requests_(metrics.AddCounter("varmor_status_requests_total",
                                    "Requests to the status service by answer.", {"code"})) {}
 
-HttpResponse StatusService::Handle(const HttpRequest& request) {
+std::optional<HttpResponse> StatusService::HandleHeader(const HttpRequest& request) {
   if (request.path == kHealthPath) {
     if (request.method != "GET") return Answer(405, "");
     HttpResponse response;
     response.body = "ok";
     return response;
   }
-  HttpResponse response = HandlePost(request);
+  TokenIdentity identity;
+  HttpResponse refused = CheckHeader(request, identity);
+  if (refused.status == 200) return std::nullopt;
+  requests_.Add({absl::StrCat(refused.status)});
+  return refused;
+}
+
+HttpResponse StatusService::Handle(const HttpRequest& request) {
+  if (request.path == kHealthPath) return *HandleHeader(request);
+  TokenIdentity identity;
+  HttpResponse response = CheckHeader(request, identity);
+  if (response.status == 200) {
+    response = request.path == kStatusPath ? HandleStatus(request, identity)
+                                           : HandleNode(request, identity);
+  }
   requests_.Add({absl::StrCat(response.status)});
   return response;
 }
 
-HttpResponse StatusService::HandlePost(const HttpRequest& request) {
+HttpResponse StatusService::CheckHeader(const HttpRequest& request, TokenIdentity& identity) {
   if (request.path != kStatusPath && request.path != kNodePath &&
       request.path != kBehaviorDataPath) {
     return Answer(404, "");
   }
   if (request.method != "POST") return Answer(405, "");
-  TokenIdentity identity;
-  HttpResponse refused = Authenticate(request, identity);
-  if (refused.status != 200) return refused;
-  if (request.path == kStatusPath) return HandleStatus(request, identity);
-  if (request.path == kNodePath) return HandleNode(request, identity);
-  return Answer(400, "this version of the manager collects no recordings");
+  HttpResponse response = Authenticate(request, identity);
+  if (response.status == 200 && request.path == kBehaviorDataPath) {
+    return Answer(400, "this version of the manager collects no recordings");
+  }
+  return response;
 }
 
 HttpResponse StatusService::Authenticate(const HttpRequest& request, TokenIdentity& identity) {

@@ -4,6 +4,7 @@
 #define RUNTIME_MANAGER_STATUS_SERVICE_H_
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "absl/strings/string_view.h"
@@ -27,6 +28,9 @@ class StatusService {
   StatusService(StatusServiceOptions options, TokenChecker& tokens, ReportStore& reports,
                 std::function<std::string(const std::string& pod)> node_of_pod, Metrics& metrics);
 
+  // Answers whoever need not be listened to further: everything that needs no body, and everybody
+  // without an agent's token. For HttpServerOptions::before_body.
+  std::optional<HttpResponse> HandleHeader(const HttpRequest& request);
   // GET kHealthPath: 200. POST kStatusPath, kNodePath, kBehaviorDataPath, with the token in the
   // header "Token":
   //   200; to kNodePath with a NodeReportAnswer
@@ -38,7 +42,8 @@ class StatusService {
   HttpResponse Handle(const HttpRequest& request);
 
  private:
-  HttpResponse HandlePost(const HttpRequest& request);
+  // 200 for a report of an agent; `identity` then says which.
+  HttpResponse CheckHeader(const HttpRequest& request, TokenIdentity& identity);
   // 200 when the token is an agent's; `identity` then says which.
   HttpResponse Authenticate(const HttpRequest& request, TokenIdentity& identity);
   // Whether the identity is that of the agent of `node`.

@@ -98,6 +98,17 @@ TEST_F(StatusServiceTest, HealthNeedsNoToken) {
   EXPECT_EQ(service_.Handle(request).status, 405);
 }
 
+TEST_F(StatusServiceTest, TokenIsCheckedBeforeTheBodyIsRead) {
+  EXPECT_FALSE(service_.HandleHeader(Request(kStatusPath, "")).has_value());
+  EXPECT_FALSE(service_.HandleHeader(Request(kNodePath, "")).has_value());
+  EXPECT_EQ(service_.HandleHeader(Request(kNodePath, "", "x"))->status, 401);
+  EXPECT_EQ(service_.HandleHeader(Request(kBehaviorDataPath, ""))->status, 400);
+  EXPECT_EQ(service_.HandleHeader(Request("/other", ""))->status, 404);
+  EXPECT_EQ(service_.HandleHeader(Request("/healthz", ""))->status, 405);
+  status_["user"]["username"] = "system:serviceaccount:shop:varmor-agent";
+  EXPECT_EQ(service_.HandleHeader(Request(kNodePath, "", Token("b")))->status, 403);
+}
+
 TEST_F(StatusServiceTest, TakesReportsOfTheAgentOfTheNode) {
   EXPECT_EQ(PostStatus("a").status, 200);
   EXPECT_EQ(store_.Get("shop/p").at("a").revision, "r");

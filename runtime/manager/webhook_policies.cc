@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "runtime/kube/kube_object.h"
 #include "runtime/protocol/armor_profile.h"
+#include "runtime/protocol/names.h"
 
 namespace varmor {
 namespace {
@@ -17,6 +18,16 @@ bool IsOwner(const Json& policy, const Json& profile) {
     if (TextAt(owner, {"uid"}) == TextAt(policy, {"metadata", "uid"})) return true;
   }
   return false;
+}
+
+// The policy with the target and the mode that its ArmorProfile was made of.
+Json AsApplied(const Json& policy, const Json& profile) {
+  Json applied = policy;
+  const Json* target = FieldAt(profile, {"spec", "target"});
+  if (target != nullptr && target->is_object()) applied["spec"]["target"] = *target;
+  const std::string mode = TextAt(profile, {"metadata", "annotations", kPolicyModeAnnotation});
+  if (!mode.empty()) applied["spec"]["policy"]["mode"] = mode;
+  return applied;
 }
 
 bool IsSound(const Json& policy, const PolicyFeatures& features, const Catalogue& catalogue) {
@@ -46,7 +57,8 @@ std::vector<WorkloadPolicy> WebhookPolicies(const std::vector<ObjectPointer>& po
                                      read.ok() ? read->protection.profile_name : profile_name));
     if (profile != nullptr && IsOwner(*policy, *profile)) {
       const std::string enforcers = TextAt(*profile, {"spec", "profile", "enforcer"});
-      read = ReadWorkloadPolicy(*policy, enforcers, features.install_namespace, opt_out);
+      read = ReadWorkloadPolicy(AsApplied(*policy, *profile), enforcers, features.install_namespace,
+                                opt_out);
     } else if (const std::string phase = TextAt(*policy, {"status", "phase"});
                phase == "Error" || (phase.empty() && !IsSound(*policy, features, catalogue))) {
       continue;

@@ -13,8 +13,8 @@ namespace varmor {
 
 // A policy without mistakes changes workloads from its creation to its deletion, others never: its
 // pods would wait for a profile that does not come. What tells is its ArmorProfile; before there is
-// one, the policy's status; before that, CheckPolicy. The enforcers are those of the ArmorProfile,
-// since an update may be refused.
+// one, the policy's status; before that, CheckPolicy. Enforcers, target and mode are those of the
+// ArmorProfile, since an update may be refused.
 std::vector<WorkloadPolicy> WebhookPolicies(const std::vector<ObjectPointer>& policies,
                                             const ObjectCache& profiles,
                                             const PolicyFeatures& features,

@@ -4,6 +4,7 @@
 
 #include "gtest/gtest.h"
 #include "lib/compiler/catalogue/catalogue.h"
+#include "runtime/protocol/names.h"
 
 namespace varmor {
 namespace {
@@ -55,6 +56,25 @@ TEST_F(WebhookPoliciesTest, RefusedUpdateLeavesTheEnforcersOfTheProfile) {
   policy["status"] = {{"phase", "Error"}, {"profileName", "varmor-shop-web"}};
   ASSERT_EQ(Read(policy).size(), 1u);
   EXPECT_TRUE(Read(policy)[0].protection.enforcers.seccomp);
+}
+
+TEST_F(WebhookPoliciesTest, RefusedUpdateLeavesTargetAndModeOfTheProfile) {
+  Json policy = Policy();
+  profiles_.Set(
+      {{"metadata",
+        {{"name", "varmor-shop-web"},
+         {"namespace", "shop"},
+         {"uid", "p"},
+         {"annotations", {{kPolicyModeAnnotation, "RuntimeDefault"}}},
+         {"ownerReferences", {{{"uid", "u1"}, {"controller", true}}}}}},
+       {"spec",
+        {{"target", policy["spec"]["target"]}, {"profile", {{"enforcer", "AppArmorSeccomp"}}}}}});
+  policy["spec"]["target"] = {{"kind", "StatefulSet"}, {"name", "other"}};
+  policy["spec"]["policy"]["mode"] = "AlwaysAllow";
+  ASSERT_EQ(Read(policy).size(), 1u);
+  EXPECT_EQ(Read(policy)[0].target_kind, "Deployment");
+  EXPECT_EQ(Read(policy)[0].target_name, "web");
+  EXPECT_TRUE(Read(policy)[0].protection.runtime_default);
 }
 
 TEST_F(WebhookPoliciesTest, ProfileOfAnotherPolicyDoesNotCount) {

@@ -12,9 +12,11 @@ inline constexpr char kArmorProfileFinalizer[] = "varmor.org/ap-protection";
 inline constexpr char kPolicyFinalizer[] = "varmor.org/policy-protection";
 
 // Annotations of an ArmorProfile. A change of the first makes agents apply and report again; the
-// second, "true", tells them that the policy is going (this project's).
+// second, "true", tells them that the policy is going; the third is the policy's mode when the
+// profile was made of it (both this project's).
 inline constexpr char kReconcileAnnotation[] = "profile-reconcile-counter";
 inline constexpr char kRetireAnnotation[] = "varmor.org/retire";
+inline constexpr char kPolicyModeAnnotation[] = "varmor.org/policy-mode";
 
 // Annotations of pods and pod templates; the container's name follows the slash.
 inline constexpr char kBpfAnnotation[] = "container.bpf.security.beta.varmor.org/";

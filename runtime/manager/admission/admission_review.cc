@@ -1,5 +1,7 @@
 #include "runtime/manager/admission/admission_review.h"
 
+#include <utility>
+
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 
@@ -14,39 +16,10 @@ constexpr int kForbidden = 403;
 // "Response", in Kubernetes' documentation).
 constexpr size_t kWarningsLimit = 4000;
 
-// Kubernetes' own objects have less than 30 levels. Copying and comparing goes down by recursion.
-constexpr int kDepthLimit = 500;
-
-// Whether objects and arrays of a JSON text nest deeper than kDepthLimit.
-bool IsTooDeep(absl::string_view text) {
-  int depth = 0;
-  bool in_string = false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      in_string = c != '"';
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '{' || c == '[') {
-      if (++depth > kDepthLimit) return true;
-    } else if (c == '}' || c == ']') {
-      --depth;
-    }
-  }
-  return false;
-}
-
-Json Member(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found == object.end() ? Json() : *found;
-}
-
-std::string NameOf(const std::string& name, const Json& object) {
-  if (!name.empty() || !object.is_object()) return name;
-  const Json metadata = Member(object, "metadata");
-  const Json inside = metadata.is_object() ? Member(metadata, "name") : Json();
-  return inside.is_string() ? inside.get<std::string>() : "";
+std::string NameOf(const Json& object) {
+  static const Json::json_pointer path("/metadata/name");
+  if (!object.contains(path) || !object[path].is_string()) return "";
+  return object[path].get<std::string>();
 }
 
 Json WarningsJson(const std::vector<std::string>& warnings) {
@@ -67,11 +40,11 @@ Json WarningsJson(const std::vector<std::string>& warnings) {
 }  // namespace
 
 absl::StatusOr<AdmissionRequest> ParseAdmissionReview(absl::string_view body) {
-  if (IsTooDeep(body)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the review nests deeper than ", kDepthLimit, " levels"));
+  const absl::Status limits = CheckJsonLimits(body);
+  if (!limits.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("the review ", limits.message()));
   }
-  const Json review = Json::parse(body, nullptr, /*allow_exceptions=*/false);
+  Json review = Json::parse(body, nullptr, /*allow_exceptions=*/false);
   if (review.is_discarded()) return absl::InvalidArgumentError("the review is not JSON");
   std::vector<std::string> problems;
   const JsonFields fields(review, "", problems);
@@ -90,9 +63,9 @@ absl::StatusOr<AdmissionRequest> ParseAdmissionReview(absl::string_view body) {
   read.subresource = request.Text("subResource");
   read.dry_run = request.Bool("dryRun");
   if (!problems.empty()) return ProblemsStatus("the review", problems);
-  read.object = Member(request.value(), "object");
-  read.old_object = Member(request.value(), "oldObject");
-  read.name = NameOf(read.name, read.object);
+  read.object = std::move(review["request"]["object"]);
+  read.old_object = std::move(review["request"]["oldObject"]);
+  if (read.name.empty()) read.name = NameOf(read.object);
   return read;
 }
 

@@ -30,7 +30,8 @@ struct AdmissionRequest {
   Json old_object;
 };
 
-// INVALID_ARGUMENT: not JSON, not a review of v1, or no uid to answer to; with all problems.
+// INVALID_ARGUMENT: not JSON, too much of it (CheckJsonLimits), not a review of v1, or no uid to
+// answer to; with all problems.
 absl::StatusOr<AdmissionRequest> ParseAdmissionReview(absl::string_view body);
 
 struct AdmissionAnswer {

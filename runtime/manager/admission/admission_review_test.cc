@@ -73,6 +73,14 @@ TEST(AdmissionReviewTest, RefusesDeepNesting) {
             "the review nests deeper than 500 levels");
 }
 
+TEST(AdmissionReviewTest, RefusesWhatWouldTakeTooMuchMemory) {
+  std::string review = R"({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1",
+      "request": {"uid": "u", "operation": "CREATE", "kind": {"kind": "Pod"}, "object": [)";
+  for (int i = 0; i < kJsonValueLimit / 2; ++i) review += "{},";
+  EXPECT_EQ(ParseAdmissionReview(review + "{}]}}").status().message(),
+            "the review has more than 200000 values");
+}
+
 TEST(AdmissionReviewTest, PrintsAnswers) {
   EXPECT_EQ(AdmissionReviewText("u", {}),
             R"({"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview",)"

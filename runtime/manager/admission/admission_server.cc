@@ -102,8 +102,12 @@ absl::StatusOr<std::unique_ptr<AdmissionServer>> AdmissionServer::Start(
   http.threads = options.threads;
   http.body_limit = kBodyLimit;
   http.read_timeout = kReadTimeout;
-  auto started = HttpServer::Start(
-      http, [raw = server.get()](const HttpRequest& request) { return raw->Handle(request); });
+  http.before_body = [raw = server.get()](const HttpRequest& request) {
+    return raw->HandleHeader(request);
+  };
+  auto started = HttpServer::Start(http, [raw = server.get()](const HttpRequest& request) {
+    return raw->Review(request.path == kMutatePath, request);
+  });
   if (!started.ok()) return started.status();
   server->http_ = *std::move(started);
   return server;
@@ -115,10 +119,8 @@ void AdmissionServer::SetPolicies(std::shared_ptr<const WorkloadPolicies> polici
 }
 
 std::shared_ptr<const WorkloadPolicies> AdmissionServer::Policies() const {
-  static const auto* const kNone =
-      new std::shared_ptr<const WorkloadPolicies>(std::make_shared<const WorkloadPolicies>());
   const std::lock_guard<std::mutex> lock(mutex_);
-  return policies_ == nullptr ? *kNone : policies_;
+  return policies_;
 }
 
 absl::Status AdmissionServer::SetServerVersion(absl::string_view major, absl::string_view minor) {
@@ -145,7 +147,7 @@ void AdmissionServer::Drain(absl::Duration limit) {
   http_->Drain(limit);
 }
 
-HttpResponse AdmissionServer::Handle(const HttpRequest& request) {
+std::optional<HttpResponse> AdmissionServer::HandleHeader(const HttpRequest& request) {
   const bool health = request.path == kLivenessPath || request.path == kReadinessPath;
   const bool mutating = request.path == kMutatePath;
   if (!health && !mutating && request.path != kValidatePath) return Answer(404, "not found");
@@ -157,7 +159,7 @@ HttpResponse AdmissionServer::Handle(const HttpRequest& request) {
   if (request.path == kLivenessPath) return Answer(200, "ok");
   if (request.path == kReadinessPath) return Ready();
   if (!IsJson(request)) return Answer(415, absl::StrCat("Content-Type has to be ", kJson));
-  return Review(mutating, request);
+  return std::nullopt;
 }
 
 HttpResponse AdmissionServer::Ready() {
@@ -203,10 +205,26 @@ absl::StatusOr<AdmissionAnswer> AdmissionServer::MutateRequest(const AdmissionRe
   TemplateOptions options;
   options.app_armor_field = app_armor_field_;
   options.bpf_exclusive = options_.bpf_exclusive;
-  Mutation mutation = Mutate(request, *policies, options, absl::Now());
+  if (policies == nullptr) {
+    requests_.Add();
+    not_mutated_.Add();
+    return AdmissionAnswer();
+  }
+  IsGone is_gone;
+  if (options_.is_gone != nullptr) {
+    is_gone = [&](const std::string& name) { return options_.is_gone(request.name_space, name); };
+  }
+  Mutation mutation = Mutate(request, *policies, options, absl::Now(), is_gone);
   for (const WorkloadPolicy* each : mutation.matching) {
     record.policies.push_back(KeyOf(each->name_space, each->name));
   }
+  for (MutationRemark& each : mutation.remarks) {
+    record.remarks.push_back(
+        {each.kind, each.policy->name_space, each.policy->name, std::move(each.text)});
+  }
+  record.allowed = mutation.answer.allowed;
+  record.message = mutation.answer.message;
+  record.released = std::move(mutation.released);
   record.mutated = !mutation.answer.patch.is_null();
   requests_.Add();
   (record.mutated ? mutated_ : not_mutated_).Add();
@@ -216,8 +234,10 @@ absl::StatusOr<AdmissionAnswer> AdmissionServer::MutateRequest(const AdmissionRe
 absl::StatusOr<AdmissionAnswer> AdmissionServer::ValidateRequest(const AdmissionRequest& request,
                                                                  AdmissionRecord& record) {
   const std::shared_ptr<const WorkloadPolicies> policies = Policies();
+  static const auto* const none = new WorkloadPolicies();
   absl::StatusOr<AdmissionAnswer> answer =
-      Validate(request, {options_.features, catalogue_, *policies, options_.find_model});
+      Validate(request, {options_.features, catalogue_, policies == nullptr ? *none : *policies,
+                         options_.find_model});
   record.allowed = answer.ok() && answer->allowed;
   if (answer.ok()) record.message = answer->message;
   policy_reviews_.Add({KindLabel(request.kind), OperationLabel(request.operation),

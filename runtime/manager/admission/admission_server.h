@@ -21,6 +21,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,12 +33,22 @@
 #include "runtime/http/http_server.h"
 #include "runtime/http/tls_pair.h"
 #include "runtime/manager/admission/admission_review.h"
+#include "runtime/manager/admission/mutate.h"
 #include "runtime/manager/admission/validate.h"
 #include "runtime/manager/admission/workload_policies.h"
 #include "runtime/manager/policy_check.h"
 #include "runtime/metrics/metrics.h"
 
 namespace varmor {
+
+// MutationRemark, without pointers.
+struct AdmissionRemark {
+  MutationRemark::Kind kind;
+  // Of the policy; "" for the namespace of a cluster policy.
+  std::string name_space;
+  std::string name;
+  std::string text;
+};
 
 // One request that was answered, for logs and events.
 struct AdmissionRecord {
@@ -48,7 +59,7 @@ struct AdmissionRecord {
   std::string kind;
   std::string name;
   bool dry_run = false;
-  // Mutating: the template was changed. Validating: the policy was allowed.
+  // Mutating: the template was changed.
   bool mutated = false;
   bool allowed = true;
   // Why it was refused, or what is wrong with the request itself.
@@ -56,6 +67,9 @@ struct AdmissionRecord {
   // Mutating: "shop/db", or "all" for a cluster policy; the first was applied, the others are in
   // its shadow.
   std::vector<std::string> policies;
+  std::vector<AdmissionRemark> remarks;
+  // Profiles without a policy that were taken out.
+  std::vector<std::string> released;
 };
 
 struct AdmissionServerOptions {
@@ -70,6 +84,9 @@ struct AdmissionServerOptions {
   // Models by profile name, from a cache: it is asked while a request waits, in the server's
   // threads. Empty: there are none.
   FindModel find_model;
+  // Whether a profile that no known policy has is really gone, for workloads of a namespace; asked
+  // while a request waits, once policies are known. Empty: workloads keep what they have.
+  std::function<bool(const std::string& name_space, const std::string& profile_name)> is_gone;
   // Called after each answer, in the server's threads. Empty: nobody wants to know.
   std::function<void(const AdmissionRecord& record)> observe;
 };
@@ -102,13 +119,15 @@ class AdmissionServer {
   AdmissionServer(const AdmissionServerOptions& options, const Catalogue& catalogue,
                   Metrics& metrics);
 
-  HttpResponse Handle(const HttpRequest& request);
+  // Answers what needs no body.
+  std::optional<HttpResponse> HandleHeader(const HttpRequest& request);
   HttpResponse Review(bool mutating, const HttpRequest& request);
   HttpResponse Ready();
   absl::StatusOr<AdmissionAnswer> MutateRequest(const AdmissionRequest& request,
                                                 AdmissionRecord& record);
   absl::StatusOr<AdmissionAnswer> ValidateRequest(const AdmissionRequest& request,
                                                   AdmissionRecord& record);
+  // Null before the first SetPolicies.
   std::shared_ptr<const WorkloadPolicies> Policies() const;
 
   const AdmissionServerOptions options_;

@@ -172,6 +172,38 @@ TEST_F(AdmissionServerTest, Validates) {
   EXPECT_THAT(records[1].message, StartsWith("G2: "));
 }
 
+TEST_F(AdmissionServerTest, ReleasesWhatHasNoPolicyOnceTheyAreKnown) {
+  AdmissionServerOptions options;
+  options.is_gone = [](const std::string& name_space, const std::string& name) {
+    return name_space == "shop" && name == "varmor-shop-old";
+  };
+  Start(options);
+  Json old = kDeployment;
+  old["spec"]["template"]["metadata"]["annotations"] = {
+      {"container.bpf.security.beta.varmor.org/main", "localhost/varmor-shop-old"}};
+  EXPECT_EQ(PatchOf(Post("/mutate", Review(old))), nullptr);
+  server_->SetPolicies(std::make_shared<const WorkloadPolicies>());
+  Records();
+  const Reply reply = Post("/mutate", Review(old));
+  EXPECT_FALSE(old.patch(PatchOf(reply))["spec"]["template"]["metadata"].contains("annotations"));
+  EXPECT_THAT(reply.body, HasSubstr("no policy has profile varmor-shop-old any more"));
+  EXPECT_THAT(Records().at(0).released, ElementsAre("varmor-shop-old"));
+}
+
+TEST_F(AdmissionServerTest, RemarksAreRecorded) {
+  Start();
+  server_->SetPolicies(Policies());
+  Json object = kDeployment;
+  object["spec"]["template"]["metadata"]["annotations"] = {
+      {"container.apparmor.security.beta.varmor.org/main", "unconfined"}};
+  EXPECT_THAT(Post("/mutate", Review(object)).body, HasSubstr("gets no AppArmor"));
+  const std::vector<AdmissionRecord> records = Records();
+  ASSERT_EQ(records.at(0).remarks.size(), 1);
+  EXPECT_EQ(records[0].remarks[0].name_space, "shop");
+  EXPECT_EQ(records[0].remarks[0].name, "db");
+  EXPECT_EQ(records[0].remarks[0].kind, MutationRemark::Kind::kNotProtected);
+}
+
 TEST_F(AdmissionServerTest, RefusesWhatIsNoReview) {
   Start();
   EXPECT_EQ(Post("/mutate", "{").status, 417);
@@ -183,6 +215,7 @@ TEST_F(AdmissionServerTest, RefusesWhatIsNoReview) {
   EXPECT_EQ(Post("/health/liveness", "").status, 405);
   EXPECT_EQ(Post("/mutate", std::string((8 << 20) + 1, ' ')).status, 413);
   EXPECT_EQ(Post("/mutate", std::string(200000, '[')).status, 417);
+  EXPECT_EQ(Post("/mutate", std::string(200000, ',')).status, 417);
 }
 
 TEST_F(AdmissionServerTest, WordsOfClientsMakeNoNewSeries) {

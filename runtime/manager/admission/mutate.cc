@@ -1,7 +1,14 @@
 #include "runtime/manager/admission/mutate.h"
 
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
 namespace varmor {
 namespace {
+
+// More than a node runs. A patch has some operations for each, and takes memory for them.
+constexpr size_t kMaxContainers = 500;
 
 // The resources of the registration (registration/webhook_configurations.h).
 bool IsWorkload(const AdmissionRequest& request) {
@@ -21,10 +28,16 @@ Json LabelsOf(const Json& object) {
 }
 
 // Where the object's pod template is; null when it has none.
-Json* TemplateOf(const std::string& kind, Json& object) {
+template <typename Value>
+Value* TemplateOf(const std::string& kind, Value& object) {
   if (kind == "Pod") return &object;
   const Json::json_pointer path("/spec/template");
   return object.contains(path) && object[path].is_object() ? &object[path] : nullptr;
+}
+
+size_t ContainersOf(const Json& pod_template) {
+  static const Json::json_pointer path("/spec/containers");
+  return pod_template.contains(path) ? pod_template[path].size() : 0;
 }
 
 void StampTime(absl::Time now, Json& object) {
@@ -37,19 +50,62 @@ void StampTime(absl::Time now, Json& object) {
       absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", now, absl::UTCTimeZone());
 }
 
+std::string NameOf(const WorkloadPolicy& policy) {
+  return policy.name_space.empty()
+             ? absl::StrCat("VarmorClusterPolicy ", policy.name)
+             : absl::StrCat("VarmorPolicy ", policy.name_space, "/", policy.name);
+}
+
+void ApplyFirst(const TemplateOptions& options, Json& pod_template, Mutation& mutation) {
+  const WorkloadPolicy& first = *mutation.matching.front();
+  for (std::string& gap : ProtectTemplate(first.protection, options, pod_template)) {
+    mutation.remarks.push_back({MutationRemark::Kind::kNotProtected, &first, std::move(gap)});
+  }
+  for (size_t i = 1; i < mutation.matching.size(); ++i) {
+    mutation.remarks.push_back(
+        {MutationRemark::Kind::kShadowed, mutation.matching[i],
+         absl::StrCat("is not applied, because ", NameOf(first), " matches too and comes first")});
+  }
+}
+
+void Warn(Mutation& mutation) {
+  for (const std::string& name : mutation.released) {
+    mutation.answer.warnings.push_back(
+        absl::StrCat("no policy has profile ", name, " any more: references to it are taken out"));
+  }
+  for (const MutationRemark& remark : mutation.remarks) {
+    const char* between = remark.kind == MutationRemark::Kind::kShadowed ? " " : ": ";
+    mutation.answer.warnings.push_back(absl::StrCat(NameOf(*remark.policy), between, remark.text));
+  }
+}
+
 }  // namespace
 
 Mutation Mutate(const AdmissionRequest& request, const WorkloadPolicies& policies,
-                const TemplateOptions& options, absl::Time now) {
+                const TemplateOptions& options, absl::Time now, const IsGone& is_gone) {
   Mutation mutation;
   if (!IsWorkload(request)) return mutation;
+  const Json* const old_template = TemplateOf(request.kind, request.object);
+  if (old_template == nullptr) return mutation;
+  if (const size_t count = ContainersOf(*old_template); count > kMaxContainers) {
+    mutation.answer.allowed = false;
+    mutation.answer.message = absl::StrCat("spec.containers: has ", count, " containers, not ",
+                                           kMaxContainers, " at most; use more pods");
+    return mutation;
+  }
   mutation.matching =
       policies.Match(request.kind, request.name_space, request.name, LabelsOf(request.object));
-  if (mutation.matching.empty()) return mutation;
+  if (is_gone != nullptr) {
+    for (const std::string& name : CarriedProfiles(*old_template)) {
+      if (policies.OwnerOf(name) == nullptr && is_gone(name)) mutation.released.push_back(name);
+    }
+  }
+  if (mutation.matching.empty() && mutation.released.empty()) return mutation;
   Json changed = request.object;
-  Json* const pod_template = TemplateOf(request.kind, changed);
-  if (pod_template == nullptr) return mutation;
-  ProtectTemplate(mutation.matching.front()->protection, options, *pod_template);
+  Json& pod_template = *TemplateOf(request.kind, changed);
+  for (const std::string& name : mutation.released) ReleaseTemplate(name, pod_template);
+  if (!mutation.matching.empty()) ApplyFirst(options, pod_template, mutation);
+  Warn(mutation);
   if (changed == request.object) return mutation;
   StampTime(now, changed);
   mutation.answer.patch = Json::diff(request.object, changed);

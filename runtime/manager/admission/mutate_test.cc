@@ -367,6 +367,96 @@ TEST(MutateTest, TheFirstOfSeveralPoliciesIsAppliedAndAllAreTold) {
   EXPECT_EQ(mutation.matching[1]->name, "aaa");
   EXPECT_EQ(object.patch(mutation.answer.patch)["spec"]["template"]["metadata"]["annotations"],
             (Json{{"container.bpf.security.beta.varmor.org/main", "localhost/varmor-shop-db"}}));
+  ASSERT_EQ(mutation.remarks.size(), 1);
+  EXPECT_EQ(mutation.remarks[0].policy, mutation.matching[1]);
+  EXPECT_EQ(mutation.answer.warnings,
+            std::vector<std::string>({"VarmorPolicy shop/aaa is not applied, because VarmorPolicy "
+                                      "shop/db matches too and comes first"}));
+}
+
+TEST(MutateTest, TellsWhatIsNotProtected) {
+  Json policy = Policy("Pod", "AppArmorSeccomp");
+  policy["spec"]["target"]["containers"] = {"main", "absent"};
+  Json pod = Workload("Pod", ParsedPod(R"({"metadata": {"annotations": {
+      "container.apparmor.security.beta.varmor.org/main": "unconfined"}}, "spec": {"containers": [
+      {"name": "main", "securityContext": {"privileged": true}}, {"name": "other"}]}})"));
+  const Mutation mutation = Mutate(RequestFor(pod), PoliciesOf({policy}), {}, kNow);
+  EXPECT_TRUE(mutation.answer.patch.is_null());
+  EXPECT_EQ(mutation.answer.warnings,
+            std::vector<std::string>(
+                {"VarmorPolicy shop/db: container \"main\" gets no AppArmor: it, or its pod, says "
+                 "unconfined",
+                 "VarmorPolicy shop/db: container \"main\" gets no Seccomp: it is privileged",
+                 "VarmorPolicy shop/db: spec.target.containers names \"absent\", which is no "
+                 "container of the pod"}));
+  policy["metadata"]["annotations"]["varmor.org/allow-opt-out"] = "false";
+  EXPECT_EQ(Mutate(RequestFor(pod), PoliciesOf({policy}), {}, kNow).answer.warnings.size(), 2);
+}
+
+// A pod that a controller makes of an old template has no policy, and needs none.
+TEST(MutateTest, TakesOutWhatAPolicyThatIsGoneHadWritten) {
+  for (const bool field : {false, true}) {
+    TemplateOptions options;
+    options.app_armor_field = field;
+    options.bpf_exclusive = field;
+    const Json object = Workload("Pod", ParsedPod(R"({"spec": {"containers": [{"name": "main",
+        "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}}}]}})"));
+    for (const char* enforcers : {"AppArmorBPFSeccomp", "BPF", "AppArmor", "Seccomp"}) {
+      Json pod = Patched(object, PoliciesOf({Policy("Pod", enforcers)}), options);
+      std::vector<std::string> asked;
+      const auto is_gone = [&](const std::string& name) {
+        asked.push_back(name);
+        return true;
+      };
+      const Mutation mutation = Mutate(RequestFor(pod), WorkloadPolicies(), options, kNow, is_gone);
+      EXPECT_EQ(asked, std::vector<std::string>({"varmor-shop-db"})) << enforcers;
+      EXPECT_EQ(mutation.released, asked);
+      EXPECT_EQ(mutation.answer.warnings.size(), 1);
+      ASSERT_FALSE(mutation.answer.patch.is_null()) << enforcers;
+      Json released = pod.patch(mutation.answer.patch);
+      EXPECT_EQ(released["spec"], object["spec"]) << enforcers;
+      EXPECT_EQ(released["metadata"]["annotations"], (Json{{kMutatedAnnotation, kStamp}}));
+      // Not with a policy, not when it is only unknown here, and not in the name of another.
+      EXPECT_TRUE(
+          Mutate(RequestFor(pod), PoliciesOf({Policy("Deployment", "BPF")}), options, kNow, is_gone)
+              .answer.patch.is_null());
+      EXPECT_TRUE(
+          Mutate(RequestFor(pod), WorkloadPolicies(), options, kNow, [](const std::string&) {
+            return false;
+          }).answer.patch.is_null());
+    }
+  }
+  const Json own = Workload("Pod", ParsedPod(R"({"spec": {"containers": [{"name": "main",
+      "securityContext": {"seccompProfile": {"type": "Localhost", "localhostProfile": "mine"}}}]}})"));
+  EXPECT_TRUE(Mutate(RequestFor(own), WorkloadPolicies(), {}, kNow, [](const std::string&) {
+                return true;
+              }).answer.patch.is_null());
+}
+
+TEST(MutateTest, RefusesPodsOfTooManyContainers) {
+  Json object = Workload("Deployment", ParsedPod(R"({"spec": {"containers": []}})"));
+  for (int i = 0; i < 501; ++i) {
+    object["spec"]["template"]["spec"]["containers"].push_back({{"name", absl::StrCat("c", i)}});
+  }
+  const WorkloadPolicies policies = PoliciesOf({Policy("Deployment", "AppArmorBPFSeccomp")});
+  const Mutation mutation = Mutate(RequestFor(object), policies, {}, kNow);
+  EXPECT_FALSE(mutation.answer.allowed);
+  EXPECT_EQ(mutation.answer.message,
+            "spec.containers: has 501 containers, not 500 at most; use more pods");
+  object["spec"]["template"]["spec"]["containers"].erase(0);
+  EXPECT_FALSE(Mutate(RequestFor(object), policies, {}, kNow).answer.patch.is_null());
+}
+
+TEST(MutateTest, AnotherPolicyTakesThePlaceOfOneThatIsGone) {
+  const Json object =
+      Workload("Deployment", ParsedPod(R"({"spec": {"containers": [{"name": "main"}]}})"));
+  const Json before = Patched(object, PoliciesOf({Policy("Deployment", "BPFSeccomp")}));
+  Json policy = Policy("Deployment", "AppArmor");
+  policy["metadata"]["name"] = "new";
+  const Mutation mutation = Mutate(RequestFor(before, "UPDATE"), PoliciesOf({policy}), {}, kNow,
+                                   [](const std::string&) { return true; });
+  const Json after = before.patch(mutation.answer.patch);
+  EXPECT_EQ(after["spec"], Patched(object, PoliciesOf({policy}))["spec"]);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "lib/compiler/diagnostic/diagnostic.h"
 #include "runtime/protocol/names.h"
 
 namespace varmor {
@@ -18,6 +19,7 @@ constexpr char kAlphaSeccompAnnotation[] = "container.seccomp.security.alpha.kub
 
 // Where one enforcer's settings of a container are.
 struct Spot {
+  const char* name;
   const char* enforcer;  // in kOriginalAnnotation
   const char* annotation;
   // Kubernetes' own, older than the field; nullptr: none.
@@ -26,10 +28,10 @@ struct Spot {
   const char* field;
 };
 
-constexpr Spot kBpfSpot = {"bpf", kBpfAnnotation, nullptr, nullptr};
-constexpr Spot kAppArmorSpot = {"apparmor", kAppArmorAnnotation, kKubernetesAppArmorAnnotation,
-                                "appArmorProfile"};
-constexpr Spot kSeccompSpot = {"seccomp", kSeccompAnnotation, kAlphaSeccompAnnotation,
+constexpr Spot kBpfSpot = {"BPF", "bpf", kBpfAnnotation, nullptr, nullptr};
+constexpr Spot kAppArmorSpot = {"AppArmor", "apparmor", kAppArmorAnnotation,
+                                kKubernetesAppArmorAnnotation, "appArmorProfile"};
+constexpr Spot kSeccompSpot = {"Seccomp", "seccomp", kSeccompAnnotation, kAlphaSeccompAnnotation,
                                "seccompProfile"};
 
 const Json& NoJson() {
@@ -226,17 +228,25 @@ void ApplySeccomp(const Protection& protection, Container& container) {
   }
 }
 
+// Appends to `gaps` what it does not get.
 void ProtectContainer(const Protection& protection, const TemplateOptions& options,
-                      Container& container) {
+                      Container& container, std::vector<std::string>& gaps) {
   const auto stays_out = [&](const Spot& spot) {
-    return protection.allow_opt_out && SaysUnconfined(container, spot);
+    if (!protection.allow_opt_out || !SaysUnconfined(container, spot)) return false;
+    gaps.push_back(absl::StrCat("container ", Quoted(container.name()), " gets no ", spot.name,
+                                ": it, or its pod, says unconfined"));
+    return true;
   };
   // Before anything is written: what counts is what the user wrote.
   const bool bpf = protection.enforcers.bpf && !stays_out(kBpfSpot);
   const bool app_armor = protection.enforcers.app_armor && !stays_out(kAppArmorSpot);
+  bool seccomp = protection.enforcers.seccomp && !stays_out(kSeccompSpot);
   // Container runtimes give privileged containers no filter.
-  const bool seccomp = protection.enforcers.seccomp && !stays_out(kSeccompSpot) &&
-                       container.Field("privileged") != true;
+  if (seccomp && container.Field("privileged") == true) {
+    gaps.push_back(
+        absl::StrCat("container ", Quoted(container.name()), " gets no Seccomp: it is privileged"));
+    seccomp = false;
+  }
   if (bpf) {
     RememberForeignValues(kBpfSpot, container);
     container.SetAnnotation(kBpfAnnotation, absl::StrCat("localhost/", protection.profile_name));
@@ -301,16 +311,24 @@ bool CarriesProfile(const Spot& spot, const std::string& profile, const Containe
 
 }  // namespace
 
-void ProtectTemplate(const Protection& protection, const TemplateOptions& options,
-                     Json& pod_template) {
-  if (!IsWritable(pod_template)) return;
+std::vector<std::string> ProtectTemplate(const Protection& protection,
+                                         const TemplateOptions& options, Json& pod_template) {
+  std::vector<std::string> gaps;
+  if (!IsWritable(pod_template)) return gaps;
+  std::vector<std::string> absent = protection.containers;
   const size_t count = pod_template["spec"]["containers"].size();
   for (size_t i = 0; i < count; ++i) {
     const Json& json = pod_template["spec"]["containers"][i];
     if (!IsWritableContainer(json) || !Selects(protection.containers, At(json, "name"))) continue;
     Container container(pod_template, i);
-    ProtectContainer(protection, options, container);
+    absent.erase(std::remove(absent.begin(), absent.end(), container.name()), absent.end());
+    ProtectContainer(protection, options, container, gaps);
   }
+  for (const std::string& name : absent) {
+    gaps.push_back(absl::StrCat("spec.target.containers names ", Quoted(name),
+                                ", which is no container of the pod"));
+  }
+  return gaps;
 }
 
 void ReleaseTemplate(absl::string_view profile_name, Json& pod_template) {
@@ -327,6 +345,28 @@ void ReleaseTemplate(absl::string_view profile_name, Json& pod_template) {
     if (app_armor) Restore(kAppArmorSpot, container);
     if (CarriesProfile(kSeccompSpot, profile, container)) Restore(kSeccompSpot, container);
   }
+}
+
+std::set<std::string> CarriedProfiles(const Json& pod_template) {
+  std::set<std::string> names;
+  if (!IsWritable(pod_template)) return names;
+  const Json& annotations = At(At(pod_template, "metadata"), "annotations");
+  for (const Json& container : At(At(pod_template, "spec"), "containers")) {
+    if (!IsWritableContainer(container)) continue;
+    const std::string name = At(container, "name").get<std::string>();
+    for (const Spot& spot : {kBpfSpot, kAppArmorSpot, kSeccompSpot}) {
+      for (const char* prefix : {spot.annotation, spot.kubernetes_annotation}) {
+        if (prefix == nullptr) continue;
+        const Json& value = At(annotations, absl::StrCat(prefix, name));
+        if (!IsOurs(value)) continue;
+        names.insert(value.get<std::string>().substr(absl::string_view("localhost/").size()));
+      }
+      if (spot.field == nullptr) continue;
+      const Json& field = At(At(container, "securityContext"), spot.field);
+      if (IsOurField(field)) names.insert(At(field, "localhostProfile").get<std::string>());
+    }
+  }
+  return names;
 }
 
 }  // namespace varmor

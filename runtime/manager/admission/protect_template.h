@@ -5,6 +5,7 @@
 #ifndef RUNTIME_MANAGER_ADMISSION_PROTECT_TEMPLATE_H_
 #define RUNTIME_MANAGER_ADMISSION_PROTECT_TEMPLATE_H_
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -42,13 +43,19 @@ inline constexpr char kOriginalAnnotation[] = "varmor.org/original-";
 // Writes annotations and securityContext of every selected container of `pod_template` (an object
 // with `metadata` and `spec`: a pod template or a pod); docs/webhook.md has the table. Applying it
 // twice is the same as applying it once. Parts that are not what Kubernetes would accept are left
-// as they are.
-void ProtectTemplate(const Protection& protection, const TemplateOptions& options,
-                     Json& pod_template);
+// as they are. Returns what the template does not get of it, and why, for people: containers that
+// stay out of an enforcer, and selected ones that are not there.
+std::vector<std::string> ProtectTemplate(const Protection& protection,
+                                         const TemplateOptions& options, Json& pod_template);
 
 // Takes out what ProtectTemplate wrote for `profile_name` (whatever its enforcers were then) and
 // puts back what was there before. Nothing else is touched.
+//
+// CarriedProfiles says which names there are.
 void ReleaseTemplate(absl::string_view profile_name, Json& pod_template);
+
+// The profiles that containers of `pod_template` refer to, by what ProtectTemplate writes.
+std::set<std::string> CarriedProfiles(const Json& pod_template);
 
 }  // namespace varmor
 
