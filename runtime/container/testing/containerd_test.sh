@@ -49,13 +49,16 @@ export SNAPSHOTTER=native
 import_busybox || exit 1
 run=(ctr run --snapshotter native --null-io -d)
 "${run[@]}" --label app=web --label io.kubernetes.pod.name=web-0 --label io.kubernetes.pod.namespace=shop \
-  --label io.kubernetes.container.name=main $image c1 /bin/sleep 300 || { tail -n 20 "$dir/log"; exit 1; }
-ctr container create --snapshotter native $image c2 /bin/sleep 300
+  --label io.kubernetes.container.name=main --annotation io.kubernetes.cri.container-type=container \
+  $image c1 /bin/sleep 300 || { tail -n 20 "$dir/log"; exit 1; }
+# Labels alone make no pod: an image can have them.
+ctr container create --snapshotter native --label io.kubernetes.pod.name=web-0 \
+  --label io.kubernetes.pod.namespace=shop --label io.cri-containerd.kind=sandbox $image c2 /bin/sleep 300
 "$check" "$socket" list >"$dir/out"
 is "list" $? 0
 has "a running container with its labels and pod" "$dir/out" \
   "^default/c1 name=main image=$image labels=app=web,.* runtime=io.containerd.runc.v2 pod=shop/web-0 sandbox=0 apparmor= seccomp=0 running=1$"
-has "one that does not run" "$dir/out" '^default/c2 name=c2 .* running=0$'
+has "one that does not run" "$dir/out" '^default/c2 name=c2 .* pod=/ sandbox=0 .* running=0$'
 
 "$check" "$socket" watch 60 >"$dir/events" &
 watcher=$!
@@ -68,6 +71,7 @@ wait_for "$dir/events" '^deleted default/c3'
 is "events, in order" "$(grep c3 "$dir/events" | cut -d ' ' -f 1,2 | tr '\n' ';')" \
   'defined default/c3;created default/c3;started default/c3;exited default/c3;deleted default/c3;'
 has "created has the process" "$dir/events" '^created default/c3 pid=1 known'
+has "exited has it too" "$dir/events" '^exited default/c3 pid=1 known$'
 has "deleted: it is gone" "$dir/events" '^deleted default/c3 pid=0 gone$'
 
 kill_containerd
