@@ -203,6 +203,7 @@ void Agent::SetPolicies(std::vector<AgentPolicy> policies,
     if (!policy.problem.empty() && !policy.usable()) continue;
     auditor_.PutProfile(policy.profile, policy.identity, policy.artifacts);
   }
+  auditor_.ProfilesAreKnown();
   for (const AgentPolicy& policy : policies_) {
     if (names.count(policy.profile) == 0) auditor_.DropProfile(policy.profile);
   }

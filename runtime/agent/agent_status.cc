@@ -112,6 +112,7 @@ void AddViolationMetrics(const AgentStatus& status, Metrics& metrics) {
   dropped.Add({"rate_limit"}, static_cast<double>(status.violations.suppressed));
   dropped.Add({"log_not_writable"}, static_cast<double>(status.violations.unwritten));
   dropped.Add({"bad_record"}, static_cast<double>(status.violations.bad_records));
+  dropped.Add({"policies_not_known"}, static_cast<double>(status.violations.early));
   dropped.Add({"audit_overrun"}, static_cast<double>(status.violations.audit_overruns));
   uint64_t ring = 0;
   for (const auto& [name, count] : status.bpf_drops) ring += count;

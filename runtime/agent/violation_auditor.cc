@@ -98,6 +98,19 @@ size_t ViolationAuditor::containers() {
   return containers_.size();
 }
 
+void ViolationAuditor::ProfilesAreKnown() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  profiles_known_ = true;
+}
+
+bool ViolationAuditor::IsOurs(const std::string& profile) {
+  if (profiles_.count(profile) > 0) return true;
+  if (!profiles_known_ && absl::StartsWith(profile, "varmor-") && !IsProfileOfRun(profile)) {
+    ++counts_.early;
+  }
+  return false;
+}
+
 const AuditedContainer* ViolationAuditor::ByCgroup(uint64_t cgroup) const {
   if (cgroup == 0) return nullptr;
   for (const auto& [id, known] : containers_) {
@@ -200,13 +213,12 @@ void ViolationAuditor::Write(const std::string& line) {
 
 void ViolationAuditor::Handle(BpfViolation violation, absl::Time now) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  const auto profile = profiles_.find(violation.profile);
-  if (profile == profiles_.end()) return;  // of a `varmor run`
+  if (!IsOurs(violation.profile)) return;
   ViolationSubject subject;
   if (const AuditedContainer* container = ByCgroup(violation.subject); container != nullptr) {
     subject = container->subject;
   }
-  subject.policy = profile->second.policy;
+  subject.policy = profiles_[violation.profile].policy;
   subject.profile = violation.profile;
   if (violation.wall_ns == 0) {
     violation.wall_ns = static_cast<uint64_t>(absl::ToUnixNanos(now));
@@ -222,7 +234,7 @@ void ViolationAuditor::HandleRecord(const std::string& record, absl::Time now) {
   if (!violation.has_value()) return;
   std::unique_lock<std::mutex> lock(mutex_);
   const bool seccomp = violation->enforcer == "Seccomp";
-  if (!seccomp && profiles_.count(ParentProfile(violation->profile)) == 0) return;
+  if (!seccomp && !IsOurs(ParentProfile(violation->profile))) return;
   const AuditedContainer* container = ByProcess(static_cast<pid_t>(violation->process), now);
   if (seccomp) {
     if (container == nullptr) return;  // of anybody on the machine

@@ -81,6 +81,8 @@ struct ViolationCounts {
   uint64_t unwritten = 0;
   // Records that could not be decoded.
   uint64_t bad_records = 0;
+  // Of profiles that seem to be an agent's, before any policies were known: nobody could say whose.
+  uint64_t early = 0;
   // How often the kernel dropped audit records.
   uint64_t audit_overruns = 0;
 };
@@ -96,6 +98,8 @@ class ViolationAuditor {
   void DropContainer(const ContainerId& id);
   void PutProfile(const std::string& profile, const PolicyIdentity& policy,
                   const PackedArtifacts& artifacts);
+  // All profiles that there are now were put.
+  void ProfilesAreKnown();
   // Its series go.
   void DropProfile(const std::string& profile);
   // Takes the place of the source before; null for none.
@@ -136,6 +140,8 @@ class ViolationAuditor {
   // Without the lock: only who handles records uses what is loaded.
   void NameRulesOf(const PackedArtifacts& artifacts, AuditViolation& violation, absl::Time now);
   // All that follow need the lock.
+  // Whether a profile is one of the agent's.
+  bool IsOurs(const std::string& profile);
   const AuditedContainer* ByCgroup(uint64_t cgroup) const;
   const AuditedContainer* ByProcess(pid_t pid, absl::Time now);
   const AuditedContainer* OnlyOneWith(const std::string& profile) const;
@@ -151,6 +157,7 @@ class ViolationAuditor {
   std::mutex mutex_;
   std::map<ContainerId, Known> containers_;
   std::map<std::string, Profile> profiles_;
+  bool profiles_known_ = false;
   // Processes seen lately, which may have ended since.
   std::map<pid_t, std::pair<ContainerId, absl::Time>> processes_;
   ViolationRate rate_;

@@ -179,6 +179,17 @@ TEST_F(ViolationAuditorTest, OthersProfilesAreNoneOfItsBusiness) {
   EXPECT_TRUE(auditor_.Counts().violations.empty());
 }
 
+TEST_F(ViolationAuditorTest, WhatComesBeforePoliciesAreKnownIsCounted) {
+  auditor_.HandleRecord(AppArmorRecord(1 << 30, "varmor-shop-other//child_0"), now_);
+  auditor_.HandleRecord(AppArmorRecord(1 << 30, "varmor-shop-other-run-01234567"), now_);
+  auditor_.Handle(Denied(7, "varmor-shop-other"), now_);
+  EXPECT_EQ(auditor_.Counts().early, 2u);
+  auditor_.ProfilesAreKnown();
+  auditor_.Handle(Denied(7, "varmor-shop-other"), now_);
+  EXPECT_EQ(auditor_.Counts().early, 2u);
+  EXPECT_THAT(Lines(), SizeIs(0));
+}
+
 TEST_F(ViolationAuditorTest, AFloodIsCountedAndDoesNotHideOthers) {
   PutContainer("noisy", 7);
   PutContainer("quiet", 8);
