@@ -378,6 +378,9 @@ Agent::Known& Agent::Track(Container container, std::optional<absl::Time> create
     known.enrolled.clear();
     known.enroll_problem.clear();
   }
+  if (!container.problem.empty() && container.problem != known.container.problem) {
+    log_.Warning(container.problem);
+  }
   if (!container.problem.empty() && !unknown) {
     // The description from before is better than none.
     known.container.pid = container.pid;
@@ -403,7 +406,6 @@ absl::Status Agent::Resync() {
   std::set<ContainerId> seen;
   const absl::Status listed = runtime_.List([&](Container container) {
     seen.insert(container.id);
-    if (!container.problem.empty()) log_.Warning(container.problem);
     Track(std::move(container), {}, listed_);
   });
   if (!listed.ok()) return listed;
@@ -478,7 +480,6 @@ void Agent::TakeProcessEvent(const ContainerEvent& event) {
   }
   if (!container.ok()) {
     const std::string problem(container.status().message());
-    log_.Warning(problem);
     container = Container();
     container->id = event.id;
     container->name = event.id.id;
@@ -717,7 +718,7 @@ absl::Time Agent::next_retry() const {
 void Agent::JudgeNew() {
   if (!policies_known_) return;
   for (auto& [id, known] : containers_) {
-    if (known.judged || known.container.pid == 0) continue;
+    if (known.judged || known.container.pid == 0 || !known.container.problem.empty()) continue;
     known.judged = true;
     if (!options_.fail_closed || (!known.bpf && !known.bpf_missing) || known.ended) continue;
     const std::string state = EnforcerStateOf(known, EnforcerKind::kBpf);

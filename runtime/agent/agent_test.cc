@@ -546,6 +546,21 @@ TEST_F(AgentTest, FailClosedJudgesWhatALaterListShows) {
   EXPECT_THAT(kernel_.killed, ElementsAre(11));
 }
 
+TEST_F(AgentTest, FailClosedJudgesWhenTheContainerIsDescribed) {
+  options_.fail_closed = true;
+  Restart();
+  kernel_.missing = {EnforcerKind::kBpf};
+  StartWith({Policy("1", {EnforcerKind::kBpf})});
+  Container container = Web("new", 11);
+  container.problem = "its pod is gone";
+  runtime_.PutSilently(container);
+  Event(ContainerEvent::Kind::kCreated, "new", 11);
+  EXPECT_THAT(kernel_.killed, IsEmpty());
+  runtime_.PutSilently(Web("new", 11));
+  ASSERT_EQ(agent_->Resync(), absl::OkStatus());
+  EXPECT_THAT(kernel_.killed, ElementsAre(11));
+}
+
 // Without policies nobody can say who needs one.
 TEST_F(AgentTest, FailClosedJudgesWhenPoliciesAreKnown) {
   options_.fail_closed = true;
