@@ -194,27 +194,30 @@ int Main(int argc, char** argv) {
   GoFlags flags("varmor-manager");
   ManagerFlags values;
   AddManagerFlags(flags, values);
-  absl::Status status = flags.Parse({argv + 1, argv + argc});
+  const absl::Status status = flags.Parse({argv + 1, argv + argc});
   if (absl::IsCancelled(status)) {
     std::fputs(flags.Usage().c_str(), stdout);
     return EXIT_SUCCESS;
   }
-  if (status.ok() && !flags.operands().empty()) {
-    status = absl::InvalidArgumentError(
-        absl::StrCat(Quoted(flags.operands()[0]), " is no flag; write -NAME=VALUE"));
+  std::vector<std::string> mistakes;
+  const auto note = [&mistakes](const absl::Status& wrong) {
+    if (!wrong.ok()) mistakes.emplace_back(wrong.message());
+  };
+  note(status);
+  if (!flags.operands().empty()) {
+    mistakes.push_back(absl::StrCat(Quoted(flags.operands()[0]), " is no flag; write -NAME=VALUE"));
   }
-  if (status.ok()) status = FinishDaemonFlags(values.daemon);
-  if (status.ok() && values.daemon.agent) {
-    status =
-        absl::InvalidArgumentError("flag -agent: the agent is a program of its own, varmor-agent");
+  note(FinishDaemonFlags(values.daemon));
+  if (values.daemon.agent) {
+    mistakes.push_back("flag -agent: the agent is a program of its own, varmor-agent");
   }
-  if (status.ok() && values.daemon.pre_delete) {
-    status = absl::InvalidArgumentError(
+  if (values.daemon.pre_delete) {
+    mistakes.push_back(
         "flag -preDelete: delete the policies with kubectl before the manager "
         "(docs/operations.md)");
   }
-  if (!status.ok()) {
-    std::fprintf(stderr, "%s\n", std::string(status.message()).c_str());
+  if (!mistakes.empty()) {
+    for (const std::string& mistake : mistakes) std::fprintf(stderr, "%s\n", mistake.c_str());
     return kExitUsage;
   }
   if (values.daemon.version) {
@@ -222,9 +225,9 @@ int Main(int argc, char** argv) {
     return EXIT_SUCCESS;
   }
   Logger logger(values.daemon.log_format == "json");
-  status = Run(values, logger, signals);
-  if (status.ok()) return EXIT_SUCCESS;
-  logger.Error("varmor-manager ends", {{"error", status.ToString()}});
+  const absl::Status end = Run(values, logger, signals);
+  if (end.ok()) return EXIT_SUCCESS;
+  logger.Error("varmor-manager ends", {{"error", end.ToString()}});
   return EXIT_FAILURE;
 }
 
