@@ -1,11 +1,10 @@
 #include "tools/gen_crds/schema_printer.h"
 
-#include <cstdint>
-#include <limits>
 #include <utility>
 
 #include "proto/field_options.pb.h"
 #include "tools/varmor/field_comments.h"
+#include "tools/varmor/number_bounds.h"
 
 namespace varmor {
 namespace {
@@ -113,15 +112,7 @@ Value SchemaPrinter::Number(const FieldDescriptor& field) {
   Value schema = Type("integer");
   json_.Add(schema, "format", "int64");
   if (!strict_) return schema;
-  const bool is_signed = field.cpp_type() == FieldDescriptor::CPPTYPE_INT32 ||
-                         field.cpp_type() == FieldDescriptor::CPPTYPE_INT64;
-  const uint64_t least = field.options().GetExtension(min);
-  uint64_t most = field.options().GetExtension(max);
-  if (most == 0 && field.cpp_type() == FieldDescriptor::CPPTYPE_UINT32) {
-    most = std::numeric_limits<uint32_t>::max();
-  }
-  if (least > 0 || !is_signed) json_.Add(schema, "minimum", Value(least));
-  if (most > 0) json_.Add(schema, "maximum", Value(most));
+  AddNumberBounds(field, json_, schema);
   return schema;
 }
 

@@ -2,7 +2,6 @@
 
 #include <google/protobuf/descriptor.h>
 
-#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -18,6 +17,7 @@
 #include "proto/policy_test.pb.h"
 #include "tools/varmor/field_comments.h"
 #include "tools/varmor/json_document.h"
+#include "tools/varmor/number_bounds.h"
 
 namespace varmor {
 namespace {
@@ -212,15 +212,7 @@ class SchemaPrinter {
 
   Value Number(const FieldDescriptor& field) {
     Value schema = TypeIs("integer");
-    const bool is_signed = field.cpp_type() == FieldDescriptor::CPPTYPE_INT32 ||
-                           field.cpp_type() == FieldDescriptor::CPPTYPE_INT64;
-    const uint64_t least = field.options().GetExtension(min);
-    uint64_t most = field.options().GetExtension(max);
-    if (most == 0 && field.cpp_type() == FieldDescriptor::CPPTYPE_UINT32) {
-      most = std::numeric_limits<uint32_t>::max();
-    }
-    if (least > 0 || !is_signed) json_.Add(schema, "minimum", Value(least));
-    if (most > 0) json_.Add(schema, "maximum", Value(most));
+    AddNumberBounds(field, json_, schema);
     return schema;
   }
 
