@@ -14,6 +14,14 @@ bazel_flags=()
 [ -z "${CI:-}" ] || bazel_flags+=(--config=ci)
 
 passed=0 failed=0 skipped=0
+failures=()
+# fail NAME: one more that failed; all are named again at the end of a long log.
+fail() {
+  failed=$((failed + 1))
+  failures+=("$1")
+  echo "FAILED $1"
+}
+
 count() { # count NAME COMMAND...: one more check
   local name=$1 log
   shift
@@ -22,8 +30,7 @@ count() { # count NAME COMMAND...: one more check
     passed=$((passed + 1))
     echo "PASSED $name"
   else
-    failed=$((failed + 1))
-    echo "FAILED $name"
+    fail "$name"
     tail -n 60 "$log"
   fi
   rm -f "$log"
@@ -35,13 +42,16 @@ echo "== tests"
 events=$(mktemp)
 bazel test "${bazel_flags[@]}" --keep_going --build_event_json_file="$events" //...
 status=$?
-summary=$(python3 tools/test_summary.py "$events")
+mapfile -t lines < <(python3 tools/test_summary.py "$events")
 rm -f "$events"
+[ "${#lines[@]}" -gt 0 ] || lines=("")
+summary=${lines[-1]}
+failures+=("${lines[@]:0:${#lines[@]}-1}")
 echo "bazel: $summary"
 read -r p _ f _ s _ <<<"${summary//,/}"
 passed=$((passed + ${p:-0})) failed=$((failed + ${f:-0})) skipped=$((skipped + ${s:-0}))
 # A build that breaks has no test results to count.
-if [ "$status" != 0 ] && [ "${f:-0}" = 0 ]; then failed=$((failed + 1)); fi
+if [ "$status" != 0 ] && [ "${f:-0}" = 0 ]; then fail "bazel test: exit status $status"; fi
 
 echo "== checks"
 count "format" tools/format.sh --check
@@ -55,14 +65,15 @@ suites() {
   "$@" 2>&1 | tee "$log"
   status=${PIPESTATUS[0]}
   summary=$(tail -n 1 "$log")
+  mapfile -t lines < <(grep -aE '^(\[  FAILED  \]|FAIL \[)' "$log" | sort -u)
+  failures+=("${lines[@]}")
   rm -f "$log"
   if [[ $summary =~ ^[a-z-]+:\ ([0-9]+)\ passed,\ ([0-9]+)\ failed(,\ ([0-9]+)\ skipped)?$ ]]; then
     passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))
     skipped=$((skipped + ${BASH_REMATCH[4]:-0}))
-    if [ "$status" != 0 ] && [ "${BASH_REMATCH[2]}" = 0 ]; then failed=$((failed + 1)); fi
+    if [ "$status" != 0 ] && [ "${BASH_REMATCH[2]}" = 0 ]; then fail "$name: exit status $status"; fi
   else
-    failed=$((failed + 1))
-    echo "FAILED $name did not finish (exit status $status)"
+    fail "$name did not finish (exit status $status)"
   fi
 }
 # The flags of the tests above, so that nothing is built twice.
@@ -80,8 +91,7 @@ if tools/coverage.sh >"$coverage_log" 2>&1; then
   passed=$((passed + 1))
   tail -n 1 "$coverage_log"
 else
-  failed=$((failed + 1))
-  echo "FAILED sanitizers and coverage"
+  fail "sanitizers and coverage"
   tail -n 100 "$coverage_log"
 fi
 rm -f "$coverage_log"
@@ -89,8 +99,7 @@ rm -f "$coverage_log"
 echo "== fuzzing, $fuzz_seconds s each"
 mapfile -t fuzzers < <(bazel query "${bazel_flags[@]}" 'attr(tags, fuzzer, //...)' 2>/dev/null)
 if [ "${#fuzzers[@]}" = 0 ]; then
-  echo "FAILED fuzzing: no targets found"
-  failed=$((failed + 1))
+  fail "fuzzing: no targets found"
 elif bazel build "${bazel_flags[@]}" --config=fuzz "${fuzzers[@]}"; then
   bin=$(bazel info "${bazel_flags[@]}" --config=fuzz bazel-bin 2>/dev/null)
   results=$(mktemp -d)
@@ -110,16 +119,15 @@ elif bazel build "${bazel_flags[@]}" --config=fuzz "${fuzzers[@]}"; then
       passed=$((passed + 1))
       echo "PASSED fuzz $fuzzer"
     else
-      failed=$((failed + 1))
-      echo "FAILED fuzz $fuzzer"
+      fail "fuzz $fuzzer"
       tail -n 60 "$results/$name.failed"
     fi
   done
   rm -rf "$results"
 else
-  echo "FAILED fuzzing: the targets do not build"
-  failed=$((failed + 1))
+  fail "fuzzing: the targets do not build"
 fi
 
+if [ "${#failures[@]}" != 0 ]; then printf '== failed: %s\n' "${failures[@]}"; fi
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]

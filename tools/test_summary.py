@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Counts test cases of one "bazel test --build_event_json_file=FILE" run.
 
-usage: tools/test_summary.py FILE      prints "N passed, N failed, N skipped"
+usage: tools/test_summary.py FILE      prints the names of what failed, one a line, and last
+                                       "N passed, N failed, N skipped"
 
 GoogleTest writes one <testcase> per TEST(); a shell test counts as one.
 """
@@ -30,7 +31,13 @@ def main():
                     cases = list(ET.parse(path).iter("testcase"))
                 except (OSError, ET.ParseError):
                     pass
-        bad = sum(1 for c in cases if c.find("failure") is not None or c.find("error") is not None)
+        failures = [c for c in cases
+                    if c.find("failure") is not None or c.find("error") is not None]
+        bad = len(failures)
+        for case in failures:
+            print("%s %s.%s" % (label, case.get("classname", ""), case.get("name", "")))
+        if not ok and not failures:
+            print("%s %s" % (label, result["status"]))
         skip = sum(1 for c in cases if c.find("skipped") is not None or c.get("status") == "notrun")
         failed += bad if ok else max(bad, 1)
         skipped += skip

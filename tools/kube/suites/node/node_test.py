@@ -373,7 +373,8 @@ def test_removal_as_the_docs_say_leaves_nothing():
 
 def show_state():
     """What helps to see why a test failed."""
-    for words in ("get pods -A -o wide", "get vpol -A", "-n varmor logs daemonset/varmor-agent --tail=30",
+    for words in ("get pods -A -o wide", "get vpol,armorprofile -A -o yaml",
+                  "-n varmor logs daemonset/varmor-agent --tail=30",
                   "-n varmor logs -l app.kubernetes.io/component=varmor-manager --tail=30",
                   "get events -A --field-selector type=Warning,reason!=MissingClusterDNS"):
         print(subprocess.run(["kubectl", *words.split()], capture_output=True, text=True, timeout=60,
