@@ -46,7 +46,7 @@ std::string ProfileKey(const AgentPolicy& policy) {
 }  // namespace
 
 Agent::Agent(AgentOptions options, ContainerRuntime& runtime, NodeKernel& kernel,
-             ViolationAuditor& auditor, AgentLog& log)
+             ViolationAuditor& auditor, Logger& log)
     : options_(std::move(options)),
       runtime_(runtime),
       kernel_(kernel),
@@ -369,6 +369,7 @@ Agent::Known& Agent::Track(Container container, std::optional<absl::Time> create
     known.facts.reset();
     known.ended = false;
     known.started = false;
+    known.exited = false;
     known.process_problem.clear();
   }
   if (unknown || (restarted && container.pid != 0)) {
@@ -441,6 +442,7 @@ void Agent::OnEvent(const ContainerEvent& event) {
       // Of an earlier task of that id.
       if (event.pid != 0 && event.pid != found->second.container.pid) return;
       found->second.container.pid = 0;
+      found->second.exited = true;
       found->second.facts.reset();
       auditor_.DropContainer(event.id);
       break;
@@ -526,6 +528,8 @@ AgentWanted Agent::Wanted() const {
   }
   std::set<uint64_t> cgroups;
   for (const auto& [id, known] : containers_) {
+    // The kubelet starts a container once, and may keep what is left of it for minutes.
+    if (known.exited && known.container.in_pod) continue;
     wanted.referenced.insert(known.used.begin(), known.used.end());
     const std::string& named = known.container.app_armor_profile;
     if (!named.empty()) wanted.referenced.insert(named);
@@ -700,7 +704,11 @@ void Agent::Failed(const AgentAction& action, const absl::Status& status) {
     const std::string text = absl::StrCat("cannot ", action.Text(), ": ", message);
     // A profile that somebody still runs under stays until nobody does.
     const bool waits = action.kind == Kind::kRemove && absl::IsFailedPrecondition(status);
-    log_.Write(waits ? AgentLog::Level::kInfo : AgentLog::Level::kError, text);
+    if (waits) {
+      log_.Info(text);
+    } else {
+      log_.Error(text);
+    }
   }
   failure.message = message;
   const int doublings = std::min(failure.times++, 10);

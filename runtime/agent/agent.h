@@ -15,13 +15,13 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "runtime/agent/agent_log.h"
 #include "runtime/agent/agent_policy.h"
 #include "runtime/agent/agent_status.h"
 #include "runtime/agent/node_kernel.h"
 #include "runtime/agent/plan.h"
 #include "runtime/agent/violation_auditor.h"
 #include "runtime/container/container_runtime.h"
+#include "runtime/log/logger.h"
 
 namespace varmor {
 
@@ -39,7 +39,7 @@ class Agent {
  public:
   // What is referred to has to outlive the agent.
   Agent(AgentOptions options, ContainerRuntime& runtime, NodeKernel& kernel,
-        ViolationAuditor& auditor, AgentLog& log);
+        ViolationAuditor& auditor, Logger& log);
 
   // Asks what the node offers and takes over what an earlier agent left. FAILED_PRECONDITION when
   // no enforcer can be used, with the reason for each.
@@ -92,6 +92,8 @@ class Agent {
     bool ended = false;
     // Its program was executed.
     bool started = false;
+    // An event told that its process ended.
+    bool exited = false;
     // The profile its policy has; "" for none.
     std::string profile;
     // BPF is wanted for it.
@@ -154,7 +156,7 @@ class Agent {
   ContainerRuntime& runtime_;
   NodeKernel& kernel_;
   ViolationAuditor& auditor_;
-  AgentLog& log_;
+  Logger& log_;
 
   std::vector<AgentPolicy> policies_;
   std::map<std::string, std::string> problems_;

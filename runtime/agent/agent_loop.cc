@@ -11,8 +11,7 @@
 
 namespace varmor {
 
-AgentLoop::AgentLoop(AgentLoopOptions options, Agent& agent, ContainerRuntime& runtime,
-                     AgentLog& log)
+AgentLoop::AgentLoop(AgentLoopOptions options, Agent& agent, ContainerRuntime& runtime, Logger& log)
     : options_(options),
       agent_(agent),
       runtime_(runtime),

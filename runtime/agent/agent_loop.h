@@ -14,8 +14,8 @@
 
 #include "absl/time/time.h"
 #include "runtime/agent/agent.h"
-#include "runtime/agent/agent_log.h"
 #include "runtime/container/container_runtime.h"
+#include "runtime/log/logger.h"
 
 namespace varmor {
 
@@ -34,7 +34,7 @@ struct AgentLoopOptions {
 class AgentLoop {
  public:
   // What is referred to has to outlive the loop.
-  AgentLoop(AgentLoopOptions options, Agent& agent, ContainerRuntime& runtime, AgentLog& log);
+  AgentLoop(AgentLoopOptions options, Agent& agent, ContainerRuntime& runtime, Logger& log);
   ~AgentLoop();
 
   // Both are called in the loop's thread: the first now and then, the second after each step.
@@ -61,7 +61,7 @@ class AgentLoop {
   const AgentLoopOptions options_;
   Agent& agent_;
   ContainerRuntime& runtime_;
-  AgentLog& log_;
+  Logger& log_;
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -68,7 +68,7 @@ class AgentLoopTest : public ::testing::Test {
   FakeNodeKernel kernel_;
   ViolationLog violation_log_{NoFile()};
   ViolationAuditor auditor_{{}, violation_log_};
-  AgentLog log_{false, false};
+  Logger log_{LoggerOptions(), [](const std::string&) {}};
   Agent agent_{{}, runtime_, kernel_, auditor_, log_};
   int ticks_ = 0;
   std::unique_ptr<AgentLoop> loop_;

@@ -115,7 +115,7 @@ class AgentTest : public ::testing::Test {
   }
   ViolationLog violation_log_{NoFile()};
   ViolationAuditor auditor_{{}, violation_log_};
-  AgentLog log_{false, false};
+  Logger log_{LoggerOptions(), [](const std::string&) {}};
   std::unique_ptr<Agent> agent_;
 };
 
@@ -645,8 +645,8 @@ TEST_F(AgentTest, RetiringPoliciesReportWhenTheyAreGone) {
   agent_->SetPolicies({going}, {}, true);
   EXPECT_THAT(Done(), ElementsAre("retire Seccomp varmor-shop-web"));
   EXPECT_EQ(TheStatus().state, "retiring");
-  runtime_.DeleteSilently({"default", "c"});
-  Event(ContainerEvent::Kind::kDeleted, "c");
+  // What is left of a pod's container is never started again.
+  Exit("c", 11);
   EXPECT_THAT(Done(), ElementsAre("remove Seccomp varmor-shop-web"));
   EXPECT_EQ(TheStatus().state, "retired");
 }

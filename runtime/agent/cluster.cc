@@ -25,7 +25,7 @@ std::string BootId() {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Cluster>> Cluster::Connect(const AgentFlags& flags, Agent& agent,
-                                                          AgentLoop& loop, AgentLog& log,
+                                                          AgentLoop& loop, Logger& log,
                                                           std::function<AgentStatus()> status) {
   std::unique_ptr<Cluster> cluster = absl::WrapUnique(new Cluster(agent, loop, log));
   KubeHttpClientOptions options;

@@ -9,13 +9,13 @@
 #include "absl/status/statusor.h"
 #include "runtime/agent/agent.h"
 #include "runtime/agent/agent_flags.h"
-#include "runtime/agent/agent_log.h"
 #include "runtime/agent/agent_loop.h"
 #include "runtime/agent/armor_profile_store.h"
 #include "runtime/agent/manager_client.h"
 #include "runtime/agent/manager_reporter.h"
 #include "runtime/kube/informer.h"
 #include "runtime/kube/kube_http_client.h"
+#include "runtime/log/logger.h"
 
 namespace varmor {
 
@@ -23,7 +23,7 @@ class Cluster {
  public:
   // What is referred to outlives it; `status` is asked in the reporter's thread.
   static absl::StatusOr<std::unique_ptr<Cluster>> Connect(const AgentFlags& flags, Agent& agent,
-                                                          AgentLoop& loop, AgentLog& log,
+                                                          AgentLoop& loop, Logger& log,
                                                           std::function<AgentStatus()> status);
   ~Cluster();
 
@@ -36,12 +36,12 @@ class Cluster {
   void Stop();
 
  private:
-  Cluster(Agent& agent, AgentLoop& loop, AgentLog& log) : agent_(agent), loop_(loop), log_(log) {}
+  Cluster(Agent& agent, AgentLoop& loop, Logger& log) : agent_(agent), loop_(loop), log_(log) {}
   void Take(InformerEvent event);
 
   Agent& agent_;
   AgentLoop& loop_;
-  AgentLog& log_;
+  Logger& log_;
   // Of the loop's thread.
   ArmorProfileStore store_;
   bool changed_ = false;

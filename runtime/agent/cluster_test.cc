@@ -223,7 +223,7 @@ class ManagerReporterTest : public ::testing::Test {
     return false;
   }
 
-  AgentLog log_{false, false};
+  Logger log_{LoggerOptions(), [](const std::string&) {}};
   std::mutex mutex_;
   absl::Status failure_;
   absl::Duration retry_after_;

@@ -20,7 +20,6 @@
 #include "lib/enforcers/files.h"
 #include "runtime/agent/agent.h"
 #include "runtime/agent/agent_flags.h"
-#include "runtime/agent/agent_log.h"
 #include "runtime/agent/agent_loop.h"
 #include "runtime/agent/cluster.h"
 #include "runtime/agent/control_socket.h"
@@ -31,6 +30,7 @@
 #include "runtime/agent/violation_auditor.h"
 #include "runtime/container/containerd/containerd_runtime.h"
 #include "runtime/http/http_server.h"
+#include "runtime/log/logger.h"
 #include "runtime/metrics/metrics.h"
 
 namespace varmor {
@@ -79,7 +79,7 @@ ContainerdOptions RuntimeOptions(const AgentFlags& flags) {
 
 class Daemon {
  public:
-  Daemon(AgentFlags flags, AgentLog& log)
+  Daemon(AgentFlags flags, Logger& log)
       : flags_(std::move(flags)),
         log_(log),
         kernel_(KernelOptions(flags_)),
@@ -113,7 +113,7 @@ class Daemon {
   HttpResponse AnswerHttp(const HttpRequest& request);
 
   const AgentFlags flags_;
-  AgentLog& log_;
+  Logger& log_;
   EnforcersKernel kernel_;
   std::unique_ptr<ContainerRuntime> runtime_;
   ViolationLog violation_log_;
@@ -358,8 +358,12 @@ int Main(int argc, char** argv) {
     std::printf("varmor-agent %s\ncompiler: %s\n", kVersion, __VERSION__);
     return 0;
   }
-  AgentLog log(flags.daemon.log_format == "json", flags.daemon.verbosity >= 2 || flags.daemon.debug,
-               flags.metadata);
+  LoggerOptions log_options;
+  log_options.program = "varmor-agent";
+  log_options.json = flags.daemon.log_format == "json";
+  log_options.debug = flags.daemon.verbosity >= 2 || flags.daemon.debug;
+  log_options.common = flags.metadata;
+  Logger log(std::move(log_options));
   for (const std::string& note : flags.notes) log.Warning(note);
   Daemon daemon(std::move(flags), log);
   const absl::Status ended = daemon.Run();

@@ -62,7 +62,7 @@ NodeReport NodeReportOf(const AgentStatus& status, const std::string& boot_id) {
 ManagerReporter::ManagerReporter(ManagerReporterOptions options, ManagerPost post,
                                  std::function<NodeReport()> node_report,
                                  std::function<void(const std::vector<std::string>& keys)> resync,
-                                 AgentLog& log)
+                                 Logger& log)
     : options_(std::move(options)),
       post_(std::move(post)),
       node_report_(std::move(node_report)),

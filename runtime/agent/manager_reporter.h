@@ -17,8 +17,8 @@
 #include "absl/random/random.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "runtime/agent/agent_log.h"
 #include "runtime/agent/agent_status.h"
+#include "runtime/log/logger.h"
 #include "runtime/protocol/node_report.h"
 
 namespace varmor {
@@ -42,7 +42,7 @@ class ManagerReporter {
   // applied and reported again. `log` outlives this.
   ManagerReporter(ManagerReporterOptions options, ManagerPost post,
                   std::function<NodeReport()> node_report,
-                  std::function<void(const std::vector<std::string>& keys)> resync, AgentLog& log);
+                  std::function<void(const std::vector<std::string>& keys)> resync, Logger& log);
   ~ManagerReporter();
 
   void Start();
@@ -73,7 +73,7 @@ class ManagerReporter {
   const ManagerPost post_;
   const std::function<NodeReport()> node_report_;
   const std::function<void(const std::vector<std::string>&)> resync_;
-  AgentLog& log_;
+  Logger& log_;
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -5,7 +5,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "nlohmann/json.hpp"
+#include "absl/strings/str_replace.h"
 
 namespace varmor {
 namespace {
@@ -19,53 +19,61 @@ void WriteToStandardError(const std::string& line) {
   }
 }
 
-std::string JsonLine(absl::Time now, absl::string_view level, absl::string_view message,
-                     std::initializer_list<LogField> fields) {
-  nlohmann::ordered_json line = {
-      {"level", std::string(level)},
-      {"time", absl::FormatTime("%Y-%m-%d%ET%H:%M:%E6SZ", now, absl::UTCTimeZone())},
-      {"message", std::string(message)}};
-  for (const LogField& field : fields) line[std::string(field.key)] = std::string(field.value);
-  return line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-}
-
-std::string TextLine(absl::Time now, absl::string_view level, absl::string_view message,
-                     std::initializer_list<LogField> fields) {
-  std::string line =
-      absl::StrCat(std::string(1, absl::ascii_toupper(level[0])),
-                   absl::FormatTime("%m%d %H:%M:%E6S ", now, absl::UTCTimeZone()), message);
-  for (const LogField& field : fields) {
-    absl::StrAppend(&line, " ", field.key, "=\"", absl::Utf8SafeCEscape(field.value), "\"");
-  }
-  return line;
-}
-
 }  // namespace
 
-Logger::Logger(bool json, Sink sink, std::function<absl::Time()> clock)
-    : json_(json),
+Logger::Logger(LoggerOptions options, Sink sink, std::function<absl::Time()> clock)
+    : options_(std::move(options)),
       sink_(sink != nullptr ? std::move(sink) : Sink(WriteToStandardError)),
       clock_(std::move(clock)) {}
+
+void Logger::Debug(absl::string_view message, std::initializer_list<LogField> fields) {
+  if (options_.debug) Write("debug", message, fields);
+}
 
 void Logger::Info(absl::string_view message, std::initializer_list<LogField> fields) {
   Write("info", message, fields);
 }
 
 void Logger::Warning(absl::string_view message, std::initializer_list<LogField> fields) {
-  Write("warning", message, fields);
+  Write("warn", message, fields);
 }
 
 void Logger::Error(absl::string_view message, std::initializer_list<LogField> fields) {
   Write("error", message, fields);
 }
 
+std::string Logger::JsonLine(absl::Time now, absl::string_view level, absl::string_view message,
+                             std::initializer_list<LogField> fields) const {
+  nlohmann::ordered_json line = {
+      {"level", std::string(level)},
+      {"time", absl::FormatTime("%Y-%m-%d%ET%H:%M:%E6SZ", now, absl::UTCTimeZone())},
+      {"caller", options_.program}};
+  for (const auto& [key, value] : options_.common.items()) line[key] = value;
+  line["message"] = std::string(message);
+  for (const LogField& field : fields) line[std::string(field.key)] = std::string(field.value);
+  return line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+std::string Logger::TextLine(absl::Time now, absl::string_view level, absl::string_view message,
+                             std::initializer_list<LogField> fields) const {
+  // klog has no letter for debugging.
+  const char letter = level == "debug" ? 'I' : absl::ascii_toupper(level[0]);
+  std::string line = absl::StrCat(
+      std::string(1, letter), absl::FormatTime("%m%d %H:%M:%E6S ", now, absl::UTCTimeZone()),
+      getpid(), " ", options_.program, "] ", absl::StrReplaceAll(message, {{"\n", "\n    "}}));
+  for (const LogField& field : fields) {
+    absl::StrAppend(&line, " ", field.key, "=\"", absl::Utf8SafeCEscape(field.value), "\"");
+  }
+  return line;
+}
+
 void Logger::Write(absl::string_view level, absl::string_view message,
                    std::initializer_list<LogField> fields) {
   const absl::Time now = clock_();
   std::string line =
-      json_ ? JsonLine(now, level, message, fields) : TextLine(now, level, message, fields);
+      options_.json ? JsonLine(now, level, message, fields) : TextLine(now, level, message, fields);
   line.push_back('\n');
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   sink_(line);
 }
 

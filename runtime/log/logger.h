@@ -5,13 +5,14 @@
 
 #include <functional>
 #include <initializer_list>
+#include <mutex>
 #include <string>
 #include <utility>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/strings/string_view.h"
-#include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "nlohmann/json.hpp"
 
 namespace varmor {
 
@@ -20,17 +21,29 @@ struct LogField {
   absl::string_view value;
 };
 
+struct LoggerOptions {
+  // Who speaks: "varmor-agent".
+  std::string program;
+  // One object for each line, with "level" (debug, info, warn, error), "time", "caller", the
+  // members of `common`, "message" and the fields. Otherwise as klog has it; further lines of a
+  // message are indented:
+  //   I1126 08:20:42.123456 71 varmor-agent] message key="value"
+  bool json = false;
+  nlohmann::ordered_json common = nlohmann::ordered_json::object();
+  // Write what Debug gets.
+  bool debug = false;
+};
+
 // Thread-safe.
 class Logger {
  public:
   // Gets each line, with its newline, one call at a time. The default writes to standard error.
   using Sink = std::function<void(const std::string& line)>;
 
-  // `json`: one object for each line, with "level", "time", "message" and the fields. Otherwise
-  //   I1126 08:20:42.123456 message key="value"
-  explicit Logger(bool json = false, Sink sink = nullptr,
+  explicit Logger(LoggerOptions options, Sink sink = nullptr,
                   std::function<absl::Time()> clock = absl::Now);
 
+  void Debug(absl::string_view message, std::initializer_list<LogField> fields = {});
   void Info(absl::string_view message, std::initializer_list<LogField> fields = {});
   void Warning(absl::string_view message, std::initializer_list<LogField> fields = {});
   void Error(absl::string_view message, std::initializer_list<LogField> fields = {});
@@ -38,11 +51,15 @@ class Logger {
  private:
   void Write(absl::string_view level, absl::string_view message,
              std::initializer_list<LogField> fields);
+  std::string JsonLine(absl::Time now, absl::string_view level, absl::string_view message,
+                       std::initializer_list<LogField> fields) const;
+  std::string TextLine(absl::Time now, absl::string_view level, absl::string_view message,
+                       std::initializer_list<LogField> fields) const;
 
-  const bool json_;
+  const LoggerOptions options_;
   const Sink sink_;
   const std::function<absl::Time()> clock_;
-  absl::Mutex mutex_;
+  std::mutex mutex_;
 };
 
 }  // namespace varmor

@@ -224,7 +224,10 @@ int Main(int argc, char** argv) {
     std::printf("varmor-manager %s\n", kVersion);
     return EXIT_SUCCESS;
   }
-  Logger logger(values.daemon.log_format == "json");
+  LoggerOptions log;
+  log.program = "varmor-manager";
+  log.json = values.daemon.log_format == "json";
+  Logger logger(std::move(log));
   const absl::Status end = Run(values, logger, signals);
   if (end.ok()) return EXIT_SUCCESS;
   logger.Error("varmor-manager ends", {{"error", end.ToString()}});

@@ -46,7 +46,7 @@ class ManagerTest : public testing::Test {
   }
 
   FakeKubeClient kube_;
-  Logger logger_{false, [](const std::string&) {}};
+  Logger logger_{LoggerOptions(), [](const std::string&) {}};
 };
 
 TEST_F(ManagerTest, WhatItCannotDoWithoutIsTriedAgainSoon) {

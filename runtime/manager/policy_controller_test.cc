@@ -71,11 +71,14 @@ class PolicyControllerTest : public testing::Test {
   }
   void FeedAgents() {
     for (const std::string& node : agents_) {
+      controller_->NodeChanged({{"metadata", {{"name", node}}}});
       controller_->AgentPodChanged({{"metadata", {{"name", "agent-" + node}}},
                                     {"spec", {{"nodeName", node}}},
                                     {"status", {{"phase", "Running"}}}});
     }
-    controller_->AgentDaemonSetChanged({{"status", {{"desiredNumberScheduled", agents_.size()}}}});
+    controller_->AgentDaemonSetChanged({{"status",
+                                         {{"desiredNumberScheduled", agents_.size()},
+                                          {"currentNumberScheduled", agents_.size()}}}});
   }
 
   // What watches would say.
@@ -176,7 +179,7 @@ class PolicyControllerTest : public testing::Test {
   ModelCache models_;
   FakeKubeClient kube_;
   std::unique_ptr<Metrics> metrics_;
-  Logger logger_{false, [](const std::string&) {}};
+  Logger logger_{LoggerOptions(), [](const std::string&) {}};
   std::set<std::string> queue_;
   std::map<std::string, Json> known_;
   std::vector<std::string> agents_;
@@ -542,6 +545,22 @@ TEST_F(PolicyControllerTest, NodesComeAndGo) {
   EXPECT_EQ(Status()["phase"], "Protecting");
   EXPECT_EQ(controller_->NodeOfPod("agent-a"), "a");
   EXPECT_EQ(controller_->NodeOfPod("agent-c"), "");
+}
+
+TEST_F(PolicyControllerTest, NodeThatIsGoneIsNotWaitedForAndDoesNotCount) {
+  Apply(Policy("shop", "web"));
+  Run();
+  Report("b");
+  Run();
+  EXPECT_EQ(Status()["phase"], "Pending");
+  // Its pod, and what the DaemonSet says, stay as they are.
+  controller_->NodeGone({{"metadata", {{"name", "a"}}}});
+  Run();
+  EXPECT_EQ(Status()["phase"], "Protecting");
+  EXPECT_EQ(Status()["desiredNodes"], 1);
+  Report("a", ProfileState::kFailed);
+  Run();
+  EXPECT_EQ(Status()["phase"], "Protecting");
 }
 
 TEST_F(PolicyControllerTest, ManyPoliciesStaySilentWhenNothingChanges) {
