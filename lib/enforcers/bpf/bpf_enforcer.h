@@ -138,6 +138,9 @@ class BpfEnforcer : public Enforcer {
   // force what was in force before; the next Start removes what is half made.
   //
   // Programs of another build take the place of those before without a gap and with the same maps.
+  // After an error what was in force before is in force, unless the message begins with "version V
+  // is in force": then V is, and the next Start finishes.
+  //
   // FAILED_PRECONDITION: the kernel refuses, or the directory holds what is not ours; the message
   // names the step or the pin.
   absl::StatusOr<BpfStartReport> Start();

@@ -43,6 +43,8 @@ struct BpfEnforcer::Parts {
   absl::Status FollowTakeover();
   // Sets version, profiles and subjects.
   absl::Status Use(ActiveVersion found);
+  // Removes the versions of this ABI other than the one in use.
+  absl::Status Supersede(const std::vector<std::string>& versions, BpfStartReport& report);
   // Empties what an interrupted run left, and writes what this process knows better.
   absl::Status Settle(BpfStartReport& report);
 };

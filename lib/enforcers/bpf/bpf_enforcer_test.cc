@@ -458,6 +458,17 @@ TEST_F(BpfEnforcerTest, WhateverCallOfATakeoverFailsAVersionIsWhole) {
     const absl::StatusOr<BpfStartReport> report = BpfEnforcer(other, &calls).Start();
     if (!calls.failed()) break;
     failures += !report.ok();
+    // The status says which version is in force.
+    const std::string taken = absl::StrCat("version ", VersionOf(again), " is in force, but");
+    const auto versions = ListVersions(options_.directory);
+    ASSERT_TRUE(versions.ok());
+    std::set<std::string> whole;
+    for (const PinnedVersion& one : *versions) {
+      if (one.complete) whole.insert(one.name);
+    }
+    const bool said = report.ok() || absl::StartsWith(report.status().message(), taken);
+    ASSERT_EQ(whole.count(VersionOf(again)) == 1, said) << report.status();
+    ASSERT_TRUE(said || whole.count(version) == 1) << report.status();
     // Whatever is there, a profile is in force, and the build before can take it over.
     BpfEnforcer look(options_);
     ASSERT_TRUE(look.Adopt().ok());

@@ -131,6 +131,19 @@ absl::Status BpfEnforcer::Parts::Use(ActiveVersion found) {
   return absl::OkStatus();
 }
 
+absl::Status BpfEnforcer::Parts::Supersede(const std::vector<std::string>& versions,
+                                           BpfStartReport& report) {
+  for (const std::string& name : versions) {
+    if (name == version->name) continue;
+    const std::string other = absl::StrCat(options.directory, "/", name);
+    // Somebody may have applied profiles there since a takeover that came no further than this.
+    VARMOR_RETURN_IF_ERROR(CopyRecords(*calls, other, version->path));
+    VARMOR_RETURN_IF_ERROR(RemoveVersion(*calls, other));
+    report.superseded.push_back(name);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status BpfEnforcer::Parts::Settle(BpfStartReport& report) {
   VARMOR_ASSIGN_OR_RETURN(varmor_control control, subjects->ReadControl());
   if (control.abi != VARMOR_PROGRAMS_ABI) {
@@ -203,17 +216,14 @@ absl::StatusOr<BpfStartReport> BpfEnforcer::Start() {
     active = std::move(loaded);
   }
   report.version = active->name;
-  VARMOR_RETURN_IF_ERROR(p.Use(*std::move(active)));
-  for (const std::string& name : found.ours) {
-    if (name == report.version) continue;
-    const std::string other = absl::StrCat(directory, "/", name);
-    // Somebody may have applied profiles there since a takeover that came no further than this.
-    VARMOR_RETURN_IF_ERROR(CopyRecords(*p.calls, other, p.version->path));
-    VARMOR_RETURN_IF_ERROR(RemoveVersion(*p.calls, other));
-    report.superseded.push_back(name);
-  }
-  VARMOR_RETURN_IF_ERROR(p.Settle(report));
-  return report;
+  absl::Status finished = p.Use(*std::move(active));
+  if (finished.ok()) finished = p.Supersede(found.ours, report);
+  if (finished.ok()) finished = p.Settle(report);
+  if (finished.ok()) return report;
+  return absl::Status(finished.code(),
+                      absl::StrCat("version ", report.version,
+                                   " is in force, but starting is not finished: ",
+                                   finished.message()));
 }
 
 absl::StatusOr<BpfStartReport> BpfEnforcer::Adopt() {

@@ -57,30 +57,31 @@ static __always_inline int in_host_namespace(struct task_struct *task,
   return BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum) == settings->host_mount_namespace;
 }
 
-/* The id of the subject that a cgroup, by its address, or one above it is; 0 for none. */
-__noinline __u64 subject_above(__u64 address) {
+/* The id of the subject that a cgroup, by its address, or one above it is; 0 for none. Unless 0,
+ * `from` is the id of one of them, and what is below that one does not count. */
+__noinline __u64 subject_above(__u64 address, __u64 from) {
   struct cgroup *group = (struct cgroup *)address;
   for (int i = 0; i < VARMOR_CGROUP_DEPTH && group; i++) {
     __u64 id = BPF_CORE_READ(group, kn, id);
-    if (bpf_map_lookup_elem(&subjects, &id)) return id;
+    if (id == from) from = 0;
+    if (from == 0 && bpf_map_lookup_elem(&subjects, &id)) return id;
     group = (struct cgroup *)BPF_CORE_READ(group, self.parent);
   }
   return 0;
 }
 
 static __always_inline __u64 subject_by_cgroup(struct task_struct *task) {
-  return subject_above((__u64)BPF_CORE_READ(task, cgroups, dfl_cgrp));
+  return subject_above((__u64)BPF_CORE_READ(task, cgroups, dfl_cgrp), 0);
 }
 
 /* The subject that a task without the flag INSIDE belongs to all the same: it executed its program
- * in this cgroup before the subject was known. Slow, once for each generation. */
+ * in this cgroup, or in one above, before the subject was known. Slow, once for each generation. */
 static __noinline int find_subject_again(struct task_struct *task, struct varmor_task *record) {
   const struct varmor_control *settings = the_control();
   __u64 id;
   if (!settings || !record) return 0;
   record->generation = settings->generation;
-  if (cgroup_of(task) != record->cgroup) return 0;
-  id = subject_by_cgroup(task);
+  id = subject_above((__u64)BPF_CORE_READ(task, cgroups, dfl_cgrp), record->cgroup);
   if (id == 0) return 0;
   record->cgroup = id;
   record->flags |= VARMOR_TASK_INSIDE;
