@@ -36,9 +36,13 @@ count() { # count NAME COMMAND...: one more check
   rm -f "$log"
 }
 
+# stage NAME: what the lines below are about.
+stage() { echo "== $1 (begun after $SECONDS s)"; }
+
+stage "packages"
 tools/setup.sh test || exit 1
 
-echo "== tests"
+stage "tests"
 events=$(mktemp)
 bazel test "${bazel_flags[@]}" --keep_going --build_event_json_file="$events" //...
 status=$?
@@ -53,7 +57,7 @@ passed=$((passed + ${p:-0})) failed=$((failed + ${f:-0})) skipped=$((skipped + $
 # A build that breaks has no test results to count.
 if [ "$status" != 0 ] && [ "${f:-0}" = 0 ]; then fail "bazel test: exit status $status"; fi
 
-echo "== checks"
+stage "checks"
 count "format" tools/format.sh --check
 count "layers" tools/check_layers.sh
 
@@ -79,13 +83,13 @@ suites() {
 # The flags of the tests above, so that nothing is built twice.
 export BAZEL_FLAGS="${bazel_flags[*]}"
 
-echo "== the daemons and a real API server"
+stage "the daemons and a real API server"
 suites "the suites with a real API server" tools/kube/run --tested
 
-echo "== the enforcers in a real kernel"
+stage "the enforcers in a real kernel"
 suites "the suites in the guest" tools/vm/run --tested
 
-echo "== the suite under AddressSanitizer and UndefinedBehaviorSanitizer, and its coverage"
+stage "the suite under AddressSanitizer and UndefinedBehaviorSanitizer, and its coverage"
 coverage_log=$(mktemp)
 if tools/coverage.sh >"$coverage_log" 2>&1; then
   passed=$((passed + 1))
@@ -96,7 +100,7 @@ else
 fi
 rm -f "$coverage_log"
 
-echo "== fuzzing, $fuzz_seconds s each"
+stage "fuzzing, $fuzz_seconds s each"
 mapfile -t fuzzers < <(bazel query "${bazel_flags[@]}" 'attr(tags, fuzzer, //...)' 2>/dev/null)
 if [ "${#fuzzers[@]}" = 0 ]; then
   fail "fuzzing: no targets found"
@@ -129,5 +133,6 @@ else
 fi
 
 if [ "${#failures[@]}" != 0 ]; then printf '== failed: %s\n' "${failures[@]}"; fi
+echo "== done after $SECONDS s"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]
