@@ -55,6 +55,8 @@ struct KubeListOptions {
   std::string field_selector;
   // "0": whatever the server has at hand; "": the newest.
   std::string resource_version;
+  // Objects have apiVersion, kind and metadata alone.
+  bool metadata_only = false;
 };
 
 struct KubeList {

@@ -28,6 +28,12 @@ namespace {
 // In the order of a URL's query.
 using Query = std::vector<std::pair<std::string, std::string>>;
 
+// What answers are to be. Metadata alone comes in a type of its own, for lists and for watches.
+constexpr char kAcceptJson[] = "application/json";
+constexpr char kAcceptMetadataList[] =
+    "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+constexpr char kAcceptMetadata[] = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+
 const char* ContentTypeOf(KubePatch type) {
   switch (type) {
     case KubePatch::kJson:
@@ -78,6 +84,11 @@ absl::Status RefusalOf(const HttpCall& call, const HttpReply& reply) {
 void FillInType(const KubeResource& resource, Json& object) {
   if (!object.contains("apiVersion")) object["apiVersion"] = KubeApiVersion(resource);
   if (!object.contains("kind")) object["kind"] = resource.kind;
+}
+
+void SetType(const KubeResource& resource, Json& object) {
+  object["apiVersion"] = KubeApiVersion(resource);
+  object["kind"] = resource.kind;
 }
 
 // Cuts the answer of a watch into lines and those into events.
@@ -216,10 +227,15 @@ class Client : public KubeHttpClient {
     query.emplace_back("watch", "true");
     query.emplace_back("allowWatchBookmarks", "true");
     query.emplace_back("timeoutSeconds", absl::StrCat(WatchSeconds()));
-    HttpCall call = NewCall("GET", path, query);
+    HttpCall call =
+        NewCall("GET", path, query, options.metadata_only ? kAcceptMetadata : kAcceptJson);
     call.limit = absl::InfiniteDuration();
     call.silence = options_.watch_silence;
-    WatchReader reader(on_event);
+    const std::function<bool(KubeWatchEvent)> tell = [&](KubeWatchEvent event) {
+      if (options.metadata_only) SetType(resource, event.object);
+      return on_event(std::move(event));
+    };
+    WatchReader reader(tell);
     HttpReply reply;
     const std::shared_ptr<HttpTransport> transport = Transport();
     const absl::Status status = transport->Stream(
@@ -274,12 +290,13 @@ class Client : public KubeHttpClient {
     transport_ = std::make_shared<HttpTransport>();
   }
 
-  HttpCall NewCall(absl::string_view method, absl::string_view path, const Query& query) {
+  HttpCall NewCall(absl::string_view method, absl::string_view path, const Query& query,
+                   absl::string_view accept) {
     const KubeSecrets secrets = credentials_.Current();
     HttpCall call;
     call.method = std::string(method);
     SetAddress(path, query, call);
-    call.headers.push_back("Accept: application/json");
+    call.headers.push_back(absl::StrCat("Accept: ", accept));
     if (!secrets.token.empty()) {
       call.headers.push_back(absl::StrCat("Authorization: Bearer ", secrets.token));
     }
@@ -320,8 +337,9 @@ class Client : public KubeHttpClient {
   }
 
   absl::StatusOr<Json> Ask(absl::string_view method, absl::string_view path, const Query& query,
-                           absl::string_view content_type, std::string body) {
-    HttpCall call = NewCall(method, path, query);
+                           absl::string_view content_type, std::string body,
+                           absl::string_view accept = kAcceptJson) {
+    HttpCall call = NewCall(method, path, query, accept);
     if (!content_type.empty()) call.headers.push_back(absl::StrCat("Content-Type: ", content_type));
     call.body = std::move(body);
     HttpReply reply;
@@ -381,14 +399,20 @@ class Client : public KubeHttpClient {
         query.emplace_back("continue", next);
       }
       VARMOR_RETURN_IF_ERROR(Limit(resource));
-      VARMOR_ASSIGN_OR_RETURN(Json page, Ask("GET", path, query, "", ""));
+      VARMOR_ASSIGN_OR_RETURN(Json page,
+                              Ask("GET", path, query, "", "",
+                                  options.metadata_only ? kAcceptMetadataList : kAcceptJson));
       if (list.resource_version.empty()) {
         list.resource_version = TextAt(page, {"metadata", "resourceVersion"});
       }
       next = TextAt(page, {"metadata", "continue"});
       if (!page["items"].is_array()) continue;  // a list without items may say null
       for (Json& item : page["items"]) {
-        FillInType(resource, item);
+        if (options.metadata_only) {
+          SetType(resource, item);
+        } else {
+          FillInType(resource, item);
+        }
         list.items.push_back(std::move(item));
       }
     } while (!next.empty());

@@ -93,7 +93,7 @@ PolicyControllerOptions Manager::ControllerOptions() {
   };
   out.cluster = [this] { return addresses_.Facts(); };
   out.restarts.policies = [this] {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     return workload_policies_;
   };
   out.restarts.templates = [this] {
@@ -130,7 +130,7 @@ absl::Status Manager::Start() {
   };
   admission.observe = [this](const AdmissionRecord& record) { LogRequest(record); };
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     admission.tls = certificates_.leaf;
   }
   VARMOR_ASSIGN_OR_RETURN(admission_,
@@ -159,22 +159,21 @@ absl::Status Manager::Start() {
 }
 
 absl::Status Manager::Wait() {
-  absl::MutexLock lock(&mutex_);
-  while (!ended_ && !stopping_) changed_.Wait(&mutex_);
+  MutexLock lock(&mutex_);
+  mutex_.Await([this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return ended_ || stopping_; });
   return end_;
 }
 
 void Manager::Stop() {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (stopping_) return;
     stopping_ = true;
-    changed_.SignalAll();
   }
   if (admission_ != nullptr) admission_->Drain(kDrainLimit);
   std::unique_ptr<HttpServer> status_server;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     status_server = std::move(status_server_);
   }
   if (status_server != nullptr) status_server->Drain(kDrainLimit);
@@ -259,13 +258,17 @@ void Manager::StartInformers() {
             static_cast<int>(NumberAt(object, {"status", "desiredNumberScheduled"}).value_or(0));
         if (nodes >= 100) elector_.SetDurations(LeaseDurationsFor(nodes));
       },
-      [this](const Json&) { controller_.AgentDaemonSetGone(); });
+      [this](const Json&) { controller_.AgentDaemonSetChanged(nullptr); });
+  KubeListOptions nodes;
+  nodes.metadata_only = true;
+  Watch(
+      kNodes, nodes, [this](const Json& object) { controller_.NodeChanged(object); },
+      [this](const Json& object) { controller_.NodeGone(object); });
   const auto watch_addresses = [this](const KubeResource& resource) {
     const auto note = [this](bool changed) {
       if (!changed) return;
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(&mutex_);
       cluster_dirty_ = true;
-      changed_.SignalAll();
     };
     Watch(
         resource, {}, [this, note](const Json& object) { note(addresses_.Changed(object)); },
@@ -287,7 +290,7 @@ bool Manager::Synced() const {
 std::vector<std::string> Manager::NotReady() const {
   std::vector<std::string> reasons;
   if (!Synced()) reasons.push_back("not all objects of the cluster are known yet");
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   if (elector_.Leads() && status_server_ == nullptr) {
     reasons.push_back("the status service does not listen yet");
   }
@@ -296,14 +299,13 @@ std::vector<std::string> Manager::NotReady() const {
 
 void Manager::LogRequest(const AdmissionRecord& record) {
   if (!record.dry_run && !record.remarks.empty()) {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     for (const AdmissionRemark& remark : record.remarks) {
       const char* reason =
           remark.kind == MutationRemark::Kind::kShadowed ? "PolicyShadowed" : "NotProtected";
       remarks_.emplace(std::make_pair(absl::StrCat(remark.name_space, "/", remark.name), reason),
                        absl::StrCat(record.what, ": ", remark.text));
     }
-    changed_.SignalAll();
   }
   if (!record.mutated && record.allowed && record.message.empty()) return;
   const char* done = record.mutated ? "workload protected" : "workload unchanged";
@@ -327,7 +329,7 @@ bool Manager::IsGone(const std::string& name_space, const std::string& profile_n
 void Manager::TellRemarks() {
   std::map<std::pair<std::string, std::string>, std::string> remarks;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     remarks.swap(remarks_);
   }
   if (remarks.empty()) return;
@@ -343,29 +345,27 @@ void Manager::TellRemarks() {
 void Manager::OnLeading(bool leads) {
   leader_gauge_.Set({}, leads ? 1 : 0);
   logger_.Info(leads ? "leading" : "not leading any more", {{"replica", options_.pod_name}});
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   if (stopping_) return;
   if (!leads) {
     end_ = absl::AbortedError("this replica does not lead any more");
     ended_ = true;
-    changed_.SignalAll();
     return;
   }
   leading_ = std::thread([this] {
     const absl::Status status = Lead();
     if (status.ok()) return;
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     end_ = status;
     ended_ = true;
-    changed_.SignalAll();
   });
 }
 
 absl::Status Manager::Lead() {
   while (!Synced()) {
-    absl::MutexLock lock(&mutex_);
-    if (stopping_ || ended_) return absl::OkStatus();
-    changed_.WaitWithTimeout(&mutex_, absl::Milliseconds(50));
+    MutexLock lock(&mutex_);
+    const auto over = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return stopping_ || ended_; };
+    if (mutex_.AwaitWithTimeout(over, absl::Milliseconds(50))) return absl::OkStatus();
   }
   controller_.Start();
   HttpServerOptions server;
@@ -377,7 +377,7 @@ absl::Status Manager::Lead() {
     return status_service_.HandleHeader(request);
   };
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     server.tls = certificates_.leaf;
   }
   VARMOR_ASSIGN_OR_RETURN(std::unique_ptr<HttpServer> status_server,
@@ -385,11 +385,10 @@ absl::Status Manager::Lead() {
                             return status_service_.Handle(request);
                           }));
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (stopping_ || ended_) return absl::OkStatus();
     status_server_ = std::move(status_server);
     for (int i = 0; i < options_.workers; ++i) threads_.emplace_back([this] { Work(); });
-    changed_.SignalAll();  // webhooks are registered at once
   }
   return absl::OkStatus();
 }
@@ -448,7 +447,7 @@ void Manager::Maintain() {
     if (leads) {
       WebhookOptions webhooks = options_.webhooks;
       {
-        absl::MutexLock lock(&mutex_);
+        MutexLock lock(&mutex_);
         webhooks.ca_bundle = certificates_.authorities;
       }
       const absl::StatusOr<std::vector<std::string>> written = EnsureWebhooks(client_, webhooks);
@@ -467,12 +466,15 @@ void Manager::Maintain() {
     }
     queue_gauge_.Set({"policies"}, static_cast<double>(queue_.size()));
     {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(&mutex_);
       if (stopping_) return;
       const bool retry = (leads && !labelled) || next_version == absl::InfinitePast();
       const absl::Time until = absl::Now() + (retry ? kRetryPause : options_.certificate_period);
-      while (!stopping_ && absl::Now() < until && leads == elector_.Leads()) {
-        changed_.WaitWithTimeout(&mutex_, absl::Seconds(1));
+      const auto news = [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+        return stopping_ || leads != elector_.Leads();
+      };
+      // A Lease also ends by the clock, which tells nobody.
+      while (absl::Now() < until && !mutex_.AwaitWithTimeout(news, absl::Seconds(1))) {
       }
       if (stopping_) return;
     }
@@ -490,7 +492,7 @@ absl::Status Manager::RefreshCertificates() {
     logger_.Info("certificates", {{"reason", certificates.reason}});
   }
   certificate_gauge_.Set({}, static_cast<double>(absl::ToUnixSeconds(certificates.leaf_end)));
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   const TlsPair& leaf = certificates.state.leaf;
   const bool is_new = leaf.certificate != certificates_.leaf.certificate;
   certificates_ = certificates.state;
@@ -511,9 +513,8 @@ bool Manager::RefreshVersion() {
 }
 
 void Manager::PoliciesChanged() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   policies_dirty_ = true;
-  changed_.SignalAll();
 }
 
 void Manager::RefreshWebhookPolicies() {
@@ -523,11 +524,11 @@ void Manager::RefreshWebhookPolicies() {
     bool policies = false;
     bool cluster = false;
     {
-      absl::MutexLock lock(&mutex_);
-      while (!stopping_ && !policies_dirty_ && !cluster_dirty_ && remarks_.empty() &&
-             absl::Now() < std::min(cluster_due, expiry_due)) {
-        changed_.WaitWithDeadline(&mutex_, std::min(cluster_due, expiry_due));
-      }
+      MutexLock lock(&mutex_);
+      const auto news = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+        return stopping_ || policies_dirty_ || cluster_dirty_ || !remarks_.empty();
+      };
+      mutex_.AwaitWithTimeout(news, std::min(cluster_due, expiry_due) - absl::Now());
       if (stopping_) return;
       policies = policies_dirty_;
       policies_dirty_ = false;
@@ -555,14 +556,14 @@ void Manager::RefreshWebhookPolicies() {
     }
     absl::SleepFor(kPoliciesPause);
     {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(&mutex_);
       policies_dirty_ = false;
     }
     const auto snapshot = std::make_shared<const WorkloadPolicies>(
         WebhookPolicies(controller_.Policies(), controller_.profiles(), options_.features,
                         options_.opt_out, BuiltinCatalogue()));
     admission_->SetPolicies(snapshot);
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     workload_policies_ = snapshot;
   }
 }

@@ -15,12 +15,11 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
-#include "absl/synchronization/mutex.h"
-#include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "runtime/kube/informer.h"
 #include "runtime/kube/kube_client.h"
 #include "runtime/kube/leader_elector.h"
+#include "runtime/kube/mutex.h"
 #include "runtime/kube/work_queue.h"
 #include "runtime/log/logger.h"
 #include "runtime/manager/admission/admission_server.h"
@@ -133,8 +132,7 @@ class Manager {
   std::vector<std::thread> threads_;
   std::thread maintainer_, refresher_, leading_;
 
-  mutable absl::Mutex mutex_;
-  absl::CondVar changed_;
+  mutable Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool policies_dirty_ ABSL_GUARDED_BY(mutex_) = true;
   bool cluster_dirty_ ABSL_GUARDED_BY(mutex_) = false;

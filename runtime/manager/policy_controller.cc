@@ -129,45 +129,27 @@ void PolicyController::EnqueueNamed(const std::string& profile_name) {
 }
 
 void PolicyController::AgentPodChanged(const Json& object) {
-  const AgentPod pod = {TextAt(object, {"spec", "nodeName"}),
-                        TextAt(object, {"status", "phase"}) == "Running" && !IsDeleting(object)};
-  {
-    MutexLock lock(&mutex_);
-    AgentPod& known = agents_[TextAt(object, {"metadata", "name"})];
-    if (known.node == pod.node && known.running == pod.running) return;
-    known = pod;
-  }
-  EnqueueAll(Window());
+  if (fleet_.PodChanged(object)) EnqueueAll(Window());
 }
 
 void PolicyController::AgentPodGone(const Json& object) {
-  std::string node;
-  {
-    MutexLock lock(&mutex_);
-    const auto found = agents_.find(TextAt(object, {"metadata", "name"}));
-    if (found == agents_.end()) return;
-    node = found->second.node;
-    agents_.erase(found);
-    for (const auto& [name, pod] : agents_) {
-      if (pod.node == node) node.clear();
-    }
-  }
-  if (!node.empty()) reports_.RemoveNode(node);
+  std::string left;
+  if (!fleet_.PodGone(object, left)) return;
+  if (!left.empty()) reports_.RemoveNode(left);
   EnqueueAll(Window());
 }
 
 void PolicyController::AgentDaemonSetChanged(const Json& object) {
-  const int desired =
-      static_cast<int>(NumberAt(object, {"status", "desiredNumberScheduled"}).value_or(0));
-  {
-    MutexLock lock(&mutex_);
-    if (desired_ == desired) return;
-    desired_ = desired;
-  }
-  EnqueueAll(Window());
+  if (fleet_.DaemonSetChanged(object)) EnqueueAll(Window());
 }
 
-void PolicyController::AgentDaemonSetGone() { AgentDaemonSetChanged(Json::object()); }
+void PolicyController::NodeChanged(const Json& object) {
+  if (fleet_.NodeChanged(object)) EnqueueAll(Window());
+}
+
+void PolicyController::NodeGone(const Json& object) {
+  if (fleet_.NodeGone(object)) EnqueueAll(Window());
+}
 
 void PolicyController::ModelChanged(const Json& object) {
   std::vector<std::string> keys;
@@ -232,11 +214,7 @@ void PolicyController::ReportsChanged(const std::string& key, const ReportTotals
                                       const ReportTotals& after) {
   const ObjectPointer profile = profiles_.Get(key);
   if (profile == nullptr) return;
-  int desired = 0;
-  {
-    MutexLock lock(&mutex_);
-    desired = desired_;
-  }
+  const int desired = fleet_.Nodes()->desired;
   // What people wait for is told at once.
   const bool complete = before.loaded < desired && after.loaded >= desired;
   const bool broken = before.failed == 0 && after.failed > 0;
@@ -261,26 +239,9 @@ std::string PolicyController::KeyOfOwner(const Json& profile) const {
   return absl::StrCat(kOrphanKey, "/", ObjectKey(profile));
 }
 
-AgentNodes PolicyController::Agents() const {
-  MutexLock lock(&mutex_);
-  AgentNodes agents;
-  agents.desired = desired_;
-  for (const auto& [name, pod] : agents_) {
-    if (pod.running && !pod.node.empty()) agents.running.insert(pod.node);
-  }
-  return agents;
-}
-
-std::string PolicyController::NodeOfPod(const std::string& pod) const {
-  MutexLock lock(&mutex_);
-  const auto found = agents_.find(pod);
-  return found == agents_.end() ? "" : found->second.node;
-}
-
 absl::Duration PolicyController::Window() const {
   if (options_.status_window > absl::ZeroDuration()) return options_.status_window;
-  MutexLock lock(&mutex_);
-  const int nodes = std::max(desired_, static_cast<int>(agents_.size()));
+  const int nodes = fleet_.size();
   if (nodes < 100) return absl::Seconds(2);
   if (nodes < 1000) return absl::Seconds(5);
   if (nodes < 5000) return absl::Seconds(10);
@@ -387,7 +348,7 @@ absl::StatusOr<absl::Duration> PolicyController::ReconcilePolicy(const std::stri
   const std::string profile_key = ArmorProfileKey(draft->name_space, draft->profile_name);
   const ObjectPointer profile = profiles_.Get(profile_key);
   const ProfileReports reports = reports_.Get(profile_key);
-  const AgentNodes agents = Agents();
+  const std::shared_ptr<const AgentNodes> agents = fleet_.Nodes();
   const absl::Duration to_settle = TimeToSettle();
   PolicyView view;
   view.policy = &policy;
@@ -396,7 +357,7 @@ absl::StatusOr<absl::Duration> PolicyController::ReconcilePolicy(const std::stri
   view.owner_exists = profile != nullptr && OwnerOf(*profile) != nullptr;
   if (!draft->profile_name.empty()) view.same_name = TakerOfName(key, *draft);
   view.reports = &reports;
-  view.agents = &agents;
+  view.agents = agents.get();
   view.settled = to_settle <= absl::ZeroDuration();
   const NodeViolations violations = reports_.Violations(profile_key);
   const Json* written = FieldAt(policy, {"status", "violations"});
@@ -503,8 +464,8 @@ absl::StatusOr<absl::Duration> PolicyController::ReconcileOrphan(const Json& pro
   }
   if (!policy.ok() && !absl::IsNotFound(policy.status())) return policy.status();
   const std::string key = ObjectKey(profile);
-  const PolicyPlan plan =
-      PlanOrphan(profile, reports_.Get(key), Agents(), options_.retire_timeout, options_.clock());
+  const PolicyPlan plan = PlanOrphan(profile, reports_.Get(key), *fleet_.Nodes(),
+                                     options_.retire_timeout, options_.clock());
   return CarryOut(absl::StrCat(kOrphanKey, "/", key), nullptr, name_space,
                   TextAt(profile, {"metadata", "name"}), plan);
 }

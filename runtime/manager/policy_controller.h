@@ -18,6 +18,7 @@
 #include "runtime/kube/kube_client.h"
 #include "runtime/kube/mutex.h"
 #include "runtime/log/logger.h"
+#include "runtime/manager/agent_fleet.h"
 #include "runtime/manager/event_recorder.h"
 #include "runtime/manager/object_cache.h"
 #include "runtime/manager/plan.h"
@@ -65,11 +66,12 @@ class PolicyController {
   void PolicyGone(const Json& object);
   void ProfileChanged(const Json& object);
   void ProfileGone(const Json& object);
-  // Pods of the agents, and their DaemonSet.
+  // Pods of the agents, their DaemonSet (null: it is gone), and the cluster's nodes.
   void AgentPodChanged(const Json& object);
   void AgentPodGone(const Json& object);
   void AgentDaemonSetChanged(const Json& object);
-  void AgentDaemonSetGone();
+  void NodeChanged(const Json& object);
+  void NodeGone(const Json& object);
   // `find_model` says something else about this ArmorProfileModel than before: policies that are
   // made of it are made again.
   void ModelChanged(const Json& object);
@@ -92,7 +94,7 @@ class PolicyController {
   std::vector<ObjectPointer> Policies() const;
   const ObjectCache& profiles() const { return profiles_; }
   // Node of a pod of the agents, "" when there is no such pod.
-  std::string NodeOfPod(const std::string& pod) const;
+  std::string NodeOfPod(const std::string& pod) const { return fleet_.NodeOfPod(pod); }
 
  private:
   // What a policy compiled to, and from.
@@ -103,10 +105,6 @@ class PolicyController {
     // When violations are next written.
     absl::Time violations_due = absl::InfinitePast();
   };
-  struct AgentPod {
-    std::string node;
-    bool running = false;
-  };
 
   void EnqueueNamed(const std::string& profile_name);
   void ReportsChanged(const std::string& key, const ReportTotals& before,
@@ -114,7 +112,6 @@ class PolicyController {
   // Of an ArmorProfile: that of its policy, or its own when that does not exist.
   std::string KeyOfOwner(const Json& profile) const;
   ObjectPointer OwnerOf(const Json& profile) const;
-  AgentNodes Agents() const;
   absl::Duration Window() const;
   absl::Duration TimeToSettle() const;
 
@@ -148,6 +145,7 @@ class PolicyController {
   EventRecorder events_;
   WorkloadRestarter restarter_;
   ReportStore reports_;
+  AgentFleet fleet_;
   ObjectCache policies_;          // keys with "/", which both kinds share
   ObjectCache cluster_policies_;  // "/NAME"
   ObjectCache profiles_;
@@ -157,8 +155,6 @@ class PolicyController {
 
   mutable Mutex mutex_;
   absl::Time settled_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteFuture();
-  std::map<std::string, AgentPod> agents_ ABSL_GUARDED_BY(mutex_);
-  int desired_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<std::string, Draft> drafts_ ABSL_GUARDED_BY(mutex_);
   // Profile name to the key of the policy that may use it.
   std::map<std::string, std::string> claims_ ABSL_GUARDED_BY(mutex_);

@@ -431,6 +431,32 @@ TEST_F(KubeConformance, ListsHaveAllPagesAndTheTypeOfItems) {
   EXPECT_GE(all->items.size(), names.size());
 }
 
+TEST_F(KubeConformance, MetadataCanBeHadAlone) {
+  Json widget = CreateWidget("a");
+  KubeListOptions options;
+  options.name_space = name_space_;
+  options.metadata_only = true;
+  const auto as_seen = [](Json object) {
+    object.erase("spec");
+    object["metadata"].erase("managedFields");
+    return object;
+  };
+  const auto seen = [](Json object) {
+    object["metadata"].erase("managedFields");
+    return object;
+  };
+  const absl::StatusOr<KubeList> list = client_.List(kWidgets, options);
+  ASSERT_TRUE(list.ok()) << list.status();
+  ASSERT_EQ(list->items.size(), 1u);
+  EXPECT_EQ(seen(list->items[0]), as_seen(widget));
+  options.resource_version = list->resource_version;
+  WatchLog log(client_, kWidgets, options);
+  widget["spec"]["size"] = 2;
+  widget = Must(client_.Update(kWidgets, widget));
+  ASSERT_THAT(log.Events(1), ElementsAre("MODIFIED a"));
+  EXPECT_EQ(seen(log.Object(0)), as_seen(widget));
+}
+
 TEST_F(KubeConformance, AVersionThatIsYetToComeIsOutOfRange) {
   const int64_t now = std::stoll(VersionNow(kWidgets));
   const absl::Status status =

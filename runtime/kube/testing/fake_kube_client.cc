@@ -101,6 +101,14 @@ bool IsName(absl::string_view name) {
   });
 }
 
+// What a list or a watch with these options shows of it.
+Json View(const KubeListOptions& options, const Json& object) {
+  if (!options.metadata_only) return object;
+  return {{"apiVersion", object["apiVersion"]},
+          {"kind", object["kind"]},
+          {"metadata", object["metadata"]}};
+}
+
 bool IsDeleting(const Json& object) {
   return FieldAt(object, {"metadata", "deletionTimestamp"}) != nullptr;
 }
@@ -293,7 +301,7 @@ absl::StatusOr<KubeList> FakeKubeClient::List(const KubeResource& resource,
   KubeList list;
   list.resource_version = absl::StrCat(version_);
   for (const auto& [key, object] : objects_[ResourceKey(resource)]) {
-    if (selected(object)) list.items.push_back(object);
+    if (selected(object)) list.items.push_back(View(options, object));
   }
   return list;
 }
@@ -379,6 +387,7 @@ absl::Status FakeKubeClient::Delete(const KubeResource& resource, absl::string_v
 // One watch: where it is in the history, and what of it its reader wants.
 struct FakeKubeClient::Watcher {
   std::string resource;
+  KubeListOptions options;
   std::function<bool(const Json&)> selected;
   size_t position = 0;    // in events_
   int64_t bookmarks = 0;  // seen of them
@@ -393,6 +402,7 @@ absl::Status FakeKubeClient::Watch(const KubeResource& resource, const KubeListO
   VARMOR_RETURN_IF_ERROR(Enter({"watch", resource.plural, options.name_space, "", ""}));
   Watcher watcher;
   watcher.resource = ResourceKey(resource);
+  watcher.options = options;
   VARMOR_ASSIGN_OR_RETURN(watcher.selected, SelectionOf(resource, options));
   {
     MutexLock lock(&mutex_);
@@ -441,6 +451,7 @@ absl::Status FakeKubeClient::BeginWatch(const std::string& version, Watcher& wat
 bool FakeKubeClient::Tell(Watcher& watcher, const std::function<bool(KubeWatchEvent)>& on_event,
                           const std::function<bool()>& cancelled, absl::Status& result) {
   for (KubeWatchEvent& event : std::exchange(watcher.pending, {})) {
+    event.object = View(watcher.options, event.object);
     if (on_event(std::move(event))) continue;
     result = absl::CancelledError("the watch was ended by its reader");
     return false;

@@ -223,6 +223,8 @@ class Agent:
     def __init__(self, node):
         self.node = node
         self.name = f"varmor-agent-{node}"
+        if not api.find(f"/api/v1/nodes/{node}"):
+            api.create("/api/v1/nodes", {"metadata": {"name": node}})
         pods = "/api/v1/namespaces/varmor/pods"
         pod = api.find(f"{pods}/{self.name}") or api.create(pods, {
             "metadata": {"name": self.name, "labels": {"app.kubernetes.io/component": "varmor-agent"}},
@@ -677,6 +679,20 @@ def test_node_that_left_is_not_waited_for():
     third.leave()
     desire(2)
     wait_phase("web", "Protecting")
+
+
+def test_node_that_was_deleted_is_not_waited_for():
+    """Nor for its pod to be collected, nor for the DaemonSet's controller to look again."""
+    third = Agent("node-c")
+    desire(3)
+    wait("it is waited for", lambda: phase("web") == "Pending")
+    deleted = time.monotonic()
+    api.delete("/api/v1/nodes/node-c")
+    wait_phase("web", "Protecting")
+    print(f"  {time.monotonic() - deleted:.1f} s from the deletion of the node")
+    assert api.get(policy_path("web"))["status"]["desiredNodes"] == 2
+    third.leave()
+    desire(2)
 
 
 def test_many_policies_and_nodes():

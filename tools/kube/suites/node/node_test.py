@@ -7,132 +7,22 @@ The last line is "result: PASSED FAILED". The first test installs; the others bu
 """
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
-import threading
 import time
-import traceback
 
-ROOT = os.path.dirname(os.path.abspath(__file__)) + "/../../../.."
-OUT = os.environ["KUBE_OUT"]
-DEPLOY = ROOT + "/runtime/deploy"
-
-
-class Failed(Exception):
-    pass
-
-
-def run(words, text=None):
-    """Standard output; Failed with everything when the status is not 0."""
-    done = subprocess.run(words, input=text, capture_output=True, text=True, timeout=300, cwd=ROOT,
-                          check=False)
-    if done.returncode != 0:
-        raise Failed(f"{' '.join(words)}: status {done.returncode}: {done.stdout}{done.stderr}")
-    return done.stdout
-
-
-def kubectl(*words, text=None):
-    return run(["kubectl", *words], text)
-
-
-def get(kind, name=None, namespace="default"):
-    """The object, or without a name the list's items; None when there is none."""
-    words = ["kubectl", "-n", namespace, "get", kind] + ([name] if name else []) + ["-o", "json"]
-    try:
-        found = json.loads(run(words))
-    except Failed as failed:
-        if "NotFound" in str(failed):
-            return None
-        raise
-    return found if name else found["items"]
-
-
-def wait(what, condition, seconds=60):
-    """What `condition` returns when that is true, asked until then. Meanwhile it may fail."""
-    end = time.monotonic() + seconds
-    while True:
-        failed = None
-        try:
-            found = condition()
-            if found:
-                return found
-        except Failed as error:
-            failed = error
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {seconds} s: {what}; {failed or found}")
-        time.sleep(0.2)
-
-
-class Services(threading.Thread):
-    """Leads the address of varmor-status-svc to its endpoint, or nowhere at once, as kube-proxy would."""
-
-    def __init__(self):
-        super().__init__(daemon=True)
-        self.rule = None
-
-    def lead(self, address):
-        run(["iptables", "-A", "FORWARD", "-d", address, "-j", "REJECT"])
-        self.rule = ["-d", address, "-p", "tcp", "--dport", "8080", "-j", "DNAT", "--to-destination"]
-        self.start()
-
-    def run(self):
-        old = []
-        while True:
-            try:
-                subsets = (get("endpoints", "varmor-status-svc", "varmor") or {}).get("subsets") or [{}]
-                new = [a["ip"] for a in subsets[0].get("addresses") or []]
-                if new != old:
-                    run(["iptables", "-t", "nat", "-F", "PREROUTING"])
-                    for pod in new:
-                        run(["iptables", "-t", "nat", "-A", "PREROUTING", *self.rule, f"{pod}:8080"])
-                    old = new
-            except Failed as failed:
-                print(f"  services: {failed}")
-            time.sleep(0.5)
-
-
-services = Services()
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/../..")
+# pylint: disable=wrong-import-position
+from cluster_testing import (
+    Failed, agent_log, apply, apply_when_answered, available, condition, doc_commands, execute, follow, get, kubectl,
+    policy_object, refusal, run_tests, settled, status, wait, wait_phase)
 
 
 def policy(name, enforcer="Seccomp", rules=("disallow-create-user-ns",), calls=("mkdir", "mkdirat")):
-    protect = {"hardeningRules": list(rules)}
-    if calls:
-        protect["syscallRawRules"] = [{"names": list(calls), "action": "SCMP_ACT_ERRNO"}]
-    return {"apiVersion": "crd.varmor.org/v1beta1", "kind": "VarmorPolicy",
-            "metadata": {"name": name, "namespace": "default"},
-            "spec": {"target": {"kind": "Deployment", "name": name},
-                     "policy": {"enforcer": enforcer, "mode": "EnhanceProtect", "enhanceProtect": protect}}}
-
-
-def apply(*objects):
-    return kubectl("apply", "-f", "-", text=json.dumps({"apiVersion": "v1", "kind": "List",
-                                                        "items": list(objects)}))
-
-
-def status(name):
-    return get("varmorpolicy", name).get("status") or {}
-
-
-def condition(name, kind):
-    return next((c for c in status(name).get("conditions", []) if c["type"] == kind), None)
-
-
-def wait_phase(name, phase, seconds=60):
-    wait(f"policy {name} is {phase}: {status(name)}", lambda: status(name).get("phase") == phase, seconds)
-
-
-def settled(name):
-    """Whether every node has what the policy now says."""
-    found = get("varmorpolicy", name)
-    return (found["status"]["observedGeneration"] == found["metadata"]["generation"] and
-            found["status"]["phase"] == "Protecting")
-
-
-def apply_when_answered(made):
-    """While no webhook answers, policies are refused."""
-    wait("policies are accepted", lambda: apply(made))
+    raw = {"syscallRawRules": [{"names": list(calls), "action": "SCMP_ACT_ERRNO"}]} if calls else {}
+    return policy_object(name, enforcer, hardeningRules=list(rules), **raw)
 
 
 def agent_pid():
@@ -140,78 +30,18 @@ def agent_pid():
     return int(found.stdout.split()[0]) if found.stdout else None
 
 
-def agent_log():
-    return kubectl("-n", "varmor", "logs", "daemonset/varmor-agent")
-
-
-def execute(deployment, *words):
-    return kubectl("exec", f"deployment/{deployment}", "--", *words)
-
-
-def refusal(deployment, *words):
-    """What a command says that fails."""
-    try:
-        execute(deployment, *words)
-    except Failed as failed:
-        return str(failed)
-    raise AssertionError(f"{' '.join(words)} works in {deployment}")
-
-
-def available(deployment, namespace="default", kind="deployment", seconds=120):
-    kubectl("-n", namespace, "rollout", "status", f"{kind}/{deployment}", f"--timeout={seconds}s")
-
-
-def agent_manifest(status_address):
-    """The agent's, but for what this node lacks: names of services, and perhaps a capability."""
-    agent = json.loads(kubectl("apply", "--dry-run=client", "-f", f"{DEPLOY}/agent.yaml", "-o", "json"))
-    pod = agent["spec"]["template"]["spec"]
-    pod["hostAliases"] = [{"ip": status_address, "hostnames": ["varmor-status-svc.varmor"]}]
+def without_what_this_machine_lacks(agent):
+    """Takes what this machine has not from the capabilities: runc refuses to start what asks for more."""
     with open("/proc/self/status") as lines:
         bounding = int(next(line.split()[1] for line in lines if line.startswith("CapBnd:")), 16)
-    # capabilities(7); runc refuses to start what asks for more than there is.
+    # capabilities(7)
     if not bounding >> 24 & 1:
         print("  this machine has no CAP_SYS_RESOURCE to give: the agent runs without")
-        pod["containers"][0]["securityContext"]["capabilities"]["add"].remove("SYS_RESOURCE")
-    return json.dumps(agent)
-
-
-def manager_manifest():
-    """The manager's, with one flag more: a leader may doubt a status sooner, so that tests need not wait."""
-    parts = json.loads(kubectl("apply", "--dry-run=client", "-f", f"{DEPLOY}/manager.yaml", "-o", "json"))
-    for part in parts["items"]:
-        if part["kind"] == "Deployment":
-            # Still longer than what is between two reports of an agent.
-            part["spec"]["template"]["spec"]["containers"][0]["args"].append("--settleTime=70s")
-    return json.dumps(parts)
-
-
-def doc_commands(file, heading):
-    """The commands of a section: its lines that begin with "$ kubectl"."""
-    with open(f"{ROOT}/{file}") as text:
-        section = text.read().split(f"\n## {heading}\n")[1].split("\n## ")[0]
-    commands = re.findall(r"^\$ (kubectl .*)$", section, re.M)
-    assert commands, f"{file} has no commands under {heading}"
-    return [command.split() for command in commands]
-
-
-def follow(commands):
-    """Runs what a person would."""
-    for words in commands:
-        if words[-1] == "runtime/deploy/agent.yaml" and words[1] == "apply":
-            address = get("service", "varmor-status-svc", "varmor")["spec"]["clusterIP"]
-            services.lead(address)
-            kubectl("apply", "-f", "-", text=agent_manifest(address))
-        elif words[-1] == "runtime/deploy/manager.yaml" and words[1] == "apply":
-            kubectl("apply", "-f", "-", text=manager_manifest())
-        elif words[1] == "wait":
-            # kubectl 1.20 fails for a definition that was made a moment ago and has no status yet.
-            wait(" ".join(words), lambda words=words: run(words))
-        else:
-            run(words)
+        agent["containers"][0]["securityContext"]["capabilities"]["add"].remove("SYS_RESOURCE")
 
 
 def test_installs_as_the_docs_say():
-    follow(doc_commands("docs/cluster.md", "Install"))
+    follow(doc_commands("docs/cluster.md", "Install"), without_what_this_machine_lacks)
     available("varmor-manager", "varmor")
     available("varmor-agent", "varmor", "daemonset")
 
@@ -316,7 +146,8 @@ def test_counts_follow_the_nodes():
         assert found["phase"] == "Pending" and found["loadedNodes"] == 1 and not found["ready"], found
     finally:
         kubectl("delete", "node", "node-2")
-    wait("it is not waited for", lambda: settled("web"), 150)
+    # Its pod is collected later.
+    wait("it is not waited for", lambda: settled("web"), 10)
     assert status("web")["desiredNodes"] == 1
 
 
@@ -361,7 +192,7 @@ def test_deleted_policy_stays_until_nobody_uses_its_profile():
 def test_removal_as_the_docs_say_leaves_nothing():
     apply(policy("web"))
     wait_phase("web", "Protecting")
-    follow(doc_commands("docs/cluster.md", "Remove"))
+    follow(doc_commands("docs/cluster.md", "Remove"), None)
     wait("no pods of ours", lambda: not get("pods", namespace="varmor"))
     for kind in ("mutatingwebhookconfigurations", "validatingwebhookconfigurations", "clusterroles",
                  "clusterrolebindings", "crd"):
@@ -371,40 +202,13 @@ def test_removal_as_the_docs_say_leaves_nothing():
     assert not left, left
 
 
-def show_state():
-    """What helps to see why a test failed."""
-    for words in ("get pods -A -o wide", "get vpol,armorprofile -A -o yaml",
-                  "-n varmor logs daemonset/varmor-agent --tail=30",
-                  "-n varmor logs -l app.kubernetes.io/component=varmor-manager --tail=30",
-                  "get events -A --field-selector type=Warning,reason!=MissingClusterDNS"):
-        print(subprocess.run(["kubectl", *words.split()], capture_output=True, text=True, timeout=60,
-                             check=False).stdout)
-
-
 def main():
     wanted = [word for word in sys.argv[1:] if word != "--full"]
-    passed = failed = 0
-    for name, function in [(n, f) for n, f in globals().items() if n.startswith("test_")]:
-        if wanted and not any(word in name for word in wanted):
-            continue
-        # Minutes until a node's pods are collected: only when asked for.
-        if function is test_counts_follow_the_nodes and not wanted and "--full" not in sys.argv:
-            print(f"[ NOT RUN  ] {name}: -- --full runs it too", flush=True)
-            continue
-        started = time.monotonic()
-        try:
-            function()
-            passed += 1
-            word = "[       OK ]"
-        except Exception:
-            failed += 1
-            traceback.print_exc(file=sys.stdout)
-            show_state()
-            word = "[  FAILED  ]"
-        print(f"{word} {name} ({time.monotonic() - started:.1f} s)", flush=True)
-        if failed and function is test_installs_as_the_docs_say:
-            print("nothing is installed, so no other test can run")
-            break
+    tests = [f for n, f in globals().items() if n.startswith("test_") and (
+        not wanted or any(word in n for word in wanted))]
+    # Minutes until a node's pods are collected: only when asked for.
+    left_out = [] if wanted or "--full" in sys.argv else [test_counts_follow_the_nodes]
+    passed, failed = run_tests(tests, test_installs_as_the_docs_say, left_out)
     print(f"result: {passed} {failed}")
 
 
