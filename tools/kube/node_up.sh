@@ -15,6 +15,8 @@ set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
 # shellcheck source=common.sh
 . "$here/common.sh"
+# shellcheck source=node_config.sh
+. "$here/node_config.sh"
 say() { echo "kube node: $*" >&2; }
 die() { say "$*"; exit 1; }
 
@@ -74,21 +76,8 @@ start_control_plane() {
 
 start_containerd() {
   mkdir -p cni
-  cat >cni/10-node.conflist <<'END'
-{"cniVersion": "0.4.0", "name": "node", "plugins": [{"type": "ptp",
- "ipam": {"type": "host-local", "subnet": "10.1.0.0/16", "routes": [{"dst": "0.0.0.0/0"}]}}]}
-END
-  cat >containerd.toml <<END
-version = 2
-disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs",
-  "io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.devmapper"]
-[plugins."io.containerd.grpc.v1.cri"]
-  sandbox_image = "localhost/pause:1"
-  restrict_oom_score_adj = true
-  [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "/usr/lib/cni"
-    conf_dir = "$dir/cni"
-END
+  cni_config '{"subnet": "10.1.0.0/16"}' >cni/10-node.conflist
+  containerd_config "$dir/cni" /usr/lib/cni >containerd.toml
   in_background containerd containerd --config containerd.toml
   wait_for "containerd" 30 ctr version
 }
@@ -108,24 +97,9 @@ import_images() {
 }
 
 start_kubelet() {
-  cat >kubelet.yaml <<'END'
-apiVersion: kubelet.config.k8s.io/v1beta1
-kind: KubeletConfiguration
-address: 0.0.0.0
-readOnlyPort: 0
-healthzPort: 0
-authentication: {anonymous: {enabled: false}, webhook: {enabled: true}, x509: {clientCAFile: pki/ca.crt}}
-cgroupDriver: cgroupfs
-cgroupsPerQOS: false
-enforceNodeAllocatable: []
-makeIPTablesUtilChains: false
-failSwapOn: false
-resolvConf: ""
-evictionHard: {memory.available: 1Mi, nodefs.available: "0%", nodefs.inodesFree: "0%", imagefs.available: "0%"}
-syncFrequency: 5s
-END
-  in_background kubelet "$bin/kubelet" --config=kubelet.yaml --kubeconfig=kubeconfig --hostname-override=node-1 \
-    --node-ip=172.30.0.1 --container-runtime=remote --container-runtime-endpoint=unix:///run/containerd/containerd.sock
+  kubelet_config 10250 pki/ca.crt >kubelet.yaml
+  # shellcheck disable=SC2046
+  in_background kubelet "$bin/kubelet" --config=kubelet.yaml --kubeconfig=kubeconfig $(kubelet_flags node-1 172.30.0.1)
 }
 
 # wait_for WHAT SECONDS COMMAND...
