@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
+#include "lib/compiler/status/status_macros.h"
 #include "lib/compiler/version.h"
 #include "runtime/agent/match_container.h"
 
@@ -19,7 +20,8 @@ using Kind = AgentAction::Kind;
 
 constexpr absl::Duration kFirstRetry = absl::Seconds(1);
 constexpr absl::Duration kLongestRetry = absl::Minutes(2);
-constexpr size_t kKeptTimes = 256;
+// Bounds the memory that their artifacts take, unpacked.
+constexpr size_t kProfilesAtOnce = 16;
 
 // Of an action that failed, whatever its reason was.
 std::string FailureKey(const AgentAction& action) {
@@ -43,6 +45,20 @@ std::string ProfileKey(const AgentPolicy& policy) {
   return absl::StrCat(policy.profile_namespace, "/", policy.profile);
 }
 
+bool GivesProfile(const AgentAction& action) {
+  return action.kind == Kind::kApply || action.kind == Kind::kRetire;
+}
+
+// Of what is due from `begin` on: how far it is for one enforcer, to be given in one call.
+size_t EndOfBatch(const std::vector<const AgentAction*>& due, size_t begin) {
+  size_t end = begin + 1;
+  if (!GivesProfile(*due[begin])) return end;
+  const size_t limit = std::min(due.size(), begin + kProfilesAtOnce);
+  while (end < limit && GivesProfile(*due[end]) && due[end]->enforcer == due[begin]->enforcer)
+    ++end;
+  return end;
+}
+
 }  // namespace
 
 Agent::Agent(AgentOptions options, ContainerRuntime& runtime, NodeKernel& kernel,
@@ -51,7 +67,8 @@ Agent::Agent(AgentOptions options, ContainerRuntime& runtime, NodeKernel& kernel
       runtime_(runtime),
       kernel_(kernel),
       auditor_(auditor),
-      log_(log) {
+      log_(log),
+      seen_(options_.seen_profiles) {
   totals_.node = options_.node;
   totals_.version = kVersion;
   totals_.started = absl::Now();
@@ -77,6 +94,11 @@ absl::Status Agent::Start() {
         absl::StrCat("no enforcer can be used on this node:\n", absl::StrJoin(reasons, "\n")));
   }
   for (const std::string& reason : reasons) log_.Warning(absl::StrCat("not available: ", reason));
+  const absl::Status seen = seen_.Load();
+  if (!seen.ok()) {
+    log_.Warning(
+        absl::StrCat("which profiles this node has known before is lost: ", seen.message()));
+  }
   ReadKernel();
   return absl::OkStatus();
 }
@@ -274,8 +296,8 @@ bool Agent::Lives(const Known& known) {
   return !known.facts.has_value() || facts->start == known.facts->start;
 }
 
-// A pod from before this agent that names a profile which nobody has: its policy went while no
-// agent was there. A new pod's may still be on its way.
+// A profile that this node has known, that pods from before this agent name and that nobody has:
+// its policy went while no agent was there. One that was never here may still be on its way.
 void Agent::NoteGoneProfiles() {
   if (gone_noted_ || !options_.in_cluster || !policies_known_ || !listed_) return;
   gone_noted_ = true;
@@ -284,11 +306,30 @@ void Agent::NoteGoneProfiles() {
                        [&](const AgentPolicy& policy) { return policy.profile == profile; });
   };
   for (const auto& [id, known] : containers_) {
-    if (known.judged && !known.profile.empty() && !is_there(known.profile)) {
-      gone_profiles_.insert(known.profile);
-    }
+    if (known.profile.empty() || is_there(known.profile)) continue;
+    const bool in_kernel =
+        std::any_of(actual_.profiles.begin(), actual_.profiles.end(),
+                    [&](const LoadedProfile& one) { return one.name == known.profile; });
+    if (in_kernel || seen_.Has(known.profile)) gone_profiles_.insert(known.profile);
   }
   ChooseAll();
+}
+
+// The profiles of all policies, and those from before that a container may still name.
+void Agent::NoteSeenProfiles(const AgentWanted& wanted) {
+  if (!options_.in_cluster || !policies_known_) return;
+  std::set<std::string> names;
+  for (const AgentPolicy& policy : policies_) names.insert(policy.profile);
+  for (const std::string& name : seen_.names()) {
+    if (!wanted.complete || wanted.referenced.count(name) > 0) names.insert(name);
+  }
+  const absl::Status written = seen_.Set(std::move(names));
+  const std::string problem(written.message());
+  if (problem != seen_problem_ && !written.ok()) {
+    log_.Error(
+        absl::StrCat("which profiles this node has known will be lost at a restart: ", problem));
+  }
+  seen_problem_ = problem;
 }
 
 void Agent::Choose(Known& known) {
@@ -372,6 +413,7 @@ Agent::Known& Agent::Track(Container container, std::optional<absl::Time> create
     known.exited = false;
     known.process_problem.clear();
   }
+  known.started |= container.started;
   if (unknown || (restarted && container.pid != 0)) {
     ++totals_.containers_seen;
     known.created = created;
@@ -385,6 +427,7 @@ Agent::Known& Agent::Track(Container container, std::optional<absl::Time> create
   if (!container.problem.empty() && !unknown) {
     // The description from before is better than none.
     known.container.pid = container.pid;
+    known.container.started = container.started;
     known.container.problem = std::move(container.problem);
   } else {
     known.container = std::move(container);
@@ -547,24 +590,36 @@ AgentWanted Agent::Wanted() const {
 
 void Agent::Reconcile() {
   const absl::Time now = absl::Now();
-  const std::vector<AgentAction> plan = PlanAgent(Wanted(), actual_);
+  const AgentWanted wanted = Wanted();
+  NoteSeenProfiles(wanted);
+  const std::vector<AgentAction> plan = PlanAgent(wanted, actual_);
   std::set<std::string> keys;
   for (const AgentAction& action : plan) keys.insert(FailureKey(action));
   for (auto at = failures_.begin(); at != failures_.end();) {
     at = keys.count(at->first) > 0 ? std::next(at) : failures_.erase(at);
   }
+  std::vector<const AgentAction*> due;
   for (const AgentAction& action : plan) {
     const auto failed = failures_.find(FailureKey(action));
-    if (failed != failures_.end() && failed->second.next > now) continue;
-    if (action.tampered) {
-      Alarm(action.enforcer, absl::StrCat("profile ", action.profile, ": ", action.reason));
+    if (failed == failures_.end() || failed->second.next <= now) due.push_back(&action);
+  }
+  for (size_t at = 0; at < due.size();) {
+    const size_t end = EndOfBatch(due, at);
+    for (size_t i = at; i < end; ++i) {
+      if (!due[i]->tampered) continue;
+      Alarm(due[i]->enforcer, absl::StrCat("profile ", due[i]->profile, ": ", due[i]->reason));
     }
-    const absl::Status done = Do(action);
-    if (done.ok()) {
-      Succeeded(action);
-    } else {
-      Failed(action, done);
+    const std::vector<absl::Status> results =
+        GivesProfile(*due[at]) ? Give(absl::MakeConstSpan(due).subspan(at, end - at))
+                               : std::vector<absl::Status>{Do(*due[at])};
+    for (size_t i = at; i < end; ++i) {
+      if (results[i - at].ok()) {
+        Succeeded(*due[i]);
+      } else {
+        Failed(*due[i], results[i - at]);
+      }
     }
+    at = end;
   }
   for (auto& [id, known] : containers_) NoteEnrolled(known);
   JudgeNew();
@@ -572,33 +627,59 @@ void Agent::Reconcile() {
 
 absl::Status Agent::Do(const AgentAction& action) {
   switch (action.kind) {
-    case Kind::kApply:
-      return Apply(action);
     case Kind::kEnroll:
       return EnrollAction(action);
     case Kind::kWithdraw: {
       const absl::Status status = kernel_.Withdraw(action.cgroup);
       return absl::IsNotFound(status) ? absl::OkStatus() : status;
     }
-    case Kind::kRetire: {
-      const absl::StatusOr<ArmorProfileArtifacts> artifacts =
-          AllowAllArtifacts(action.enforcer, action.profile);
-      if (!artifacts.ok()) return artifacts.status();
-      return kernel_.Apply(action.enforcer, *artifacts, kAllowAllDigest);
-    }
     case Kind::kRemove: {
       const absl::Status status = kernel_.Remove(action.enforcer, action.profile);
       return absl::IsNotFound(status) ? absl::OkStatus() : status;
     }
+    case Kind::kApply:
+    case Kind::kRetire:
+      break;
   }
-  return absl::InternalError("an action that does not exist");
+  return absl::InternalError("an action that Give is for");
 }
 
-absl::Status Agent::Apply(const AgentAction& action) {
+std::vector<absl::Status> Agent::Give(absl::Span<const AgentAction* const> actions) {
+  const EnforcerKind kind = actions.front()->enforcer;
+  std::vector<absl::Status> results(actions.size());
+  std::vector<ProfileToApply> profiles;
+  std::vector<size_t> places;
+  for (size_t i = 0; i < actions.size(); ++i) {
+    absl::StatusOr<ProfileToApply> profile = ToApply(*actions[i]);
+    results[i] = profile.status();
+    if (!profile.ok()) continue;
+    profiles.push_back(*std::move(profile));
+    places.push_back(i);
+  }
+  if (profiles.empty()) return results;
+  const absl::Time begin = absl::Now();
+  const std::vector<absl::Status> given = kernel_.ApplyAll(kind, profiles);
+  totals_.apply_seconds[kind].Observe(absl::ToDoubleSeconds(absl::Now() - begin));
+  for (size_t i = 0; i < given.size(); ++i) results[places[i]] = given[i];
+  return results;
+}
+
+absl::StatusOr<ProfileToApply> Agent::ToApply(const AgentAction& action) const {
+  ProfileToApply out;
+  if (action.kind == Kind::kRetire) {
+    VARMOR_ASSIGN_OR_RETURN(out.artifacts, AllowAllArtifacts(action.enforcer, action.profile));
+    out.digest = kAllowAllDigest;
+    return out;
+  }
   const AgentPolicy* policy = PolicyOf(action.profile);
   if (policy == nullptr) return absl::InternalError("a profile without a policy");
-  return kernel_.Apply(action.enforcer, policy->artifacts.Unpack(),
-                       policy->artifacts.digests().at(action.enforcer));
+  out.artifacts = policy->artifacts.Unpack();
+  // The others would only take memory.
+  if (action.enforcer != EnforcerKind::kAppArmor) out.artifacts.clear_app_armor();
+  if (action.enforcer != EnforcerKind::kBpf) out.artifacts.clear_bpf();
+  if (action.enforcer != EnforcerKind::kSeccomp) out.artifacts.clear_seccomp();
+  out.digest = policy->artifacts.digests().at(action.enforcer);
+  return out;
 }
 
 absl::Status Agent::EnrollAction(const AgentAction& action) {
@@ -624,10 +705,7 @@ void Agent::NoteEnrolled(Known& known) {
     return;
   }
   const double seconds = std::max(0.0, absl::ToDoubleSeconds(absl::Now() - *known.created));
-  totals_.enrol_seconds.push_back(seconds);
-  if (totals_.enrol_seconds.size() > kKeptTimes) {
-    totals_.enrol_seconds.erase(totals_.enrol_seconds.begin());
-  }
+  totals_.enrol_seconds.Observe(seconds);
   // Asked after the enrolment: if it still waits, nothing of the container's was executed before.
   const absl::StatusOr<ProcessFacts> now =
       kernel_.Process(known.container.pid, known.container.cgroup_name);

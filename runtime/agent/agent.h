@@ -15,10 +15,12 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "runtime/agent/agent_policy.h"
 #include "runtime/agent/agent_status.h"
 #include "runtime/agent/node_kernel.h"
 #include "runtime/agent/plan.h"
+#include "runtime/agent/seen_profiles.h"
 #include "runtime/agent/violation_auditor.h"
 #include "runtime/container/container_runtime.h"
 #include "runtime/log/logger.h"
@@ -33,6 +35,8 @@ struct AgentOptions {
   // Containers that are started while the agent runs and cannot be confined by BPF as their policy
   // says are killed.
   bool fail_closed = false;
+  // A file for what SeenProfiles keeps; "": memory alone.
+  std::string seen_profiles;
 };
 
 class Agent {
@@ -125,6 +129,7 @@ class Agent {
   // Whether its first process still is.
   bool Lives(const Known& known);
   void NoteGoneProfiles();
+  void NoteSeenProfiles(const AgentWanted& wanted);
   bool IsGone(const std::string& profile) const { return gone_profiles_.count(profile) > 0; }
   void Choose(Known& known);
   void ChooseAll();
@@ -132,9 +137,11 @@ class Agent {
 
   AgentWanted Wanted() const;
   void Reconcile();
-  // Does one, and brings actual_ up to date.
+  // Does one that gives no profile.
   absl::Status Do(const AgentAction& action);
-  absl::Status Apply(const AgentAction& action);
+  // Gives one enforcer the profiles of `actions`; parallel to them.
+  std::vector<absl::Status> Give(absl::Span<const AgentAction* const> actions);
+  absl::StatusOr<ProfileToApply> ToApply(const AgentAction& action) const;
   absl::Status EnrollAction(const AgentAction& action);
   void NoteEnrolled(Known& known);
   void Succeeded(const AgentAction& action);
@@ -167,6 +174,9 @@ class Agent {
   bool listed_ = false;
   bool wants_resync_ = false;
   std::map<ContainerId, Known> containers_;
+  // What profiles there were on this node, before this agent too.
+  SeenProfiles seen_;
+  std::string seen_problem_;
   // In the cluster: profiles whose policies are over, though containers may still name them.
   std::set<std::string> gone_profiles_;
   bool gone_noted_ = false;

@@ -179,10 +179,15 @@ void Check(const GoFlags& parser, AgentFlags& flags, std::vector<std::string>& m
         "--enableBehaviorModeling: recording behaviour is not built; policies in "
         "mode BehaviorModeling are reported as failed");
   }
-  if (parser.given("auditLogPaths")) {
-    flags.notes.push_back(
-        "--auditLogPaths: reading logs is not built; violations of AppArmor and "
-        "seccomp are read from the kernel's audit records");
+  // What would make this another program is not passed over.
+  if (parser.given("agent") && !flags.daemon.agent) {
+    mistakes.push_back(
+        "flag -agent=false: this program is the agent; varmor-manager is the manager");
+  }
+  if (flags.daemon.pre_delete) {
+    mistakes.push_back(
+        "flag -preDelete: this program is the agent and deletes no policies; use kubectl "
+        "(docs/operations.md)");
   }
 }
 

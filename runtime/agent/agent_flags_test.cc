@@ -1,7 +1,11 @@
 #include "runtime/agent/agent_flags.h"
 
 #include <map>
+#include <set>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -83,11 +87,111 @@ TEST(AgentFlagsTest, SomeEnforcers) {
   EXPECT_TRUE(flags.UsesEnforcer("BPF"));
 }
 
-TEST(AgentFlagsTest, WhatIsNotBuiltIsSaid) {
+// What the agent does with each flag that vArmor's installations may pass.
+enum class Use {
+  kHonoured,  // `taken` shows it
+  kManagers,  // passed over: it has a meaning for the manager alone
+  kNoted,     // accepted, and told that it has no effect
+  kRefused,   // it would make this another program
+};
+struct FlagCase {
+  const char* name;
+  const char* value;
+  Use use;
+  bool (*taken)(const AgentFlags& flags) = nullptr;
+};
+
+const FlagCase kContract[] = {
+    {"agent", "true", Use::kHonoured, [](const AgentFlags& f) { return f.daemon.agent; }},
+    {"agent", "false", Use::kRefused},
+    {"preDelete", "true", Use::kRefused},
+    {"enableMetrics", "true", Use::kHonoured,
+     [](const AgentFlags& f) { return f.daemon.enable_metrics; }},
+    {"enableBpfEnforcer", "true", Use::kHonoured,
+     [](const AgentFlags& f) { return f.UsesEnforcer("BPF"); }},
+    {"enableBehaviorModeling", "true", Use::kNoted},
+    {"enablePodServiceEgressControl", "true", Use::kManagers},
+    {"enableServiceEgressControl", "true", Use::kManagers},
+    {"enablePodEgressControl", "true", Use::kManagers},
+    {"unloadAllAaProfiles", "true", Use::kHonoured,
+     [](const AgentFlags& f) { return f.daemon.unload_all_aa_profiles; }},
+    {"removeAllSeccompProfiles", "true", Use::kHonoured,
+     [](const AgentFlags& f) { return f.daemon.remove_all_seccomp_profiles; }},
+    {"bpfExclusiveMode", "true", Use::kManagers},
+    {"restartExistWorkloads", "true", Use::kManagers},
+    {"clientRateLimitQPS", "7.5", Use::kHonoured,
+     [](const AgentFlags& f) { return f.daemon.client_rate_limit_qps == 7.5; }},
+    {"clientRateLimitBurst", "9", Use::kHonoured,
+     [](const AgentFlags& f) { return f.daemon.client_rate_limit_burst == 9; }},
+    {"webhookTimeout", "5", Use::kManagers},
+    {"webhookMatchLabel", "a=b", Use::kManagers},
+    {"statusUpdateCycle", "1h", Use::kManagers},
+    {"auditLogPaths", "/x|/y", Use::kHonoured,
+     [](const AgentFlags& f) { return f.daemon.audit_log_paths == "/x|/y"; }},
+    {"logFormat", "json", Use::kHonoured,
+     [](const AgentFlags& f) { return f.daemon.log_format == "json"; }},
+    {"v", "2", Use::kHonoured, [](const AgentFlags& f) { return f.daemon.verbosity == 2; }},
+    {"verbosity", "2", Use::kHonoured, [](const AgentFlags& f) { return f.daemon.verbosity == 2; }},
+    {"managerIP", "10.9.8.7", Use::kHonoured,
+     [](const AgentFlags& f) { return f.manager_url == "https://10.9.8.7:8080"; }},
+    {"kubeconfig", "/k2", Use::kHonoured,
+     [](const AgentFlags& f) { return f.daemon.kubeconfig == "/k2"; }},
+    {"version", "true", Use::kHonoured, [](const AgentFlags& f) { return f.daemon.version; }},
+    {"debug", "true", Use::kHonoured, [](const AgentFlags& f) { return f.daemon.debug; }},
+};
+
+TEST(AgentFlagsTest, EveryFlagOfTheContractIsHonouredOrAnswered) {
+  for (const FlagCase& one : kContract) {
+    SCOPED_TRACE(absl::StrCat("--", one.name, "=", one.value));
+    AgentFlags before;
+    ASSERT_EQ(Read({"--kubeconfig=/k"}, before), absl::OkStatus());
+    AgentFlags flags;
+    const absl::Status read =
+        Read({"--kubeconfig=/k", absl::StrCat("--", one.name, "=", one.value)}, flags);
+    EXPECT_EQ(read.ok(), one.use != Use::kRefused) << read;
+    EXPECT_THAT(std::string(read.message()),
+                HasSubstr(one.use == Use::kRefused ? absl::StrCat("flag -", one.name) : ""));
+    EXPECT_THAT(flags.notes, SizeIs(one.use == Use::kNoted ? 1 : 0));
+    ASSERT_EQ(one.taken != nullptr, one.use == Use::kHonoured);
+    if (one.taken == nullptr) continue;
+    EXPECT_FALSE(one.taken(before));
+    EXPECT_TRUE(one.taken(flags));
+  }
+}
+
+// The flags that only our agent has. A new one stands here or in the contract's table.
+TEST(AgentFlagsTest, ThereAreNoOtherFlags) {
+  std::set<std::string> known = {
+      "policy-dir",    "enforcers",       "failMode",   "lenient",           "unloadBpf",
+      "stateDir",      "runtimeSocket",   "seccompDir", "runtimeNamespaces", "cgroupMount",
+      "bpfDir",        "violationLog",    "socket",     "violationFormat",   "listenAddress",
+      "metricsPort",   "readinessPort",   "managerURL", "tokenFile",         "managerCA",
+      "checkInterval", "installNamespace"};
+  for (const FlagCase& one : kContract) known.insert(one.name);
   AgentFlags flags;
-  ASSERT_EQ(Read({"--agent", "--enableBehaviorModeling", "--auditLogPaths=/x"}, flags, kInPod),
-            absl::OkStatus());
-  EXPECT_THAT(flags.notes, SizeIs(2));
+  std::string usage;
+  ReadAgentFlags(
+      {"-help"}, [](const char*) -> const char* { return nullptr; }, flags, usage)
+      .IgnoreError();
+  std::set<std::string> there;
+  for (const absl::string_view line : absl::StrSplit(usage, '\n')) {
+    if (!absl::StartsWith(line, "  -")) continue;
+    there.insert(std::string(line.substr(3, line.find(' ', 3) - 3)));
+  }
+  EXPECT_EQ(there, known);
+}
+
+TEST(AgentFlagsTest, TheSyntaxIsGos) {
+  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+           {"-kubeconfig", "/k", "-logFormat=json"},
+           {"--kubeconfig=/k", "--logFormat", "json"},
+           {"--kubeconfig", "/k", "--enableMetrics=false", "-logFormat", "json"}}) {
+    AgentFlags flags;
+    EXPECT_EQ(Read(words, flags), absl::OkStatus());
+    EXPECT_EQ(flags.daemon.kubeconfig, "/k");
+    EXPECT_EQ(flags.daemon.log_format, "json");
+    EXPECT_FALSE(flags.daemon.enable_metrics);
+  }
 }
 
 TEST(AgentFlagsTest, TellsEveryMistake) {

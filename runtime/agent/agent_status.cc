@@ -9,7 +9,6 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "lib/enforcers/files.h"
-#include "runtime/metrics/metrics.h"
 
 namespace varmor {
 namespace {
@@ -114,6 +113,10 @@ void AddViolationMetrics(const AgentStatus& status, Metrics& metrics) {
   dropped.Add({"bad_record"}, static_cast<double>(status.violations.bad_records));
   dropped.Add({"policies_not_known"}, static_cast<double>(status.violations.early));
   dropped.Add({"audit_overrun"}, static_cast<double>(status.violations.audit_overruns));
+  metrics
+      .AddCounter("varmor_bpf_events_lost_bytes_total",
+                  "Bytes of BPF events that were overwritten before they were read.")
+      .Add({}, static_cast<double>(status.violations.bpf_lost_bytes));
   uint64_t ring = 0;
   for (const auto& [name, count] : status.bpf_drops) ring += count;
   dropped.Add({"bpf_ring_full"}, static_cast<double>(ring));
@@ -139,6 +142,13 @@ void AddProfileMetrics(const AgentStatus& status, Metrics& metrics) {
       const auto found = container.enforcers.find(name);
       if (found != container.enforcers.end() && found->second == "ok") containers.Add({name}, 1);
     }
+  }
+  Histogram& applying = metrics.AddHistogram(
+      "varmor_profile_apply_seconds",
+      "How long an enforcer took to put profiles into force; each call may be about several.",
+      {"enforcer"}, RequestSeconds());
+  for (const auto& [kind, seen] : status.apply_seconds) {
+    applying.Set({std::string(EnforcerName(kind))}, seen);
   }
   Counter& tampered = metrics.AddCounter(
       "varmor_tampering_total", "Profiles that somebody else changed in the kernel.", {"enforcer"});
@@ -186,11 +196,11 @@ void AddAgentMetrics(const AgentStatus& status, Metrics& metrics) {
                                          {"in_time"});
   enrolled.Add({"true"}, static_cast<double>(status.enrolled_in_time));
   enrolled.Add({"false"}, static_cast<double>(status.enrolled_late));
-  Histogram& attach = metrics.AddHistogram(
-      "varmor_container_attach_seconds",
-      "From the creation of a container to its confinement by BPF, the last 256.", {},
-      RequestSeconds());
-  for (const double seconds : status.enrol_seconds) attach.Observe({}, seconds);
+  metrics
+      .AddHistogram("varmor_container_attach_seconds",
+                    "From the creation of a container to its confinement by BPF.", {},
+                    RequestSeconds())
+      .Set({}, status.enrol_seconds);
   double resident = 0;
   double anonymous = 0;
   Memory(resident, anonymous);

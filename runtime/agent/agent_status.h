@@ -14,6 +14,7 @@
 #include "runtime/agent/plan.h"
 #include "runtime/agent/violation_auditor.h"
 #include "runtime/container/container_runtime.h"
+#include "runtime/metrics/metrics.h"
 
 namespace varmor {
 
@@ -78,10 +79,12 @@ struct AgentStatus {
   uint64_t resyncs = 0;
   uint64_t queue_overflows = 0;
   uint64_t killed = 0;
-  // Containers by when they were confined; seconds for those that were late.
+  // Containers by when they were confined, and how long after their creation.
   uint64_t enrolled_in_time = 0;
   uint64_t enrolled_late = 0;
-  std::vector<double> enrol_seconds;  // the last 256
+  SecondsSeen enrol_seconds;
+  // Calls that gave an enforcer profiles, one or several.
+  std::map<EnforcerKind, SecondsSeen> apply_seconds;
 
   // In a cluster: not delivered to the manager yet.
   size_t reports_pending = 0;

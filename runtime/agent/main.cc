@@ -21,6 +21,7 @@
 #include "runtime/agent/agent.h"
 #include "runtime/agent/agent_flags.h"
 #include "runtime/agent/agent_loop.h"
+#include "runtime/agent/audit_file.h"
 #include "runtime/agent/cluster.h"
 #include "runtime/agent/control_socket.h"
 #include "runtime/agent/give_back_memory.h"
@@ -62,8 +63,9 @@ ViolationLogOptions LogOptions(const AgentFlags& flags) {
   return options;
 }
 
-ViolationAuditorOptions AuditorOptions(const AgentFlags& flags) {
+ViolationAuditorOptions AuditorOptions(const AgentFlags& flags, Logger& log) {
   ViolationAuditorOptions options;
+  options.warn = [&log](const std::string& message) { log.Warning(message); };
   options.settings.node_name = flags.node_name;
   options.settings.metadata = flags.metadata;
   options.settings.v08 = flags.violation_format == "v0.8";
@@ -77,6 +79,15 @@ ContainerdOptions RuntimeOptions(const AgentFlags& flags) {
   return options;
 }
 
+AgentOptions OptionsOfAgent(const AgentFlags& flags) {
+  AgentOptions options;
+  options.node = flags.node_name;
+  options.in_cluster = !flags.Alone();
+  options.fail_closed = flags.fail_mode == "closed";
+  if (options.in_cluster) options.seen_profiles = flags.state_directory + "/seen-profiles";
+  return options;
+}
+
 class Daemon {
  public:
   Daemon(AgentFlags flags, Logger& log)
@@ -85,9 +96,8 @@ class Daemon {
         kernel_(KernelOptions(flags_)),
         runtime_(MakeContainerdRuntime(RuntimeOptions(flags_))),
         violation_log_(LogOptions(flags_)),
-        auditor_(AuditorOptions(flags_), violation_log_),
-        agent_({flags_.node_name, !flags_.Alone(), flags_.fail_mode == "closed"}, *runtime_,
-               kernel_, auditor_, log_),
+        auditor_(AuditorOptions(flags_, log_), violation_log_),
+        agent_(OptionsOfAgent(flags_), *runtime_, kernel_, auditor_, log_),
         loop_(LoopOptions(), agent_, *runtime_, log_),
         policies_({flags_.policy_directory, flags_.lenient, flags_.install_namespace}) {}
 
@@ -137,8 +147,15 @@ void Daemon::OpenAudit() {
     auditor_.SetAudit(std::move(audit));
     return;
   }
-  const std::string problem = absl::StrCat(
-      opened.message(), "; reading log files in its place (--auditLogPaths) is not built");
+  auto file = absl::make_unique<AuditFile>();
+  const absl::Status followed = file->Open(flags_.daemon.audit_log_paths);
+  if (followed.ok()) {
+    log_.Warning(absl::StrCat("violations of AppArmor and seccomp are read from ", file->path(),
+                              ": ", opened.message()));
+    auditor_.SetAuditFile(std::move(file));
+    return;
+  }
+  const std::string problem = absl::StrCat(opened.message(), "; ", followed.message());
   agent_.SetAuditProblem(problem);
   log_.Warning(absl::StrCat("violations of AppArmor and seccomp are not seen: ", problem));
 }
@@ -171,7 +188,10 @@ void Daemon::FollowBpf() {
   absl::StatusOr<BpfEventReader> reader = BpfEventReader::Open(
       *kernel_.bpf(),
       [this](const BpfViolation& violation) { auditor_.Handle(violation, absl::Now()); },
-      [this](const absl::Status& /*bad*/) { auditor_.HandleBadRecord(); });
+      [this](const absl::Status& bad) {
+        // Of what is lost the auditor counts the bytes.
+        if (!absl::IsDataLoss(bad)) auditor_.HandleBadRecord();
+      });
   if (reader.ok()) {
     auditor_.SetBpf(absl::make_unique<BpfEventReader>(*std::move(reader)));
   } else {

@@ -164,22 +164,43 @@ absl::StatusOr<std::string> EnforcersKernel::DetachedProgram() {
   return missing.empty() ? "" : *missing.begin();
 }
 
-absl::Status EnforcersKernel::Apply(EnforcerKind kind, const ArmorProfileArtifacts& artifacts,
-                                    const std::string& digest) {
-  const ArtifactSet set = ArtifactsOf(artifacts);
-  VARMOR_RETURN_IF_ERROR(Get(kind).Apply(set));
-  const std::string name = kind == EnforcerKind::kAppArmor ? set.app_armor->name()
-                           : kind == EnforcerKind::kBpf    ? set.bpf->name()
-                                                           : set.seccomp->name();
-  Given given{digest, ""};
+std::vector<absl::Status> EnforcersKernel::ApplyAll(EnforcerKind kind,
+                                                    const std::vector<ProfileToApply>& profiles) {
+  std::vector<ArtifactSet> sets;
+  for (const ProfileToApply& one : profiles) sets.push_back(ArtifactsOf(one.artifacts));
+  std::vector<absl::Status> results = Give(kind, sets);
+  std::map<std::string, std::string> in_kernel;
   if (kind == EnforcerKind::kBpf) {
-    VARMOR_ASSIGN_OR_RETURN(const std::vector<BpfProfileState> states, bpf_->Profiles());
-    for (const BpfProfileState& state : states) {
-      if (state.name == name) given.in_kernel = state.digest;
+    const absl::StatusOr<std::vector<BpfProfileState>> states = bpf_->Profiles();
+    for (absl::Status& result : results) result.Update(states.status());
+    if (states.ok()) {
+      for (const BpfProfileState& state : *states) in_kernel[state.name] = state.digest;
     }
   }
-  given_[{kind, name}] = given;
-  return absl::OkStatus();
+  for (size_t i = 0; i < profiles.size(); ++i) {
+    if (!results[i].ok()) continue;
+    const std::string name = kind == EnforcerKind::kAppArmor ? sets[i].app_armor->name()
+                             : kind == EnforcerKind::kBpf    ? sets[i].bpf->name()
+                                                             : sets[i].seccomp->name();
+    given_[{kind, name}] = {profiles[i].digest, in_kernel[name]};
+  }
+  return results;
+}
+
+std::vector<absl::Status> EnforcersKernel::Give(EnforcerKind kind,
+                                                const std::vector<ArtifactSet>& sets) {
+  if (kind == EnforcerKind::kAppArmor) return app_armor_.ApplyAll(sets);
+  std::vector<absl::Status> results;
+  if (kind == EnforcerKind::kSeccomp) {
+    for (const ArtifactSet& set : sets) results.push_back(seccomp_.Apply(set));
+    return results;
+  }
+  std::vector<const BpfArtifact*> artifacts;
+  for (const ArtifactSet& set : sets) {
+    // Which is refused, with its reason.
+    artifacts.push_back(set.bpf != nullptr ? set.bpf : &BpfArtifact::default_instance());
+  }
+  return bpf_->ApplyAll(artifacts);
 }
 
 absl::Status EnforcersKernel::Remove(EnforcerKind kind, const std::string& profile) {

@@ -38,13 +38,20 @@ struct ProcessFacts {
   std::string app_armor_label;
   // Some seccomp filter is on it.
   bool seccomp_filter = false;
-  // It is still the container runtime's: nothing of the container's was executed.
+  // It looks as if it were still the container runtime's, before anything of the container's was
+  // executed. A program can make itself look like that: ask the runtime as well.
   bool waits = false;
 };
 
 // The part of a cgroup's path that ends with the first cgroup called `name`; all of it when there
 // is none.
 std::string CutCgroupPath(const std::string& path, const std::string& name);
+
+// What an enforcer is given; `digest` stands for it, and Loaded says it again.
+struct ProfileToApply {
+  ArmorProfileArtifacts artifacts;
+  std::string digest;
+};
 
 class NodeKernel {
  public:
@@ -56,9 +63,10 @@ class NodeKernel {
   // Makes an available enforcer ready. `warnings` gets what is odd.
   virtual absl::Status Start(EnforcerKind kind, std::vector<std::string>& warnings) = 0;
 
-  // See Enforcer. `digest` stands for what is given; Loaded says it again.
-  virtual absl::Status Apply(EnforcerKind kind, const ArmorProfileArtifacts& artifacts,
-                             const std::string& digest) = 0;
+  // See Enforcer::Apply; several at once, which is faster than one by one. Parallel to `profiles`,
+  // whose names are unique; each is all or nothing, and what is wrong with one stops no other.
+  virtual std::vector<absl::Status> ApplyAll(EnforcerKind kind,
+                                             const std::vector<ProfileToApply>& profiles) = 0;
   // NOT_FOUND when it is gone already, FAILED_PRECONDITION when somebody is still confined by it.
   virtual absl::Status Remove(EnforcerKind kind, const std::string& profile) = 0;
 
@@ -94,8 +102,8 @@ class EnforcersKernel : public NodeKernel {
 
   EnforcerSupport Probe(EnforcerKind kind) override;
   absl::Status Start(EnforcerKind kind, std::vector<std::string>& warnings) override;
-  absl::Status Apply(EnforcerKind kind, const ArmorProfileArtifacts& artifacts,
-                     const std::string& digest) override;
+  std::vector<absl::Status> ApplyAll(EnforcerKind kind,
+                                     const std::vector<ProfileToApply>& profiles) override;
   absl::Status Remove(EnforcerKind kind, const std::string& profile) override;
   absl::StatusOr<std::vector<LoadedProfile>> Loaded(EnforcerKind kind) override;
   absl::Status Enroll(const BpfSubject& subject) override;
@@ -109,6 +117,7 @@ class EnforcersKernel : public NodeKernel {
 
  private:
   Enforcer& Get(EnforcerKind kind);
+  std::vector<absl::Status> Give(EnforcerKind kind, const std::vector<ArtifactSet>& sets);
   // Loads or takes over, and learns which programs are attached.
   absl::Status StartBpf(std::vector<std::string>& warnings);
   // "" when all programs are attached that ever were.

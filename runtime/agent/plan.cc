@@ -40,10 +40,18 @@ class Planner {
   }
 
   std::vector<AgentAction> Plan() {
-    for (const WantedProfile& profile : wanted_.profiles) Apply(profile);
+    Apply(EnforcerKind::kBpf);
     Subjects();
+    // Compiling AppArmor profiles takes longest, and running containers do not wait for it.
+    Apply(EnforcerKind::kSeccomp);
+    Apply(EnforcerKind::kAppArmor);
     if (wanted_.complete) {
       for (const LoadedProfile& profile : actual_.profiles) TakeAway(profile);
+      std::stable_sort(going_.begin(), going_.end(),
+                       [](const AgentAction& a, const AgentAction& b) {
+                         return std::tie(a.kind, a.enforcer) < std::tie(b.kind, b.enforcer);
+                       });
+      actions_.insert(actions_.end(), going_.begin(), going_.end());
     }
     return std::move(actions_);
   }
@@ -51,9 +59,11 @@ class Planner {
  private:
   bool Available(EnforcerKind enforcer) const { return actual_.available.count(enforcer) > 0; }
 
-  void Apply(const WantedProfile& profile) {
-    for (const auto& [enforcer, digest] : profile.digests) {
-      if (!Available(enforcer)) continue;
+  void Apply(EnforcerKind enforcer) {
+    if (!Available(enforcer)) return;
+    for (const WantedProfile& profile : wanted_.profiles) {
+      const auto digest = profile.digests.find(enforcer);
+      if (digest == profile.digests.end()) continue;
       const auto found = loaded_.find({enforcer, profile.name});
       if (found == loaded_.end()) {
         actions_.push_back(ProfileAction(Kind::kApply, enforcer, profile.name, "new"));
@@ -61,7 +71,7 @@ class Planner {
         actions_.push_back(
             ProfileAction(Kind::kApply, enforcer, profile.name, found->second->problem));
         actions_.back().tampered = true;
-      } else if (found->second->digest != digest) {
+      } else if (found->second->digest != digest->second) {
         actions_.push_back(ProfileAction(Kind::kApply, enforcer, profile.name,
                                          found->second->digest.empty() ? "found" : "changed"));
       }
@@ -104,11 +114,11 @@ class Planner {
       if (still_confined_.count(profile.name) > 0) return;
     } else if (wanted_.referenced.count(profile.name) > 0) {
       if (profile.digest != kAllowAllDigest || !profile.intact) {
-        actions_.push_back(ProfileAction(Kind::kRetire, profile.enforcer, profile.name));
+        going_.push_back(ProfileAction(Kind::kRetire, profile.enforcer, profile.name));
       }
       return;
     }
-    actions_.push_back(ProfileAction(Kind::kRemove, profile.enforcer, profile.name));
+    going_.push_back(ProfileAction(Kind::kRemove, profile.enforcer, profile.name));
   }
 
   const AgentWanted& wanted_;
@@ -117,6 +127,7 @@ class Planner {
   std::set<ProfileKey> wanted_profiles_;
   std::set<std::string> still_confined_;
   std::vector<AgentAction> actions_;
+  std::vector<AgentAction> going_;
 };
 
 }  // namespace

@@ -103,8 +103,8 @@ struct AgentAction {
   std::string Text() const;
 };
 
-// In the order in which they are to be done. Names of profiles that belong to a `varmor run` are
-// left alone. Unavailable enforcers get nothing to do.
+// In the order in which they are to be done; what one enforcer is given stands together. Names of
+// profiles that belong to a `varmor run` are left alone. Unavailable enforcers get nothing to do.
 std::vector<AgentAction> PlanAgent(const AgentWanted& wanted, const AgentActual& actual);
 
 // "varmor-shop-web-run-01234567": a profile of `varmor run`.

@@ -64,8 +64,26 @@ TEST_F(PlanAgentTest, NothingFromNothing) { EXPECT_THAT(Plan(), IsEmpty()); }
 TEST_F(PlanAgentTest, ProfilesComeBeforeContainers) {
   Want("varmor-a", {{kBpf, "1"}, {kSeccomp, "2"}});
   WantSubject(7, "varmor-a");
-  EXPECT_THAT(Plan(), ElementsAre("apply BPF varmor-a (new)", "apply Seccomp varmor-a (new)",
-                                  "enroll 7 in varmor-a"));
+  EXPECT_THAT(Plan(), ElementsAre("apply BPF varmor-a (new)", "enroll 7 in varmor-a",
+                                  "apply Seccomp varmor-a (new)"));
+}
+
+// So that the enforcer can be given all of them at once.
+TEST_F(PlanAgentTest, WhatOneEnforcerIsGivenStandsTogether) {
+  Want("varmor-a", {{kAppArmor, "1"}, {kBpf, "1"}, {kSeccomp, "1"}});
+  Want("varmor-b", {{kAppArmor, "1"}, {kBpf, "1"}, {kSeccomp, "1"}});
+  WantSubject(7, "varmor-b");
+  for (const char* name : {"varmor-c", "varmor-d"}) {
+    Loaded(kAppArmor, name, "1");
+    Loaded(kSeccomp, name, "1");
+  }
+  wanted_.referenced = {"varmor-c", "varmor-d"};
+  EXPECT_THAT(Plan(), ElementsAre("apply BPF varmor-a (new)", "apply BPF varmor-b (new)",
+                                  "enroll 7 in varmor-b", "apply Seccomp varmor-a (new)",
+                                  "apply Seccomp varmor-b (new)", "apply AppArmor varmor-a (new)",
+                                  "apply AppArmor varmor-b (new)", "retire AppArmor varmor-c",
+                                  "retire AppArmor varmor-d", "retire Seccomp varmor-c",
+                                  "retire Seccomp varmor-d"));
 }
 
 TEST_F(PlanAgentTest, WhatIsAsWantedStays) {

@@ -81,11 +81,18 @@ void ViolationAuditor::DropProfile(const std::string& profile) {
 void ViolationAuditor::SetBpf(std::unique_ptr<BpfEventReader> reader) {
   const std::lock_guard<std::mutex> lock(sources_mutex_);
   bpf_ = std::move(reader);
+  bpf_lost_seen_ = 0;
 }
 
 void ViolationAuditor::SetAudit(std::unique_ptr<AuditLog> log) {
   const std::lock_guard<std::mutex> lock(sources_mutex_);
   audit_ = std::move(log);
+}
+
+void ViolationAuditor::SetAuditFile(std::unique_ptr<AuditFile> file) {
+  const std::lock_guard<std::mutex> lock(sources_mutex_);
+  audit_file_ = std::move(file);
+  too_long_seen_ = 0;
 }
 
 ViolationCounts ViolationAuditor::Counts() {
@@ -272,8 +279,21 @@ void ViolationAuditor::HandleBadRecord() {
   ++counts_.bad_records;
 }
 
+void ViolationAuditor::HandleLoss(uint64_t bytes) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  counts_.bpf_lost_bytes += bytes;
+}
+
 void ViolationAuditor::Summarise(absl::Time now) {
   const std::lock_guard<std::mutex> lock(mutex_);
+  const uint64_t lost =
+      counts_.bpf_lost_bytes - std::exchange(lost_bytes_told_, counts_.bpf_lost_bytes);
+  if (lost > 0 && options_.warn) {
+    options_.warn(
+        absl::StrCat("violations are lost: ", lost,
+                     " bytes of BPF events were overwritten before they were read; the agent "
+                     "needs more processor time (its CPU limit)"));
+  }
   for (const auto& [key, count] : rate_.TakeSuppressed(now)) {
     const auto found = suppressed_.find(key);
     if (found == suppressed_.end()) continue;
@@ -302,6 +322,28 @@ void ViolationAuditor::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+void ViolationAuditor::ReadSources() {
+  const std::lock_guard<std::mutex> lock(sources_mutex_);
+  if (bpf_ != nullptr) {
+    bpf_->Poll(0).IgnoreError();
+    const uint64_t lost = bpf_->lost_bytes();
+    HandleLoss(lost - std::exchange(bpf_lost_seen_, lost));
+  }
+  if (audit_ != nullptr) {
+    for (const std::string& record : audit_->Read(0, kRecordsAtOnce)) {
+      HandleRecord(record, absl::Now());
+    }
+    const std::lock_guard<std::mutex> counts_lock(mutex_);
+    counts_.audit_overruns = audit_->overruns();
+  }
+  if (audit_file_ != nullptr) {
+    for (const std::string& record : audit_file_->Read()) HandleRecord(record, absl::Now());
+    const uint64_t too_long = audit_file_->too_long();
+    const std::lock_guard<std::mutex> counts_lock(mutex_);
+    counts_.bad_records += too_long - std::exchange(too_long_seen_, too_long);
+  }
+}
+
 void ViolationAuditor::Run() {
   absl::Time next_summary = absl::Now() + options_.summary_every;
   while (!stopping_) {
@@ -312,16 +354,7 @@ void ViolationAuditor::Run() {
       if (audit_ != nullptr) files[1].fd = audit_->fd();
     }
     poll(files, 2, kPollMs);
-    {
-      const std::lock_guard<std::mutex> lock(sources_mutex_);
-      if (bpf_ != nullptr) bpf_->Poll(0).IgnoreError();
-      if (audit_ != nullptr) {
-        for (const std::string& record : audit_->Read(0, kRecordsAtOnce))
-          HandleRecord(record, absl::Now());
-        const std::lock_guard<std::mutex> counts_lock(mutex_);
-        counts_.audit_overruns = audit_->overruns();
-      }
-    }
+    ReadSources();
     if (absl::Now() < next_summary) continue;
     next_summary = absl::Now() + options_.summary_every;
     Summarise(absl::Now());

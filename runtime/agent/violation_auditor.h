@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -24,6 +25,7 @@
 #include "lib/enforcers/audit/audit_violation.h"
 #include "lib/enforcers/bpf/bpf_events.h"
 #include "runtime/agent/agent_policy.h"
+#include "runtime/agent/audit_file.h"
 #include "runtime/agent/violation_line.h"
 #include "runtime/agent/violation_log.h"
 
@@ -47,6 +49,8 @@ struct ViolationAuditorOptions {
   // How long a container that ended is remembered: its last violations may still be on their way.
   absl::Duration remember = absl::Seconds(60);
   absl::Duration summary_every = absl::Seconds(10);
+  // Told what an operator should know, at most once in `summary_every`; null: nobody.
+  std::function<void(const std::string& message)> warn;
 };
 
 // Counted, written or not.
@@ -85,6 +89,9 @@ struct ViolationCounts {
   uint64_t early = 0;
   // How often the kernel dropped audit records.
   uint64_t audit_overruns = 0;
+  // Of BPF events that were overwritten before they were read: another reader of the ring was
+  // faster by more than its size.
+  uint64_t bpf_lost_bytes = 0;
 };
 
 class ViolationAuditor {
@@ -105,6 +112,7 @@ class ViolationAuditor {
   // Takes the place of the source before; null for none.
   void SetBpf(std::unique_ptr<BpfEventReader> reader);
   void SetAudit(std::unique_ptr<AuditLog> log);
+  void SetAuditFile(std::unique_ptr<AuditFile> file);
   ViolationCounts Counts();
   size_t containers();
 
@@ -115,6 +123,7 @@ class ViolationAuditor {
   void Handle(BpfViolation violation, absl::Time now);
   void HandleRecord(const std::string& record, absl::Time now);
   void HandleBadRecord();
+  void HandleLoss(uint64_t bytes);
   // Lines about what was suppressed; forgets containers that ended long ago.
   void Summarise(absl::Time now);
 
@@ -137,6 +146,7 @@ class ViolationAuditor {
   };
 
   void Run();
+  void ReadSources();
   // Without the lock: only who handles records uses what is loaded.
   void NameRulesOf(const PackedArtifacts& artifacts, AuditViolation& violation, absl::Time now);
   // All that follow need the lock.
@@ -163,12 +173,16 @@ class ViolationAuditor {
   ViolationRate rate_;
   std::map<std::string, std::pair<std::string, ViolationSubject>> suppressed_;
   ViolationCounts counts_;
+  uint64_t lost_bytes_told_ = 0;
   // By profile, the ones asked last. Only of the thread that handles records.
   std::map<std::string, Loaded> loaded_;
 
   std::mutex sources_mutex_;
   std::unique_ptr<BpfEventReader> bpf_;
+  uint64_t bpf_lost_seen_ = 0;
   std::unique_ptr<AuditLog> audit_;
+  std::unique_ptr<AuditFile> audit_file_;
+  uint64_t too_long_seen_ = 0;
 
   std::atomic<bool> stopping_{false};
   std::thread thread_;

@@ -2,6 +2,9 @@
 
 #include <unistd.h>
 
+#include <fstream>
+#include <memory>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
@@ -47,8 +50,9 @@ class ViolationAuditorTest : public ::testing::Test {
     options.path = directory_ / "violations.log";
     return options;
   }
-  static ViolationAuditorOptions Options() {
+  ViolationAuditorOptions Options() {
     ViolationAuditorOptions options;
+    options.warn = [this](const std::string& message) { warnings_.push_back(message); };
     options.lines_at_once = 5;
     options.lines_per_second = 1;
     return options;
@@ -96,6 +100,7 @@ class ViolationAuditorTest : public ::testing::Test {
   }
 
   TemporaryDirectory directory_;
+  std::vector<std::string> warnings_;
   ViolationLog log_;
   ViolationAuditor auditor_;
   const absl::Time now_ = absl::Now();
@@ -234,6 +239,41 @@ TEST_F(ViolationAuditorTest, SeriesGoWithTheirProfile) {
   auditor_.DropProfile("varmor-shop-web");
   EXPECT_TRUE(auditor_.Counts().violations.empty());
   EXPECT_TRUE(auditor_.Counts().profiles.empty());
+}
+
+TEST_F(ViolationAuditorTest, LossIsCountedAndToldNowAndThen) {
+  auditor_.Summarise(now_);
+  EXPECT_THAT(warnings_, SizeIs(0));
+  auditor_.HandleLoss(100);
+  auditor_.HandleLoss(28);
+  auditor_.Summarise(now_);
+  auditor_.Summarise(now_);
+  ASSERT_THAT(warnings_, SizeIs(1));
+  EXPECT_EQ(warnings_[0],
+            "violations are lost: 128 bytes of BPF events were overwritten before they were read; "
+            "the agent needs more processor time (its CPU limit)");
+  EXPECT_EQ(auditor_.Counts().bpf_lost_bytes, 128u);
+  EXPECT_EQ(auditor_.Counts().bad_records, 0u);
+}
+
+// In place of the kernel's own records.
+TEST_F(ViolationAuditorTest, LinesOfALogAreViolations) {
+  const std::string path = directory_ / "audit.log";
+  PutFile(path, "type=DAEMON_START msg=audit(1.2:3): op=start\n");
+  auto file = std::make_unique<AuditFile>();
+  ASSERT_EQ(file->Open(path), absl::OkStatus());
+  auditor_.SetAuditFile(std::move(file));
+  auditor_.Start();
+  const std::string record = AppArmorRecord(1 << 30);
+  std::ofstream(path, std::ios::app)
+      << "type=AVC msg=" << record.substr(record.find("audit(")) << "\n";
+  const absl::Time end = absl::Now() + absl::Seconds(30);
+  while (Lines().empty() && absl::Now() < end) absl::SleepFor(absl::Milliseconds(20));
+  auditor_.Stop();
+  ASSERT_THAT(Lines(), SizeIs(1));
+  EXPECT_EQ(Lines()[0]["enforcer"], "AppArmor");
+  EXPECT_EQ(Lines()[0]["policyName"], "web");
+  EXPECT_EQ(Lines()[0]["rule"]["name"], "raw");
 }
 
 TEST_F(ViolationAuditorTest, StopsAtOnce) {

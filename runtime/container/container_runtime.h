@@ -67,6 +67,8 @@ struct Container {
   std::string cgroup_name;
   // Its first process; 0 while there is none.
   pid_t pid = 0;
+  // Of a list: the runtime says that the container's program was executed.
+  bool started = false;
   // Of a list: why only id and pid are known, and nothing else holds; "" for good.
   std::string problem;
 };

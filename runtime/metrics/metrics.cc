@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <numeric>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -125,6 +126,18 @@ double Gauge::Value(const LabelValues& values) const {
   return series == nullptr ? 0 : series->value;
 }
 
+void SecondsSeen::Observe(double seconds) {
+  const std::vector<double> bounds = RequestSeconds();
+  buckets_.resize(bounds.size() + 1);
+  const auto bucket = std::lower_bound(bounds.begin(), bounds.end(), seconds) - bounds.begin();
+  ++buckets_[static_cast<size_t>(bucket)];
+  sum_ += seconds;
+}
+
+uint64_t SecondsSeen::count() const {
+  return std::accumulate(buckets_.begin(), buckets_.end(), uint64_t{0});
+}
+
 Histogram::Histogram(std::string name, std::string help, std::vector<std::string> labels,
                      std::vector<double> bounds)
     : MetricFamily(std::move(name), std::move(help), "histogram", std::move(labels)),
@@ -140,6 +153,14 @@ void Histogram::Observe(const LabelValues& values, double value) {
   series.buckets.resize(bounds_.size() + 1);
   ++series.buckets[static_cast<size_t>(bucket)];
   series.value += value;
+}
+
+void Histogram::Set(const LabelValues& values, const SecondsSeen& seen) {
+  Require(bounds_ == RequestSeconds(), name_, "its buckets are not those of what was seen");
+  const std::lock_guard<std::mutex> lock(mutex_);
+  Series& series = SeriesOf(values);
+  series.buckets = seen.buckets_;
+  series.value = seen.sum_;
 }
 
 uint64_t Histogram::Count(const LabelValues& values) const {

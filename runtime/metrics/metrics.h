@@ -81,12 +81,27 @@ class Gauge : public MetricFamily {
   double Value(const LabelValues& values = {}) const;
 };
 
+// What a histogram over RequestSeconds() would have seen, for those who make their metrics only
+// when they are asked. A value: copies are apart.
+class SecondsSeen {
+ public:
+  void Observe(double seconds);
+  uint64_t count() const;
+
+ private:
+  friend class Histogram;
+  std::vector<uint64_t> buckets_;
+  double sum_ = 0;
+};
+
 class Histogram : public MetricFamily {
  public:
   // `bounds` are the upper ends of the buckets, ascending, without +Inf.
   Histogram(std::string name, std::string help, std::vector<std::string> labels,
             std::vector<double> bounds);
   void Observe(const LabelValues& values, double value);
+  // In place of what was observed. For buckets that are those of RequestSeconds().
+  void Set(const LabelValues& values, const SecondsSeen& seen);
   // How many were observed.
   uint64_t Count(const LabelValues& values = {}) const;
 

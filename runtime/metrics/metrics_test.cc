@@ -61,6 +61,18 @@ TEST(MetricsTest, StartsAtZeroWithoutLabelsAndEmptyWithThem) {
             "c_sum 0\nc_count 0\n");
 }
 
+TEST(MetricsTest, ShowsWhatWasSeenElsewhere) {
+  SecondsSeen seen;
+  for (const double seconds : {0.0005, 0.2, 30.0}) seen.Observe(seconds);
+  EXPECT_EQ(seen.count(), 3u);
+  Metrics one;
+  one.AddHistogram("h", "H.", {"x"}, RequestSeconds()).Set({"a"}, seen);
+  Metrics other;
+  Histogram& same = other.AddHistogram("h", "H.", {"x"}, RequestSeconds());
+  for (const double seconds : {0.0005, 0.2, 30.0}) same.Observe({"a"}, seconds);
+  EXPECT_EQ(one.Text(), other.Text());
+}
+
 TEST(MetricsTest, EscapesWhatWouldEndAValue) {
   Metrics metrics;
   metrics.AddGauge("g", "back\\slash\nline \"quote\"", {"x"})
@@ -110,6 +122,8 @@ TEST(MetricsDeathTest, FaultsOfTheProgramEndIt) {
   EXPECT_DEATH(metrics.AddGauge("c", "C."), "metric c: declared twice");
   EXPECT_DEATH(metrics.AddGauge("c-d", "C."), "metric c-d: not a name");
   EXPECT_DEATH(metrics.AddHistogram("h", "H.", {}, {2, 1}), "metric h: buckets must ascend");
+  Histogram& other = metrics.AddHistogram("i", "I.", {}, {1});
+  EXPECT_DEATH(other.Set({}, SecondsSeen()), "metric i: its buckets are not those");
 }
 
 }  // namespace

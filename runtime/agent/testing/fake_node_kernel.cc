@@ -18,16 +18,24 @@ absl::Status FakeNodeKernel::Start(EnforcerKind kind, std::vector<std::string>& 
   return absl::OkStatus();
 }
 
-absl::Status FakeNodeKernel::Apply(EnforcerKind kind, const ArmorProfileArtifacts& artifacts,
-                                   const std::string& digest) {
-  const std::string name = kind == EnforcerKind::kAppArmor ? artifacts.app_armor().name()
-                           : kind == EnforcerKind::kBpf    ? artifacts.bpf().name()
-                                                           : artifacts.seccomp().name();
-  if (refusals.count({kind, name}) > 0) return refusals[{kind, name}];
-  profiles[{kind, name}] = {kind, name, digest, true, ""};
-  done.push_back(absl::StrCat(digest == kAllowAllDigest ? "retire " : "apply ", EnforcerName(kind),
-                              " ", name));
-  return absl::OkStatus();
+std::vector<absl::Status> FakeNodeKernel::ApplyAll(EnforcerKind kind,
+                                                   const std::vector<ProfileToApply>& to_apply) {
+  ++apply_calls[kind];
+  std::vector<absl::Status> results;
+  for (const ProfileToApply& one : to_apply) {
+    const std::string name = kind == EnforcerKind::kAppArmor ? one.artifacts.app_armor().name()
+                             : kind == EnforcerKind::kBpf    ? one.artifacts.bpf().name()
+                                                             : one.artifacts.seccomp().name();
+    if (refusals.count({kind, name}) > 0) {
+      results.push_back(refusals[{kind, name}]);
+      continue;
+    }
+    profiles[{kind, name}] = {kind, name, one.digest, true, ""};
+    done.push_back(absl::StrCat(one.digest == kAllowAllDigest ? "retire " : "apply ",
+                                EnforcerName(kind), " ", name));
+    results.push_back(absl::OkStatus());
+  }
+  return results;
 }
 
 absl::Status FakeNodeKernel::Remove(EnforcerKind kind, const std::string& profile) {

@@ -19,8 +19,8 @@ class FakeNodeKernel : public NodeKernel {
 
   EnforcerSupport Probe(EnforcerKind kind) override;
   absl::Status Start(EnforcerKind kind, std::vector<std::string>& warnings) override;
-  absl::Status Apply(EnforcerKind kind, const ArmorProfileArtifacts& artifacts,
-                     const std::string& digest) override;
+  std::vector<absl::Status> ApplyAll(EnforcerKind kind,
+                                     const std::vector<ProfileToApply>& to_apply) override;
   absl::Status Remove(EnforcerKind kind, const std::string& profile) override;
   absl::StatusOr<std::vector<LoadedProfile>> Loaded(EnforcerKind kind) override;
   absl::Status Enroll(const BpfSubject& subject) override;
@@ -36,10 +36,12 @@ class FakeNodeKernel : public NodeKernel {
   std::set<pid_t> killed;
   // Of Process, for all of them.
   absl::Status process_failure;
-  // Answers of Apply and Enroll, by profile.
+  // Answers of ApplyAll and Enroll, by profile.
   std::map<Key, absl::Status> refusals;
   // Of Loaded(kBpf), once.
   absl::Status detached;
+  // How often an enforcer was given profiles.
+  std::map<EnforcerKind, int> apply_calls;
   // What was done: "apply BPF varmor-a", "enroll 7 in varmor-a", ...
   std::vector<std::string> done;
 };

@@ -45,7 +45,8 @@ constexpr char kDockerName[] = "com.docker.compose.service";
 constexpr char kOurNamespace[] = "varmor";
 constexpr char kOurTopic[] = "/varmor/watching";
 
-constexpr int kStopped = 3;      // Process.status
+constexpr int kCreated = 1;  // Process.status
+constexpr int kStopped = 3;
 constexpr int kNodeNetwork = 2;  // NamespaceOption.network
 constexpr int kMessageLimit = 16 << 20;
 
@@ -140,11 +141,10 @@ class Containerd : public ContainerRuntime {
     tasks::ListTasksResponse running;
     const auto task_context = Context(name_space);
     VARMOR_RETURN_IF_ERROR(FromGrpc(tasks_->List(task_context.get(), {}, &running), "Tasks.List"));
-    std::map<std::string, pid_t> pids;
+    std::map<std::string, const tasks::Process*> processes;
     for (const tasks::Process& process : running.tasks()) {
       if (process.status() == kStopped) continue;
-      pids[process.container_id().empty() ? process.id() : process.container_id()] =
-          static_cast<pid_t>(process.pid());
+      processes[process.container_id().empty() ? process.id() : process.container_id()] = &process;
     }
     const auto context = Context(name_space);
     const auto reader = containers_->ListStream(context.get(), {});
@@ -162,8 +162,11 @@ class Containerd : public ContainerRuntime {
         container->name = container->id.id;
         container->problem = problem;
       }
-      const auto pid = pids.find(container->id.id);
-      if (pid != pids.end()) container->pid = pid->second;
+      const auto process = processes.find(container->id.id);
+      if (process != processes.end()) {
+        container->pid = static_cast<pid_t>(process->second->pid());
+        container->started = process->second->status() != kCreated;
+      }
       take(*std::move(container));
     }
     return FromGrpc(reader->Finish(), "Containers.ListStream");

@@ -28,7 +28,7 @@ std::string Describe(const Container& one) {
                       " labels=", absl::StrJoin(one.labels, ",", absl::PairFormatter("=")),
                       " runtime=", one.runtime, " pod=", one.pod.name_space, "/", one.pod.name,
                       " sandbox=", one.sandbox, " apparmor=", one.app_armor_profile,
-                      " seccomp=", one.seccomp, " running=", one.pid > 0);
+                      " seccomp=", one.seccomp, " running=", one.pid > 0, " started=", one.started);
 }
 
 int List(ContainerRuntime& runtime) {

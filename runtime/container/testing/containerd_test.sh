@@ -57,8 +57,8 @@ ctr container create --snapshotter native --label io.kubernetes.pod.name=web-0 \
 "$check" "$socket" list >"$dir/out"
 is "list" $? 0
 has "a running container with its labels and pod" "$dir/out" \
-  "^default/c1 name=main image=$image labels=app=web,.* runtime=io.containerd.runc.v2 pod=shop/web-0 sandbox=0 apparmor= seccomp=0 running=1$"
-has "one that does not run" "$dir/out" '^default/c2 name=c2 .* pod=/ sandbox=0 .* running=0$'
+  "^default/c1 name=main image=$image labels=app=web,.* runtime=io.containerd.runc.v2 pod=shop/web-0 sandbox=0 apparmor= seccomp=0 running=1 started=1$"
+has "one that does not run" "$dir/out" '^default/c2 name=c2 .* pod=/ sandbox=0 .* running=0 started=0$'
 
 "$check" "$socket" watch 60 >"$dir/events" &
 watcher=$!
@@ -81,7 +81,7 @@ run_containerd
 for _ in $(seq 100); do [ "$(grep -c '^watching$' "$dir/events")" = 2 ] && break; sleep 0.1; done
 is "the watch works again" "$(grep -c '^watching$' "$dir/events")" 2
 "$check" "$socket" list >"$dir/out"
-has "containers that outlived it are listed" "$dir/out" '^default/c1 .* running=1$'
+has "containers that outlived it are listed" "$dir/out" '^default/c1 .* running=1 started=1$'
 "${run[@]}" $image c4 /bin/sleep 300
 wait_for "$dir/events" '^started default/c4'
 is "events after the restart" $? 0
