@@ -50,7 +50,8 @@ Ways FileWays(const FileEvent& file) {
                      file.access() == FileEvent::APPEND;
   const bool in_proc = absl::StartsWith(file.path(), "/proc/");
   if (opens && in_proc) names = {"procfs"};
-  if (opens && !in_proc) names = {"proc_root", "relative", "dotted", "symlink", "chroot"};
+  if (opens && !in_proc)
+    names = {"proc_root", "proc_cwd", "relative", "dotted", "symlink", "chroot"};
   if (file.access() == FileEvent::READ || file.access() == FileEvent::WRITE) {
     names.insert(names.end(), {"io_uring", "unshare", "daemon"});
   }
@@ -215,7 +216,7 @@ AttackWay OtherWay(const AttackWay& plain, const std::string& name) {
   return {name, absl::StrCat(plain.line.substr(0, end), "/", name, plain.line.substr(end))};
 }
 
-bool RefusedOnPrinciple(const std::string& way) { return way == "open_tree"; }
+bool RefusedOnPrinciple(const std::string& way) { return way == "open_tree" || way == "memfd"; }
 
 absl::StatusOr<std::vector<AttackWay>> AttackWays(const Event& event, pid_t stranger) {
   switch (event.kind_case()) {

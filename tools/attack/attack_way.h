@@ -26,7 +26,8 @@ absl::StatusOr<std::vector<AttackWay>> AttackWays(const Event& event, pid_t stra
 // The same in another way of the attacker's.
 AttackWay OtherWay(const AttackWay& plain, const std::string& name);
 
-// Ways that an enforcer refuses, whatever the file, where it has any rules about files.
+// Ways that an enforcer refuses, whatever the file, where it has any rules about files, or a list
+// of the programs that may run: the file has no name.
 bool RefusedOnPrinciple(const std::string& way);
 
 // Whether the event is about a process outside the container, which has to be in sight of it.

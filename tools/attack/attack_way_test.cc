@@ -71,7 +71,8 @@ TEST(AttackWayTest, ThePlainWayIsTheEventInTheAttackersWords) {
 
 TEST(AttackWayTest, AttacksHaveWaysAround) {
   EXPECT_EQ(Names("read /etc/passwd"),
-            "plain proc_root relative dotted symlink chroot io_uring unshare daemon open_tree");
+            "plain proc_root proc_cwd relative dotted symlink chroot io_uring unshare daemon "
+            "open_tree");
   EXPECT_EQ(Names("create /etc/passwd"), "plain reading tmpfile");
   EXPECT_EQ(Names("rename /a to /b"), "plain exchange exchange_back");
   EXPECT_EQ(Names("read /proc/kallsyms"), "plain procfs io_uring unshare daemon");

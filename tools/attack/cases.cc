@@ -90,7 +90,10 @@ absl::Status AddEvent(const Event& event, bool denied, bool observe, const Simul
                       AttackCase& out) {
   VARMOR_ASSIGN_OR_RETURN(const CombinedVerdict combined, simulator.Decide(event));
   const Verdict& verdict = combined.combined;
-  if (verdict.outcome == Verdict::Outcome::kNotMediated) {
+  // What is allowed has to go on working under an enforcer that does not see it as well.
+  if (verdict.outcome == Verdict::Outcome::kNotMediated && !denied) {
+    out.events.push_back({event, denied, verdict});
+  } else if (verdict.outcome == Verdict::Outcome::kNotMediated) {
     out.left_out.push_back({event, absl::StrCat("not mediated: ", verdict.reason)});
   } else if (verdict.outcome == Verdict::Outcome::kUnknown) {
     out.left_out.push_back({event, absl::StrCat("unknown: ", verdict.reason)});

@@ -48,6 +48,8 @@ struct AttackCase {
   std::vector<std::string> lower_files;
   // Ways of the attacker's that only this case is about.
   std::vector<std::string> more_ways;
+  // Processes move to other cgroups, which are mounted.
+  bool moves = false;
   // Of the pod that the container belongs to.
   std::vector<std::string> addresses;
 };

@@ -95,13 +95,17 @@ void PutMount(Writer& writer, const char* destination, const char* type) {
 
 bool KernelHasAppArmor() { return fs::exists("/sys/kernel/security/apparmor"); }
 
-void PutMounts(Writer& writer) {
+void PutMounts(Writer& writer, const ContainerOptions& options) {
   writer.Key("mounts");
   writer.StartArray();
   PutMount(writer, "/proc", "proc");
   // Where operations leave their files: extended attributes and file handles work here.
   PutMount(writer, "/attack", "tmpfs");
   if (KernelHasAppArmor()) PutMount(writer, "/securityfs", "securityfs");
+  if (options.system_mounts) {
+    PutMount(writer, "/sys", "sysfs");
+    PutMount(writer, "/sys/fs/cgroup", "cgroup");
+  }
   writer.EndArray();
 }
 
@@ -152,7 +156,7 @@ std::string ConfigJson(const ContainerOptions& options) {
   writer.StartObject();
   Put(writer, "path", "rootfs");
   writer.EndObject();
-  PutMounts(writer);
+  PutMounts(writer, options);
   PutLinux(writer, options);
   writer.EndObject();
   return std::string(buffer.GetString(), buffer.GetSize());
@@ -211,9 +215,8 @@ absl::Status Container::MountOverlay() {
 }
 
 absl::Status Container::WriteBundle(const ContainerOptions& options) {
-  const bool overlay = !options.lower_files.empty();
-  VARMOR_RETURN_IF_ERROR(FillRoot(options, bundle_ + (overlay ? "/lower" : "/rootfs")));
-  if (overlay) VARMOR_RETURN_IF_ERROR(MountOverlay());
+  VARMOR_RETURN_IF_ERROR(FillRoot(options, bundle_ + (options.overlay ? "/lower" : "/rootfs")));
+  if (options.overlay) VARMOR_RETURN_IF_ERROR(MountOverlay());
   FileCalls files;
   return WriteFileWhole(files, bundle_ + "/config.json", ConfigJson(options), 0644);
 }

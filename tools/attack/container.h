@@ -27,9 +27,12 @@ struct ContainerOptions {
   std::string app_armor_profile;
   // The container sees the processes of the machine.
   bool host_pids = false;
-  // Unless empty, the root is an overlay, as containers of images have it, and these files are in
-  // its lower layer.
+  // The root is an overlay, as containers of images have it; these files are in its lower layer.
+  bool overlay = false;
   std::vector<std::string> lower_files;
+  // sysfs is mounted at /sys and the cgroups, all of them and writable, at /sys/fs/cgroup, as in
+  // privileged containers.
+  bool system_mounts = false;
 };
 
 // Root with every capability, in namespaces of its own, devices allowed: what is refused is refused

@@ -64,9 +64,29 @@ TEST_F(ContainerTest, OutcomesAreTold) {
   EXPECT_EQ(Perform("exec\t/attacker"), "ok");
   EXPECT_EQ(Perform("exec/script\t/attacker"), "ok");
   EXPECT_EQ(Perform("exec/fexecve\t/attacker"), "ok");
+  EXPECT_EQ(Perform("exec/memfd\t/attacker"), "ok");
+  EXPECT_EQ(Perform("file/proc_cwd\tread\t/attacker"), "ok");
   EXPECT_EQ(Perform("syscall\t39"), "ok");
   EXPECT_EQ(Perform("socket\t2\t1\t0"), "ok");
   EXPECT_EQ(Perform("connect\t169.254.169.254\t80"), "errno 101");
+}
+
+TEST_F(ContainerTest, ItsProcessesMoveBetweenItsCgroups) {
+  ContainerOptions options = Options();
+  options.system_mounts = true;
+  const auto started = Container::Start(options, {});
+  ASSERT_TRUE(started.ok()) << started.status();
+  Container& container = **started;
+  if (container.Perform("file/cgroup_child\tread\t/attacker").value() ==
+      "unprepared no cgroups of version 2 are mounted") {
+    GTEST_SKIP()
+        << "cgroups are of version 1 here; tools/vm/run attack-matrix moves between others";
+  }
+  for (const char* way : {"cgroup_child", "cgroup_sibling", "cgroup_root", "first_cgroup_child",
+                          "first_cgroup_sibling", "first_cgroup_root"}) {
+    EXPECT_EQ(container.Perform(absl::StrCat("file/", way, "\tread\t/attacker")).value(), "ok");
+    EXPECT_EQ(container.Perform(absl::StrCat("file/", way, "\tread\t/nothing")).value(), "errno 2");
+  }
 }
 
 TEST_F(ContainerTest, AContainerCanBeEnrolledBeforeItStarts) {

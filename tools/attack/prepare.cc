@@ -51,9 +51,10 @@ int ChangeMounts(pid_t container, const std::string& path, int count) {
   const int ns = open(absl::StrCat("/proc/", container, "/ns/mnt").c_str(), O_RDONLY | O_CLOEXEC);
   if (ns < 0 || setns(ns, CLONE_NEWNS) != 0) return errno;
   while (umount2(path.c_str(), MNT_DETACH) == 0) continue;
+  const char* type = path == "/sys/fs/cgroup" ? "cgroup2" : "tmpfs";
   for (int i = 0; i < count; ++i) {
     const int error = IsVirtual(path) ? mount(path.c_str(), path.c_str(), nullptr, MS_BIND, nullptr)
-                                      : mount("tmpfs", path.c_str(), "tmpfs", 0, nullptr);
+                                      : mount(type, path.c_str(), type, 0, nullptr);
     if (error != 0) return errno;
   }
   return 0;

@@ -1,9 +1,11 @@
 #include "tools/attack/scenarios.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "lib/compiler/catalogue/testing/rule_examples.h"
 #include "lib/compiler/diagnostic/diagnostic.h"
@@ -70,7 +72,7 @@ std::vector<Scenario> FileScenarios() {
        {"read /t/a", "read /t/aab"}},
       {"a pattern of the last component",
        "files: [{pattern: a*c, permissions: [read]}]",
-       {"read /t/abc", "read /t/ac"},
+       {"read /t/abc", "read /t/ac", "read /var/t/abc", "read /abc"},
        {"read /t/acd", "read /t/ab", "read /t/c"}},
       {"a socket's file",
        "files: [{pattern: /run/d.sock, permissions: [read, write]}]",
@@ -82,6 +84,14 @@ std::vector<Scenario> FileScenarios() {
        {"read /etc/lower", "write /opt/lower", "write /opt/upper"},
        {},
        {"/etc/lower", "/opt/lower"}},
+      {"moving between cgroups",
+       "files: [{pattern: /data/secret, permissions: [read]}]",
+       {"read /data/secret"},
+       {"read /data/public"},
+       {},
+       {},
+       {"cgroup_child", "cgroup_sibling", "cgroup_root", "first_cgroup_child",
+        "first_cgroup_sibling", "first_cgroup_root"}},
   };
 }
 
@@ -108,7 +118,7 @@ std::vector<Scenario> ExecScenarios() {
        {"exec /opt/too"},
        {},
        {},
-       {},
+       {"memfd"},
        {},
        true},
   };
@@ -184,8 +194,7 @@ std::vector<Scenario> OtherScenarios() {
        {"mount proc on /mnt type proc", "mount proc on /mnt type proc options nosuid"},
        {"mount tmpfs on /mnt type tmpfs"}},
       {"new mounts of cgroups",
-       "mounts: [{sourcePattern: \"**\", fstype: cgroup, flags: [new]}, {sourcePattern: \"**\", "
-       "fstype: cgroup2, flags: [new]}]",
+       "mounts: [{sourcePattern: \"**\", fstype: cgroup, flags: [new]}]",
        {"mount cgroup on /mnt type cgroup", "mount cgroup2 on /mnt type cgroup2"},
        {"mount tmpfs on /mnt type tmpfs"}},
       {"every mount",
@@ -259,6 +268,8 @@ absl::StatusOr<AttackCase> CaseOf(const Scenario& scenario, const CaseOptions& o
   made.lower_files = scenario.lower_files;
   made.more_ways = scenario.more_ways;
   made.addresses = scenario.addresses;
+  made.moves = std::any_of(made.more_ways.begin(), made.more_ways.end(),
+                           [](absl::string_view way) { return absl::StrContains(way, "cgroup_"); });
   return made;
 }
 

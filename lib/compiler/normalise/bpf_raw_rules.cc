@@ -57,6 +57,8 @@ class RuleReader {
   void CheckSpelling(const std::string& text, const std::string& place);
   std::optional<PathPattern> ReadPattern(const std::string& text, const std::string& field);
   std::optional<PathPattern> ReadMountSource(const std::string& text, const std::string& field);
+  // The same rule for the other version of cgroups, with a note at `place`.
+  void AddCgroup2(BpfMount mount, const std::string& place);
   std::optional<EgressRuleHead> ReadHead(bool present, const Qualifiers& qualifiers,
                                          const std::string& field);
 
@@ -353,7 +355,25 @@ void RuleReader::ReadMount(const BpfMountRule& rule, const std::string& field) {
   mount.source = *source;
   mount.fstype = rule.fstype();
   mount.origin = OriginOf(field);
+  out_.mounts.push_back(mount);
+  // Who does not want cgroups mounted does not want them in their other version. What is allowed is
+  // one type alone.
+  if (!context_.builtin && !action->allow && mount.fstype == "cgroup") {
+    AddCgroup2(std::move(mount), fstype_field);
+  }
+}
+
+void RuleReader::AddCgroup2(BpfMount mount, const std::string& place) {
+  mount.fstype = "cgroup2";
   out_.mounts.push_back(std::move(mount));
+  Diagnostic note;
+  note.severity = Diagnostic::Severity::kNote;
+  note.code = "fstype-family";
+  note.field = place;
+  note.problem =
+      "the rule covers cgroup2 as well; vArmor's BPF enforcer let version 2 through, which most "
+      "nodes have";
+  diagnostics_.Add(std::move(note));
 }
 
 void RuleReader::ReadCapability(const BpfCapabilityRule& rule, const std::string& field) {

@@ -44,6 +44,9 @@ TEST(BpfRawRulesTest, RulesOfEveryKindAreRead) {
        "deny mount ** fstype=proc flags=bind,rw @ bpf.mounts[0]\n"},
       {"MountAll", R"(mounts { source_pattern: "/**" fstype: "*" flags: "all" })",
        "deny mount /** fstype=* flags=all @ bpf.mounts[0]\n"},
+      {"BothVersionsOfCgroups", R"(mounts { source_pattern: "**" fstype: "cgroup" flags: "new" })",
+       "deny mount ** fstype=cgroup flags=new @ bpf.mounts[0]\n"
+       "deny mount ** fstype=cgroup2 flags=new @ bpf.mounts[0]\n"},
       {"LongestFstype", R"(mounts { source_pattern: "**" fstype: "fifteen.letters" flags: "new" })",
        "deny mount ** fstype=fifteen.letters flags=new @ bpf.mounts[0]\n"},
       {"Capability", R"(capabilities { names: "CAP_NET_RAW" names: "sys_admin" })",
@@ -51,6 +54,18 @@ TEST(BpfRawRulesTest, RulesOfEveryKindAreRead) {
       {"AllCapabilities", R"(capabilities { names: "all" })",
        "deny capability all @ bpf.capabilities[0]\n"},
   });
+}
+
+TEST(BpfRawRulesTest, ThatARuleCoversAnotherTypeIsNoted) {
+  Diagnostics diagnostics;
+  ReadRawRules(R"(mounts { source_pattern: "**" fstype: "cgroup" flags: "new" }
+                  mounts { source_pattern: "**" fstype: "cgroup2" flags: "new" })",
+               RawContext(), diagnostics);
+  std::vector<std::string> noted;
+  for (const Diagnostic& diagnostic : diagnostics.list()) {
+    if (diagnostic.code == "fstype-family") noted.push_back(diagnostic.field);
+  }
+  EXPECT_EQ(noted, std::vector<std::string>{"bpf.mounts[0].fstype"});
 }
 
 TEST(BpfRawRulesTest, QualifiersDecideWhatARuleDoes) {
@@ -126,6 +141,10 @@ TEST(BpfRawRulesTest, AllowIsAQualifierWhereTheProfileDeniesByDefault) {
            "allow file /a read @ bpf.files[0]\n"},
           {"Allow", R"(files { qualifiers { words: "allow" } pattern: "/a" permissions: "r" })",
            "allow file /a read @ bpf.files[0]\n"},
+          {"AllowedCgroupIsThatVersion",
+           R"(mounts { qualifiers { words: "allow" } source_pattern: "**" fstype: "cgroup"
+                       flags: "new" })",
+           "allow mount ** fstype=cgroup flags=new @ bpf.mounts[0]\n"},
           {"AuditAllow",
            R"(files { qualifiers { words: "allow" words: "audit" } pattern: "/a"
               permissions: "r" })",

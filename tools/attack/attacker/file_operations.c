@@ -3,15 +3,15 @@
 //     file   ACCESS  PATH  [OLD PATH]      ACCESS: a word of FileEvent.Access in lower case
 //     exec   PATH                          a program that exits at once, whatever its arguments
 //
-// Ways: proc_root (through /proc/self/root), chroot (as "/NAME" of a root that is its directory),
-// relative ("./NAME"), dotted ("//D/../D//NAME"), symlink; of files also io_uring,
-// open_tree (in a copy of the directory's mount, attached nowhere), procfs (of /proc: in a mount of
-// its own), unshare (in a mount namespace of its own) and daemon (by a grandchild in a session of
-// its own); of create reading (O_RDONLY) and tmpfile (linked when it is there); of rename exchange
-// and exchange_back (the names the other way around); of exec fexecve (by descriptor), dirfd (by
-// the directory's), deleted (by descriptor, when the name is gone), memfd (a copy in memory),
-// script (as an interpreter), loader (by the dynamic loader), applet (of a link to it; it was made
-// with the program), applet_relative.
+// Ways: proc_root (through /proc/self/root), proc_cwd (through /proc/self/cwd), chroot (as "/NAME"
+// of a root that is its directory), relative ("./NAME"), dotted ("//D/../D//NAME"), symlink; of
+// files also io_uring, open_tree (in a copy of the directory's mount, attached nowhere), procfs (of
+// /proc: in a mount of its own), unshare (in a mount namespace of its own) and daemon (by a
+// grandchild in a session of its own); of create reading (O_RDONLY) and tmpfile (linked when it is
+// there); of rename exchange and exchange_back (the names the other way around); of exec fexecve
+// (by descriptor), dirfd (by the directory's), deleted (by descriptor, when the name is gone),
+// memfd (a copy in memory), script (as an interpreter), loader (by the dynamic loader), applet (of
+// a link to it; it was made with the program), applet_relative.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -128,6 +128,9 @@ static int ChooseName(const struct operation* operation, const char* path) {
   snprintf(name, sizeof name, "%s", path);
   if (IsVariant(operation, "proc_root")) {
     snprintf(name, sizeof name, "/proc/self/root%s", path);
+  } else if (IsVariant(operation, "proc_cwd")) {
+    if (chdir(dirname(directory)) != 0) return Unprepared("cannot enter the directory");
+    snprintf(name, sizeof name, "/proc/self/cwd/%s", base);
   } else if (IsVariant(operation, "symlink")) {
     snprintf(name, sizeof name, kScratch "/link.%d", getpid());
     if (symlink(path, name) != 0) return Unprepared("cannot make a link");
@@ -184,6 +187,7 @@ static int AccessAsDaemon(const struct operation* operation) {
 }
 
 int FileOperation(const struct operation* operation) {
+  if (MovesToAnotherCgroup(operation)) return ReadAfterMoving(operation);
   const int flags = strcmp(operation->words[0], "read") == 0 ? O_RDONLY : O_WRONLY;
   const int error = ChooseName(operation, operation->words[1]);
   if (error != 0) return error;

@@ -5,6 +5,7 @@
 //     ok                         it worked, or got past every permission
 //     errno 1                    it failed
 //     ignored                    the kernel said yes and did nothing
+//     mixed                      of several processes some could, others not
 //     signal 31                  its process was killed
 //     timeout                    it did not come back
 //     unprepared no such device  it could not be tried, and why
@@ -14,9 +15,11 @@
 // container it reaps what others leave behind.
 //
 //     attacker --no-op     exits with 0: copies of this file are programs to be executed
+//     attacker --read FILE exits with 0, or the error of opening it
 //     attacker --wait      waits to be killed: a process to be traced
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,6 +98,8 @@ static void PrintOutcome(pid_t child, int status) {
     printf("unprepared %s\n", outcome->reason);
   } else if (outcome->value == kIgnored) {
     printf("ignored\n");
+  } else if (outcome->value == kMixed) {
+    printf("mixed\n");
   } else if (outcome->value != 0) {
     printf("errno %d\n", outcome->value);
   } else {
@@ -110,6 +115,10 @@ static void RunLine(char* line) {
   outcome->value = kUnprepared;
   snprintf(outcome->reason, kReasonBytes, "its process ended without a word");
   fflush(stdout);
+  if (IsInFirstProcess(&operation)) {
+    outcome->value = Perform(&operation);
+    return PrintOutcome(getpid(), 0);
+  }
   const pid_t child = fork();
   if (child == 0) {
     alarm(kTimeoutSeconds);
@@ -124,6 +133,9 @@ static void RunLine(char* line) {
 
 int main(int argc, char** argv) {
   if (argc > 1 && strcmp(argv[1], "--no-op") == 0) return 0;
+  if (argc > 2 && strcmp(argv[1], "--read") == 0) {
+    return open(argv[2], O_RDONLY | O_CLOEXEC) < 0 ? errno : 0;
+  }
   if (argc > 1 && strcmp(argv[1], "--wait") == 0) {
     for (;;) pause();
   }

@@ -18,6 +18,8 @@ enum {
   kIgnored = -1,
   // The operation could not even be tried; see Unprepared.
   kUnprepared = -2,
+  // Processes that should fare alike did not.
+  kMixed = -3,
 };
 
 // Runs in the process that was made for the operation. The reason ends up in the output.
@@ -38,6 +40,12 @@ int IsVariant(const struct operation* operation, const char* name);
 
 // Takes a capability from this process; 0, or what Unprepared gives.
 int DropCapability(int number);
+
+// Whether the operation is one of cgroup_operations.c, and whether the container's first process
+// has to perform it itself.
+int MovesToAnotherCgroup(const struct operation* operation);
+int IsInFirstProcess(const struct operation* operation);
+int ReadAfterMoving(const struct operation* operation);
 
 int FileOperation(const struct operation* operation);
 int ExecOperation(const struct operation* operation);

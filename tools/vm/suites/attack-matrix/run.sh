@@ -6,4 +6,5 @@ cd "$(dirname "$0")"
 echo 0 >/proc/sys/kernel/printk_ratelimit
 # Debian starts with 3, where no capability is enough.
 echo 2 >/proc/sys/kernel/perf_event_paranoid
+insmod ./af_alg.ko
 bin/attack_matrix --attacker=bin/attacker --page="${RESULTS:-/tmp}/attack_matrix.md" "$@"
