@@ -180,6 +180,9 @@ Enforcements FindEnforcements(const Arguments& arguments, const EnforcementOptio
       report.missing.push_back(absl::StrCat(name, " was not tried: ", support.problem));
       continue;
     }
+    for (const std::string& limit : support.limits) {
+      report.limits.push_back(absl::StrCat(name, ": ", limit));
+    }
     found[name] = std::move(enforcement);
   }
   return found;
@@ -266,6 +269,7 @@ int Run(const Arguments& arguments) {
   report.machine = Machine(arguments.runtime);
   Enforcements enforcements = FindEnforcements(arguments, {scratch, &includes}, report);
   for (const std::string& missing : report.missing) std::cout << missing << "\n";
+  for (const std::string& limit : report.limits) std::cout << "lacking: " << limit << "\n";
   const MatrixOptions options = {arguments.runtime, arguments.attacker, scratch, case_options.node,
                                  KernelNumber()};
   auto matrix = std::make_unique<Matrix>(options);

@@ -82,7 +82,10 @@ constexpr Row kRows[] = {
     {"I01", "namespaces, cgroups, containers inside, daemons", nullptr,
      "`tools/vm/run reliability -- identity`; ways unshare, daemon of every file that is read"},
     {"I01", "the first process, a child, a program in a cgroup below, beside, at the top",
-     "moving between cgroups", "ways cgroup_child, cgroup_sibling, cgroup_root; first_ and these"},
+     "moving between cgroups",
+     "ways cgroup_child, cgroup_sibling, cgroup_root; first_ and these; before it was confined: "
+     "the "
+     "machine's own processes"},
     {"I02", "confining the machine", "the machine's own processes", ""},
     {"L01", "kill -9 of the enforcer", nullptr, "`tools/vm/run reliability -- kills`"},
     {"L02", "updates without pause", nullptr, "`tools/vm/run reliability -- updates`"},

@@ -1,6 +1,7 @@
 #include "tools/attack/machine.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
@@ -23,10 +24,10 @@
 namespace varmor {
 namespace {
 
-// The attacker in a cgroup, with the machine's mounts.
+// The attacker in a cgroup, with the machine's mounts, or a copy of them in a namespace of its own.
 class Process {
  public:
-  Process(const std::string& cgroup, const std::string& attacker) {
+  Process(const std::string& cgroup, const std::string& attacker, bool own_namespace = false) {
     int in[2];
     int out[2];
     if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0) return;
@@ -35,6 +36,7 @@ class Process {
       dup2(in[0], 0);
       dup2(out[1], 1);
       if (!MoveIntoCgroup(cgroup, getpid()).ok()) _exit(126);
+      if (own_namespace && unshare(CLONE_NEWNS) != 0) _exit(126);
       execl(attacker.c_str(), attacker.c_str(), nullptr);
       _exit(127);
     }
@@ -133,6 +135,29 @@ absl::Status AttackWithProfile(BpfEnforcer& enforcer, const std::string& profile
   return enforcer.Withdraw(subject.cgroup);
 }
 
+// A container's first process that went on to a cgroup below its own, and is confined only then.
+absl::Status AttackAfterMoving(BpfEnforcer& enforcer, const std::string& profile,
+                               const std::string& cgroup, const std::string& secret,
+                               const std::string& attacker, Rows& rows) {
+  const std::string reading = "file\tread\t" + secret;
+  const std::string below = cgroup + "/below";
+  VARMOR_RETURN_IF_ERROR(MakeCgroup(below));
+  BpfSubject subject;
+  subject.profile = profile;
+  VARMOR_ASSIGN_OR_RETURN(subject.cgroup, CgroupIdOfPath(cgroup));
+  {
+    Process moved(cgroup, attacker, true);
+    VARMOR_RETURN_IF_ERROR(MoveIntoCgroup(below, moved.pid()));
+    rows.Add("read a denied file in a cgroup below the own one, not confined yet", false,
+             moved.Perform(reading), "ok");
+    VARMOR_RETURN_IF_ERROR(enforcer.Enroll(subject));
+    rows.Add("the same by the same process, since it is confined", true, moved.Perform(reading),
+             "errno 1");
+  }
+  for (int i = 0; i < 100 && !RemoveCgroup(below).ok(); ++i) usleep(20 * 1000);
+  return enforcer.Withdraw(subject.cgroup);
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<MatrixRow>> AttackTheMachine(const std::string& scratch,
@@ -161,8 +186,10 @@ absl::StatusOr<std::vector<MatrixRow>> AttackTheMachine(const std::string& scrat
     rows.Add(event, true, absl::StatusCodeToString(enforcer.Enroll(subject).code()),
              "INVALID_ARGUMENT");
   }
-  const absl::Status attacked =
-      AttackWithProfile(enforcer, profile, cgroup, secret, attacker, rows);
+  absl::Status attacked = AttackWithProfile(enforcer, profile, cgroup, secret, attacker, rows);
+  if (attacked.ok()) {
+    attacked = AttackAfterMoving(enforcer, profile, cgroup, secret, attacker, rows);
+  }
   for (int i = 0; i < 100 && !RemoveCgroup(cgroup).ok(); ++i) usleep(20 * 1000);
   VARMOR_RETURN_IF_ERROR(attacked);
   VARMOR_RETURN_IF_ERROR(enforcer.Remove(profile));

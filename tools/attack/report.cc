@@ -155,9 +155,15 @@ std::string MatrixPage(const MatrixReport& report) {
       "* the event names the profile (which is the policy's) and the rule, and under BPF the "
       "container; near misses cause none.\n  Seccomp reports only while it observes.\n\n"
       "\"Not proven\" is what works neither with the policy nor without, and what is known not to "
-      "be refused, with the reason.\n\n");
+      "be refused, with the reason.\n[Kernels](kernels.md) says what works on others.\n\n");
+  std::vector<MatrixRow> all = report.enforced;
+  all.insert(all.end(), report.observed.begin(), report.observed.end());
+  absl::StrAppend(&text, "All in all: ", MatrixTotals(all), ".\n\n");
   for (const std::string& missing : report.missing) absl::StrAppend(&text, "* ", missing, "\n");
   if (!report.missing.empty()) text += "\n";
+  if (!report.limits.empty()) text += "What the enforcers say that they lack on this kernel:\n\n";
+  for (const std::string& limit : report.limits) absl::StrAppend(&text, "* ", limit, "\n");
+  if (!report.limits.empty()) text += "\n";
   absl::StrAppend(&text, Section("Enforced", report.enforced));
   if (!report.observed.empty()) {
     absl::StrAppend(

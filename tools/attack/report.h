@@ -19,6 +19,8 @@ struct MatrixReport {
   std::vector<AttackCase> cases;
   // Enforcers that were not to be had, with the reason.
   std::vector<std::string> missing;
+  // What the others say that they lack on this kernel: "BPF: user namespaces: needs Linux 6.1".
+  std::vector<std::string> limits;
 };
 
 // Markdown; the same rows give the same bytes.

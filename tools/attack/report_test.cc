@@ -30,11 +30,15 @@ TEST(ReportTest, ThePageHasARowForEachRuleAndEveryHoleWithItsReason) {
   MatrixReport report;
   report.machine = "Linux 6.1";
   report.missing = {"AppArmor was not tried: no"};
+  report.limits = {"BPF: user namespaces: needs Linux 6.1"};
   report.enforced = {Row("BPF", true, MatrixRow::Result::kPassed, ""),
                      Row("BPF", false, MatrixRow::Result::kPassed, ""),
                      Row("AppArmor", true, MatrixRow::Result::kHole, "a|b")};
   const std::string page = MatrixPage(report);
   EXPECT_NE(page.find("\n* AppArmor was not tried: no\n"), std::string::npos) << page;
+  EXPECT_NE(page.find("\n* BPF: user namespaces: needs Linux 6.1\n"), std::string::npos) << page;
+  EXPECT_NE(page.find("\nAll in all: 2 passed, 0 failed, 1 not proven.\n"), std::string::npos)
+      << page;
   EXPECT_NE(page.find("\n2 passed, 0 failed, 1 not proven.\n"), std::string::npos) << page;
   EXPECT_NE(page.find("\n| disable-shell | 0 refused, 0 allowed, 1 not proven | 1 refused, 1 "
                       "allowed |  |\n"),
