@@ -101,7 +101,8 @@ eventually test -s "$profile"
 ok $? "the seccomp profile is there"
 run=(ctr run --snapshotter native --null-io -d --label app=web)
 "${run[@]}" --seccomp --seccomp-profile "$profile" $image with /bin/sh -c 'mkdir /tmp/x; echo $? >/tmp/rc; exec sleep 300'
-"${run[@]}" $image without /bin/sleep 300
+# It calls itself as a runtime's waiting process is called.
+"${run[@]}" $image without /bin/sh -c "printf 'runc:[2:INIT]' >/proc/self/comm; while :; do sleep 1; done"
 pid=$(ctr task ls | awk '$1 == "with" {print $2}')
 eventually test -s "/proc/$pid/root/tmp/rc"
 ok "$((1 - $(cat "/proc/$pid/root/tmp/rc")))" "a container with the profile: mkdir is denied"
@@ -110,6 +111,13 @@ says "the container without a filter is told" 'it was started without a seccomp 
 says "containerd is watched" '"watching": true'
 curl -sf http://127.0.0.1:19580/health/readiness >/dev/null
 ok $? "ready"
+kill -KILL $agent
+wait $agent 2>/dev/null
+eventually grep -q 'runc:.2:INIT' "/proc/$(ctr task ls | awk '$1 == "without" {print $2}')/comm"
+ok $? "the other has the name of a process that waits"
+rm "$dir/status"
+start_agent
+says "an agent that only finds it tells the same" 'it was started without a seccomp profile'
 kill -KILL $agent
 wait $agent 2>/dev/null
 rm "$policies/web.yaml"
