@@ -10,6 +10,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <condition_variable>
 #include <cstring>
 #include <filesystem>
 #include <functional>
@@ -444,6 +445,55 @@ TEST_F(BpfEnforcerTest, WhateverCallFailsTheOldProfileOrTheNewOneIsInForceWhole)
   EXPECT_GT(failures, 10);
 }
 
+// Lets nobody take anything out of a map until somebody says so.
+class WaitingDeletes : public BpfCalls {
+ public:
+  int Delete(int map, const void* key) override {
+    std::unique_lock<std::mutex> lock(mutex_);
+    went_ = changed_.wait_for(lock, std::chrono::seconds(20), [this] { return let_go_; }) && went_;
+    ++deletes_;
+    return BpfCalls::Delete(map, key);
+  }
+  void LetGo() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    let_go_ = true;
+    changed_.notify_all();
+  }
+  int deletes() const { return deletes_; }
+  // Whether all that waited went on because they were let go.
+  bool went() const { return went_; }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool let_go_ = false;
+  bool went_ = true;
+  int deletes_ = 0;
+};
+
+TEST_F(BpfEnforcerTest, AnUpdateIsInForceBeforeTheMapsBeforeAreFreed) {
+  const BpfArtifact before = DenyReading("p", {"/a"});
+  const BpfArtifact after = DenyReading("p", {"/a", "/b/**"});
+  ASSERT_TRUE(Started()->Apply(Only(before)).ok());
+  WaitingDeletes calls;
+  auto enforcer = Started(&calls);
+  const uint32_t slot = enforcer->Profiles()->front().slot;
+  const absl::Status status = enforcer->Apply(Only(after));
+  const int deletes = calls.deletes();
+  uint32_t in_force = 0;
+  const uint32_t number = 1;
+  const int slots = enforcer->parts().version->map("slots");
+  ASSERT_EQ(bpf_map_lookup_elem(slots, &number, &in_force), 0);
+  calls.LetGo();
+  enforcer.reset();
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_EQ(deletes, 0) << "the update has waited for the old maps";
+  EXPECT_NE(in_force, slot);
+  EXPECT_GT(calls.deletes(), 0);
+  EXPECT_TRUE(calls.went());
+  EXPECT_EQ(Inconsistent({&after}), "");
+}
+
 TEST_F(BpfEnforcerTest, WhateverCallOfATakeoverFailsAVersionIsWhole) {
   const BpfArtifact one = DenyReading("p", {"/a"});
   ASSERT_TRUE(Started()->Apply(Only(one)).ok());
@@ -586,6 +636,30 @@ TEST_F(BpfEnforcerTest, AVersionOfAnotherAbiStaysUntilItIsDropped) {
   EXPECT_THAT(*ListDirectory(options_.directory), Contains("v9-00000000000f"));
   ASSERT_TRUE(enforcer->DropOthers().ok());
   EXPECT_THAT(*ListDirectory(options_.directory), ElementsAre(report_.version));
+}
+
+TEST_F(BpfEnforcerTest, WhateverCallOfDroppingFailsOursStaysAndTheNextOneFinishes) {
+  const BpfArtifact one = DenyReading("p", {"/a"});
+  const std::string other = absl::StrCat(options_.directory, "/v9-00000000000f");
+  ASSERT_TRUE(Started()->Apply(Only(one)).ok());
+  for (int n = 1;; ++n) {
+    SCOPED_TRACE(absl::StrCat("call ", n));
+    for (const char* part : {"", "/maps", "/links", "/complete"}) {
+      ASSERT_EQ(mkdir((other + part).c_str(), 0700), 0);
+    }
+    const UniqueFd map(BpfCalls::Real().CreateMap({BPF_MAP_TYPE_ARRAY, "theirs", 4, 4, 1, 0}));
+    ASSERT_EQ(bpf_obj_pin(map.get(), (other + "/maps/theirs").c_str()), 0);
+    FailingCalls calls;
+    const auto enforcer = Started(&calls);
+    calls.Arm(n);
+    const absl::Status status = enforcer->DropOthers();
+    EXPECT_NE(status.ok(), calls.failed()) << status;
+    ASSERT_TRUE(enforcer->DropOthers().ok());
+    EXPECT_THAT(*ListDirectory(options_.directory), ElementsAre(report_.version));
+    EXPECT_EQ(Inconsistent({&one}), "");
+    if (!calls.failed()) break;
+    ASSERT_LT(n, 100);
+  }
 }
 
 TEST_F(BpfEnforcerTest, NothingWorksBeforeStartAndAdoptLoadsNothing) {

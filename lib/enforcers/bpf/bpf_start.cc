@@ -220,10 +220,9 @@ absl::StatusOr<BpfStartReport> BpfEnforcer::Start() {
   if (finished.ok()) finished = p.Supersede(found.ours, report);
   if (finished.ok()) finished = p.Settle(report);
   if (finished.ok()) return report;
-  return absl::Status(finished.code(),
-                      absl::StrCat("version ", report.version,
-                                   " is in force, but starting is not finished: ",
-                                   finished.message()));
+  return absl::Status(finished.code(), absl::StrCat("version ", report.version,
+                                                    " is in force, but starting is not finished: ",
+                                                    finished.message()));
 }
 
 absl::StatusOr<BpfStartReport> BpfEnforcer::Adopt() {

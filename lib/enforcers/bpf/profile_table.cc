@@ -192,9 +192,6 @@ std::vector<absl::Status> ProfileTable::Apply(absl::Span<const BpfArtifact* cons
     const uint32_t given_up = results[i].ok() ? plan.old_slot : plan.slot;
     if (given_up != 0) unused.push_back(given_up);
   }
-  // What cannot be freed now is swept the next time: its record is still there. The profile in
-  // force does not depend on it.
-  Release(unused).IgnoreError();
   return results;
 }
 

@@ -289,7 +289,7 @@ class Bench {
     if (!Wanted("container")) return;
     Apply("shared-ends-64");
     PutInForce();
-    MeasureUpdate("update of a profile, 1 container", 0);
+    MeasureUpdate("1 container", 0);
     Apply("shared-ends-64");
     for (const int subjects : {1, 100, 1000, 2000}) {
       const double before = SlabBytes();
@@ -299,7 +299,7 @@ class Bench {
         Add({"memory for a container more", {(SlabBytes() - before) / more}, 256, "bytes"});
       }
       if (subjects == 1000) {
-        MeasureUpdate("update of a profile, 1,000 containers", 50);
+        MeasureUpdate("1,000 containers", 50);
         Apply("shared-ends-64");
         continue;
       }
@@ -319,19 +319,29 @@ class Bench {
     Fail("/proc/meminfo");
   }
 
-  void MeasureUpdate(const std::string& name, double bar) {
-    Figure figure{name, {}, bar, "ms"};
-    const BpfArtifact artifact = Profile("hardening");
+  // From one profile to another and back. Each update waits for nobody: what the one before has
+  // left to free is freed. `pursued`: another right behind it, which waits for that.
+  void MeasureUpdate(const std::string& containers, double bar) {
+    Figure alone{absl::StrCat("update of a profile, ", containers), {}, bar, "ms"};
+    Figure pursued{absl::StrCat("update right after another, ", containers), {}, 0, "ms"};
+    const BpfArtifact hardening = Profile("hardening"), shared = Profile("shared-ends-64");
+    for (int i = 0; i < kRepetitions; ++i) {
+      Require(enforcer_.Profiles().status(), alone.name);
+      alone.values.push_back(UpdateTo(hardening, alone.name));
+      pursued.values.push_back(UpdateTo(shared, pursued.name));
+    }
+    Add(alone);
+    Add(pursued);
+  }
+
+  // In milliseconds.
+  double UpdateTo(const BpfArtifact& artifact, const std::string& name) {
     ArtifactSet set;
     set.bpf = &artifact;
-    for (int i = 0; i < kRepetitions; ++i) {
-      const auto begin = std::chrono::steady_clock::now();
-      Require(enforcer_.Apply(set), name);
-      figure.values.push_back(
-          std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin)
-              .count());
-    }
-    Add(figure);
+    const auto begin = std::chrono::steady_clock::now();
+    Require(enforcer_.Apply(set), name);
+    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin)
+        .count();
   }
 
   std::string profiles_, next_profile_;
