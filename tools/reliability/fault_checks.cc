@@ -1,8 +1,8 @@
-// Every call by which the enforcer changes something fails once, alone and with all after it. What
-// was in force stays, or the new comes: the status says which.
+// Every call by which a started enforcer changes something fails once, alone and with all after it.
+// What was in force stays, or the new comes: the status says which. Starting:
+// start_fault_checks.cc.
 #include <cerrno>
 #include <functional>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "lib/enforcers/bpf/cgroups.h"
 #include "tools/reliability/failing_calls.h"
+#include "tools/reliability/fault_outcome.h"
 #include "tools/reliability/installed.h"
 #include "tools/reliability/policies.h"
 #include "tools/reliability/reliability.h"
@@ -46,31 +47,9 @@ std::string ProfileOfCgroup(BpfEnforcer& enforcer, const std::string& cgroup) {
   return "";
 }
 
-struct Outcome {
-  int injected = 0;
-  int errors = 0;
-  int wrong = 0;
-  std::string first_wrong;
-  std::map<std::string, int> kinds;
-
-  void Wrong(const std::string& why) {
-    if (wrong++ == 0) first_wrong = why;
-  }
-};
-
-std::string Text(const Outcome& outcome) {
-  std::string text = absl::StrCat(outcome.injected, " faults, ", outcome.errors,
-                                  " of them told as errors, ", outcome.wrong, " wrong (");
-  for (const auto& [kind, count] : outcome.kinds) absl::StrAppend(&text, kind, " ", count, ", ");
-  if (!outcome.kinds.empty()) text.resize(text.size() - 2);
-  absl::StrAppend(&text, ")");
-  if (outcome.wrong > 0) absl::StrAppend(&text, "; first: ", outcome.first_wrong);
-  return text;
-}
-
 // Lets call 0, 1, 2, ... of an operation fail, until it makes no more.
-Outcome InjectInto(const Operation& operation, bool all, int step) {
-  Outcome outcome;
+FaultOutcome InjectInto(const Operation& operation, bool all, int step) {
+  FaultOutcome outcome;
   for (int n = 0;; n += step) {
     FailingCalls calls;
     BpfEnforcer enforcer(BuildOptions(false), &calls);
@@ -94,9 +73,7 @@ Outcome InjectInto(const Operation& operation, bool all, int step) {
       if (!undone.ok()) outcome.Wrong(absl::StrCat("undo after call ", n, ": ", undone.ToString()));
     }
     if (kind.empty()) break;
-    outcome.injected++;
-    outcome.errors += !status.ok();
-    outcome.kinds[kind]++;
+    outcome.Count(kind, !status.ok());
   }
   return outcome;
 }
@@ -207,54 +184,6 @@ Operation SelfTestOperation() {
   return op;
 }
 
-// Loading the programs of the other build: one call in `step` fails.
-Outcome InjectIntoTakeover(bool all, int step) {
-  Outcome outcome;
-  if (const absl::Status first = BpfEnforcer(BuildOptions(false)).Start().status(); !first.ok()) {
-    outcome.Wrong(first.ToString());
-    return outcome;
-  }
-  for (int n = step / 2;; n += step) {
-    FailingCalls calls;
-    BpfEnforcer enforcer(BuildOptions(true), &calls);
-    calls.Arm(n, all, ENOMEM);
-    const absl::StatusOr<BpfStartReport> report = enforcer.Start();
-    const std::string kind = calls.failed();
-    calls.Disarm();
-    if (kind.empty()) {
-      if (!report.ok()) outcome.Wrong(report.status().ToString());
-      break;
-    }
-    outcome.injected++;
-    outcome.errors += !report.ok();
-    outcome.kinds[kind]++;
-    BpfEnforcer next(BuildOptions(report.ok()));
-    const absl::StatusOr<BpfStartReport> again = next.Start();
-    if (!again.ok()) {
-      outcome.Wrong(absl::StrCat("call ", n, " (", kind, "): ", again.status().ToString()));
-      break;
-    }
-    if (!report.ok() && !again->adopted) {
-      // It had come so far that the new programs are in force.
-      outcome.kinds["new build in force after an error"]++;
-    }
-    const auto profiles = next.Profiles();
-    if (!profiles.ok() || profiles->size() != 1) {
-      outcome.Wrong(absl::StrCat("call ", n, " (", kind, "): ",
-                                 profiles.ok() ? absl::StrCat(profiles->size(), " profiles")
-                                               : profiles.status().ToString()));
-    }
-    if (report.ok() && !BpfEnforcer(BuildOptions(false)).Start().ok()) {
-      outcome.Wrong("the first build does not come back");
-    }
-  }
-  return outcome;
-}
-
-void Report(Checks& checks, const std::string& name, const Outcome& outcome) {
-  checks.Expect(outcome.wrong == 0 && outcome.injected > 0, name, Text(outcome));
-}
-
 }  // namespace
 
 void CheckFaults(const ReliabilityOptions& options, Checks& checks) {
@@ -272,15 +201,11 @@ void CheckFaults(const ReliabilityOptions& options, Checks& checks) {
   for (const Operation& operation : operations) {
     const int step = operation.name == "the self-test" ? std::max(1, options.fault_step / 4) : 1;
     for (const bool all : {false, true}) {
-      const Outcome outcome = InjectInto(operation, all, step);
-      Report(checks,
-             absl::StrCat("faults in ", operation.name, all ? ", one and all after it" : ""),
-             outcome);
+      InjectInto(operation, all, step)
+          .Report(checks,
+                  absl::StrCat("faults in ", operation.name, all ? ", one and all after it" : ""));
     }
   }
-  Report(checks, "faults in loading another build", InjectIntoTakeover(false, options.fault_step));
-  Report(checks, "faults in loading another build, one and all after it",
-         InjectIntoTakeover(true, options.fault_step));
   installed.prober().Judge(checks, "faults", true);
   installed.CheckResting("faults");
 }

@@ -2,6 +2,9 @@
 
 #include <unistd.h>
 
+#include <filesystem>
+#include <system_error>
+
 #include "absl/strings/str_cat.h"
 #include "lib/compiler/status/status_macros.h"
 #include "tools/reliability/policies.h"
@@ -13,6 +16,18 @@ BpfEnforcerOptions BuildOptions(bool second) {
   options.variant =
       second ? BpfEnforcerOptions::Variant::kBpfLoop : BpfEnforcerOptions::Variant::kBoundedLoops;
   return options;
+}
+
+std::set<std::string> WholeVersions() {
+  std::set<std::string> whole;
+  std::error_code error;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(BpfEnforcerOptions().directory, error)) {
+    if (std::filesystem::exists(entry.path() / "complete", error)) {
+      whole.insert(entry.path().filename());
+    }
+  }
+  return whole;
 }
 
 absl::Status Installed::Rest() {

@@ -3,6 +3,7 @@
 #define TOOLS_RELIABILITY_INSTALLED_H_
 
 #include <memory>
+#include <set>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -17,6 +18,9 @@ constexpr const char* kProberProfile = "varmor-ns-relia";
 
 // Two builds of the programs, with different digests.
 BpfEnforcerOptions BuildOptions(bool second);
+
+// Names of the pinned versions that are complete.
+std::set<std::string> WholeVersions();
 
 class Installed {
  public:

@@ -6,11 +6,9 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <filesystem>
 #include <random>
 #include <string>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "lib/enforcers/bpf/cgroups.h"
 #include "tools/reliability/installed.h"
@@ -97,18 +95,6 @@ int64_t TimeOf(Victim& victim, bool second_build, int cycles) {
       .count();
 }
 
-// Whether the complete version that is pinned is of the build with this name.
-bool InForce(const std::string& version) {
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator("/sys/fs/bpf/varmor", error)) {
-    if (absl::StartsWith(entry.path().filename().string(), version) &&
-        std::filesystem::exists(entry.path() / "complete", error)) {
-      return true;
-    }
-  }
-  return false;
-}
-
 }  // namespace
 
 void CheckKills(const ReliabilityOptions& options, Checks& checks) {
@@ -131,7 +117,7 @@ void CheckKills(const ReliabilityOptions& options, Checks& checks) {
   int loads = 0, slow = 0;
   for (int i = 0; i < options.kills; ++i) {
     const bool load = i % options.loads == 0;
-    const bool second_is_in_force = !InForce(first_build);
+    const bool second_is_in_force = WholeVersions().count(first_build) == 0;
     const int64_t most = (load ? loading : adopting) * 11 / 10;
     const auto wait = static_cast<int64_t>(random() % static_cast<uint64_t>(most));
     where[static_cast<size_t>(victim.KillAfter(load != second_is_in_force, wait))]++;

@@ -1,9 +1,9 @@
 // The reliability suite of the BPF enforcer; runs in a guest as root (tools/vm/run reliability).
 //
 // usage: reliability [--full] [--NAME=N]... [PART]...
-//   PART: updates takeovers kills faults refusals concurrency events readers identity protection
-//   inactive; default: all but inactive. NAME: kills loads updates takeovers fault_step seconds
-//   hits seed.
+//   PART: updates takeovers kills faults start_faults refusals concurrency events readers identity
+//   protection inactive; default: all but inactive. NAME: kills loads updates takeovers fault_step
+//   seconds hits seed.
 #include <cstdint>
 #include <cstdlib>
 #include <iostream>
@@ -23,7 +23,8 @@ using Part = void (*)(const ReliabilityOptions&, Checks&);
 const std::vector<std::pair<std::string, Part>>& Parts() {
   static const auto* parts = new std::vector<std::pair<std::string, Part>>{
       {"updates", CheckUpdates},   {"takeovers", CheckTakeovers},
-      {"kills", CheckKills},       {"faults", CheckFaults},
+      {"abi", CheckOtherAbi},      {"kills", CheckKills},
+      {"faults", CheckFaults},     {"start_faults", CheckStartFaults},
       {"refusals", CheckRefusals}, {"concurrency", CheckConcurrency},
       {"events", CheckEvents},     {"readers", CheckReaders},
       {"identity", CheckIdentity}, {"protection", CheckProtection},

@@ -16,7 +16,7 @@ struct ReliabilityOptions {
   int loads = 6;
   int updates = 100;
   int takeovers = 2;
-  // Every so many calls of loading programs one fails, and every call of everything else.
+  // Every so many calls of starting one fails, and every call of everything else.
   int fault_step = 24;
   int seconds = 10;
   int hits = 20000;
@@ -26,7 +26,9 @@ struct ReliabilityOptions {
 void CheckKills(const ReliabilityOptions& options, Checks& checks);
 void CheckUpdates(const ReliabilityOptions& options, Checks& checks);
 void CheckTakeovers(const ReliabilityOptions& options, Checks& checks);
+void CheckOtherAbi(const ReliabilityOptions& options, Checks& checks);
 void CheckFaults(const ReliabilityOptions& options, Checks& checks);
+void CheckStartFaults(const ReliabilityOptions& options, Checks& checks);
 void CheckRefusals(const ReliabilityOptions& options, Checks& checks);
 void CheckConcurrency(const ReliabilityOptions& options, Checks& checks);
 void CheckEvents(const ReliabilityOptions& options, Checks& checks);

@@ -150,6 +150,13 @@ bool Prober::AwaitRounds(uint64_t more) {
   return true;
 }
 
+uint64_t Prober::Wrong() const {
+  uint64_t wrong = page_->settled.wrong + page_->mixture.wrong;
+  for (const prober_count& one : page_->denied) wrong += one.wrong;
+  for (const prober_count& one : page_->allowed) wrong += one.wrong;
+  return wrong;
+}
+
 void Prober::Judge(Checks& checks, const std::string& name, bool versions) {
   AwaitRounds(32);  // programs are tried in every 16th round
   uint64_t denied = 0, got_through = 0, allowed = 0, failed = 0;

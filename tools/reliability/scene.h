@@ -51,6 +51,8 @@ class Prober {
   bool AwaitRounds(uint64_t more);
 
   const prober_page& page() const { return *page_; }
+  // Wrong answers so far, of every kind.
+  uint64_t Wrong() const;
   // Zero successes, no failure of what is allowed; and what the versions differ in, when asked.
   void Judge(Checks& checks, const std::string& name, bool versions);
 
