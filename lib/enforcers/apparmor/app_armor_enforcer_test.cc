@@ -394,6 +394,28 @@ TEST_F(AppArmorEnforcerTest, AFailureDuringTheFirstLoadLeavesNothing) {
   }
 }
 
+TEST_F(AppArmorEnforcerTest, AFailedRemovalCanBeRepeated) {
+  const AppArmorArtifact artifact = Small("deny /x r,");
+  int failed = 0;
+  for (int call = 0;; ++call) {
+    SCOPED_TRACE(absl::StrCat("call ", call));
+    ASSERT_EQ(Apply(artifact), absl::OkStatus());
+    files_.FailAt(call, EIO);
+    const absl::Status status = enforcer_->Remove(kWeb);
+    const bool over = files_.calls() <= call;
+    files_.FailAt(FailingFileCalls::kNever, 0);
+    if (!status.ok()) {
+      ++failed;
+      const absl::Status again = enforcer_->Remove(kWeb);
+      EXPECT_TRUE(again.ok() || absl::IsNotFound(again)) << again;
+    }
+    EXPECT_EQ(kernel_.Loaded(), Names());
+    EXPECT_EQ(enforcer_->Profiles().value(), Names());
+    if (over) break;
+  }
+  EXPECT_GT(failed, 0);
+}
+
 // ---- Others.
 
 TEST_F(AppArmorEnforcerTest, AReplacementBySomebodyElseIsNoticedAndUndone) {
