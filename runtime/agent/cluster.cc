@@ -5,6 +5,7 @@
 #include "absl/memory/memory.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/types/optional.h"
 #include "lib/compiler/status/status_macros.h"
 #include "lib/compiler/version.h"
 #include "lib/enforcers/files.h"
@@ -57,7 +58,12 @@ absl::StatusOr<std::unique_ptr<Cluster>> Cluster::Connect(const AgentFlags& flag
       [self](const std::string& path, const std::string& body, absl::Duration& retry_after) {
         return self->manager_->Post(path, body, retry_after);
       },
-      [status = std::move(status), boot_id = BootId()] { return NodeReportOf(status(), boot_id); },
+      [status = std::move(status), boot_id = BootId()]() -> absl::optional<NodeReport> {
+        const AgentStatus now = status();
+        // It lists no profiles then, which the manager would take for their loss.
+        if (!now.ready) return absl::nullopt;
+        return NodeReportOf(now, boot_id);
+      },
       [self](const std::vector<std::string>& keys) {
         self->loop_.Post([self, keys] {
           for (const std::string& key : keys) self->agent_.Reapply(key);

@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "absl/types/optional.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "runtime/agent/armor_profile_store.h"
@@ -175,7 +176,9 @@ class ManagerReporterTest : public ::testing::Test {
         [this](const std::string& path, const std::string& body, absl::Duration& retry_after) {
           return Answer(path, body, retry_after);
         },
-        [] {
+        [this]() -> absl::optional<NodeReport> {
+          const std::lock_guard<std::mutex> lock(mutex_);
+          if (!has_node_report_) return absl::nullopt;
           NodeReport report;
           report.node_name = "node-7";
           return report;
@@ -231,6 +234,7 @@ class ManagerReporterTest : public ::testing::Test {
   std::vector<std::string> answer_;
   std::vector<std::string> resync_;
   bool refuses_profiles_ = false;
+  bool has_node_report_ = true;
   int asked_ = 0;
   int nodes_ = 0;
   std::unique_ptr<ManagerReporter> reporter_;
@@ -275,6 +279,22 @@ TEST_F(ManagerReporterTest, ARefusedProfileDoesNotSilenceTheNode) {
   reporter_->Start();
   EXPECT_TRUE(Eventually([&] { return nodes_ > 2; }));
   EXPECT_EQ(reporter_->pending(), 1u);
+}
+
+// An agent that has no time to say what it has would seem to have lost everything.
+TEST_F(ManagerReporterTest, TheNodeIsReportedWhenItCanBe) {
+  has_node_report_ = false;
+  reporter_->SetPolicies({Status("enforced")});
+  reporter_->Start();
+  EXPECT_TRUE(Eventually([&] { return said_.size() == 1; }));
+  absl::SleepFor(absl::Milliseconds(100));
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    EXPECT_EQ(nodes_, 0);
+    EXPECT_EQ(asked_, 1);
+    has_node_report_ = true;
+  }
+  EXPECT_TRUE(Eventually([&] { return nodes_ > 1; }));
 }
 
 TEST_F(ManagerReporterTest, WaitsAsLongAsTheManagerAsks) {

@@ -60,7 +60,7 @@ NodeReport NodeReportOf(const AgentStatus& status, const std::string& boot_id) {
 }
 
 ManagerReporter::ManagerReporter(ManagerReporterOptions options, ManagerPost post,
-                                 std::function<NodeReport()> node_report,
+                                 std::function<absl::optional<NodeReport>()> node_report,
                                  std::function<void(const std::vector<std::string>& keys)> resync,
                                  Logger& log)
     : options_(std::move(options)),
@@ -152,9 +152,9 @@ bool ManagerReporter::SendProfiles(absl::Duration& retry_after, bool& refused) {
   return true;
 }
 
-bool ManagerReporter::SendNode(absl::Duration& retry_after) {
+bool ManagerReporter::SendNode(const NodeReport& report, absl::Duration& retry_after) {
   const absl::StatusOr<std::string> answer =
-      post_(kNodePath, JsonText(NodeReportJson(node_report_())), retry_after);
+      post_(kNodePath, JsonText(NodeReportJson(report)), retry_after);
   if (!answer.ok()) {
     NoteFailure(answer.status());
     return false;
@@ -195,9 +195,13 @@ void ManagerReporter::Run() {
     bool refused = false;
     bool good = SendProfiles(retry_after, refused);
     if (good && absl::Now() >= next_node) {
-      good = SendNode(retry_after);
-      if (good) {
+      const absl::optional<NodeReport> report = node_report_();
+      if (!report.has_value()) {
+        next_node = absl::Now() + options_.first_wait;
+      } else if (SendNode(*report, retry_after)) {
         next_node = absl::Now() + options_.node_every * absl::Uniform(random_, 0.9, 1.1);
+      } else {
+        good = false;
       }
     }
     if (good && !refused) {

@@ -17,6 +17,7 @@
 #include "absl/random/random.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
 #include "runtime/agent/agent_status.h"
 #include "runtime/log/logger.h"
 #include "runtime/protocol/node_report.h"
@@ -38,10 +39,11 @@ struct ManagerReporterOptions {
 
 class ManagerReporter {
  public:
-  // `node_report` is asked in the reporter's thread; `resync` gets what the manager wants to be
-  // applied and reported again. `log` outlives this.
+  // `node_report` is asked in the reporter's thread, and again after `first_wait` when it has none
+  // now; `resync` gets what the manager wants to be applied and reported again. `log` outlives
+  // this.
   ManagerReporter(ManagerReporterOptions options, ManagerPost post,
-                  std::function<NodeReport()> node_report,
+                  std::function<absl::optional<NodeReport>()> node_report,
                   std::function<void(const std::vector<std::string>& keys)> resync, Logger& log);
   ~ManagerReporter();
 
@@ -66,12 +68,12 @@ class ManagerReporter {
   void Run();
   // False when the manager is not there. `refused`: it did not take one of them, and is there.
   bool SendProfiles(absl::Duration& retry_after, bool& refused);
-  bool SendNode(absl::Duration& retry_after);
+  bool SendNode(const NodeReport& report, absl::Duration& retry_after);
   void NoteFailure(const absl::Status& status);
 
   const ManagerReporterOptions options_;
   const ManagerPost post_;
-  const std::function<NodeReport()> node_report_;
+  const std::function<absl::optional<NodeReport>()> node_report_;
   const std::function<void(const std::vector<std::string>&)> resync_;
   Logger& log_;
 
