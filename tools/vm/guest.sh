@@ -2,7 +2,7 @@
 # Runs guests: the payload disk, the qemu command line, saved guests. Sourced by vmlab.sh.
 #
 # What a guest is made of is in these variables, set by vmlab.sh:
-#   kernel memory cpus lsm append net icount timeout needs
+#   kernel memory cpus lsm append net forward icount timeout needs
 
 DISK=256M # of the payload and of the result disk; both are sparse files
 
@@ -45,7 +45,8 @@ qemu_command() {
     -drive "if=none,id=a,format=raw,snapshot=$2,file=$1" -device virtio-blk-pci,drive=a
     -drive "if=none,id=b,format=raw,readonly=on,file=$3" -device virtio-blk-pci,drive=b
     -drive "if=none,id=c,format=raw,cache=unsafe,file=$4" -device virtio-blk-pci,drive=c)
-  [ -z "$net" ] || command_line+=(-netdev user,id=n -device virtio-net-pci,netdev=n,romfile=)
+  [ -z "$net" ] || command_line+=(-netdev "user,id=n${forward:+,hostfwd=tcp:$forward-:${forward##*:}}"
+    -device virtio-net-pci,netdev=n,romfile=)
   [ -z "$icount" ] || command_line+=(-icount shift=0,align=off,sleep=off)
 }
 
@@ -95,7 +96,7 @@ saved_guest() {
   local prep=$1 image_key name=ready key
   image_key=$(cat "$VMLAB_CACHE/images/$kernel/key")
   [ -z "$prep" ] || name=prep-$(cd "$prep" && find . -type f | sort | xargs -d '\n' sha256sum | sha256sum | cut -c1-12)
-  key=$(printf '%s\n' "$image_key" "$name" "$memory" "$cpus" "$lsm" "$append" "$net" "$needs" "$(cat "$VM_DIR/guest.sh")" |
+  key=$(printf '%s\n' "$image_key" "$name" "$memory" "$cpus" "$lsm" "$append" "$net" "$forward" "$needs" "$(cat "$VM_DIR/guest.sh")" |
     sha256sum | cut -c1-16)
   saved=$VMLAB_CACHE/saved/$kernel-$key
   with_lock "saved-$kernel-$key" save_guest "$saved" "$key" "$prep"

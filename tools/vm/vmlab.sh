@@ -14,6 +14,7 @@
 #     --lsm LIST        another lsm=
 #     --append WORDS    more kernel command line, e.g. 'preempt=full' or 'lockdown=integrity'
 #     --net             user-mode network; this machine's loopback is 10.0.2.2 in the guest
+#     --forward A:P     the same, and what connects to A:P here reaches port P of the guest
 #     -w, --warm        resume a guest saved after its boot: one second instead of five
 #     --prep PREP       the same, saved after PREP/prep.sh ran in it (a directory like DIR, at /prep there)
 #     --icount          virtual time counts guest instructions, 1 ns each: for measurements
@@ -36,13 +37,13 @@ usage() {
   exit 2
 }
 
-kernel=6.1 timeout=120 memory=1024 cpus=1 lsm=lockdown,yama,apparmor,bpf append='' net='' icount='' needs=''
+kernel=6.1 timeout=120 memory=1024 cpus=1 lsm=lockdown,yama,apparmor,bpf append='' net='' forward='' icount='' needs=''
 
 run() {
   local out='' warm='' prep='' saved=''
   while [ $# -gt 0 ]; do
     case $1 in
-      --kernel | --timeout | --memory | --cpus | --out | --needs | --lsm | --append | --prep)
+      --kernel | --timeout | --memory | --cpus | --out | --needs | --lsm | --append | --prep | --forward)
         [ $# -ge 2 ] || die "$1 needs a value"
         printf -v "${1#--}" %s "$2"
         shift
@@ -57,6 +58,7 @@ run() {
     esac
     shift
   done
+  [ -z "$forward" ] || net=1
   [ -d "${1:-}" ] || die "no payload directory '${1:-}'"
   [ -z "$icount" ] || { [ "$cpus" = 1 ] && [ -z "$warm$prep" ]; } ||
     die "--icount goes with one CPU and a cold boot"
