@@ -3,6 +3,9 @@
 #
 # usage: tools/check.sh [--quick]     --quick leaves out clang-tidy and the sanitizers
 set -euo pipefail
+# shellcheck source=usage.sh
+. "$(dirname "$0")/usage.sh"
+[ $# = 0 ] || [ "$*" = --quick ] || misused
 cd "$(dirname "$0")/.."
 export HOME=${HOME:-/root}
 

@@ -4,6 +4,9 @@
 #
 # usage: tools/check_layers.sh
 set -euo pipefail
+# shellcheck source=usage.sh
+. "$(dirname "$0")/usage.sh"
+[ $# = 0 ] || misused
 cd "$(dirname "$0")/.."
 status=0
 fail() {

@@ -6,6 +6,8 @@
 #   --files   one line per source file, the least covered first
 #   COVERAGE_MIN=N   fail below N percent (default 92)
 set -euo pipefail
+# shellcheck source=usage.sh
+. "$(dirname "$0")/usage.sh"
 cd "$(dirname "$0")/.."
 export HOME=${HOME:-/root}
 files=

@@ -5,6 +5,9 @@
 # usage: tools/demo.sh
 # Writes to out/demo in the checkout; repeatable.
 set -euo pipefail
+# shellcheck source=usage.sh
+. "$(dirname "$0")/usage.sh"
+[ $# = 0 ] || misused
 cd "$(dirname "$0")/.."
 export HOME=${HOME:-/root}
 

@@ -3,6 +3,9 @@
 #
 # usage: tools/format.sh [--check]     --check changes nothing and fails when something would change
 set -eu
+# shellcheck source=usage.sh
+. "$(dirname "$0")/usage.sh"
+[ $# = 0 ] || [ "$*" = --check ] || misused
 cd "$(dirname "$0")/.."
 files=$(git ls-files '*.cc' '*.h' '*.c')
 if [ "${1:-}" = --check ]; then

@@ -4,6 +4,9 @@
 # usage: tools/fuzz.sh BINARY CORPUS_DIR SECONDS
 # An input that breaks the target is left in the current directory.
 set -eu
+# shellcheck source=usage.sh
+. "$(dirname "$0")/usage.sh"
+[ $# = 3 ] || misused
 binary=$1 corpus=$2 seconds=$3
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

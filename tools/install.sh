@@ -7,6 +7,9 @@
 #   --libdir DIR   below the prefix (default lib; Debian's packages have lib/x86_64-linux-gnu)
 #   DESTDIR        in the environment: put before every path, for packagers
 set -euo pipefail
+# shellcheck source=usage.sh
+. "$(dirname "$0")/usage.sh"
+[ $# != 0 ] || misused
 invoked_from=$PWD
 cd "$(dirname "$0")/.."
 export HOME=${HOME:-/root}

@@ -6,6 +6,8 @@
 #   build   compile and run the tool
 #   test    also run the tests: the real AppArmor parser, runc, crun, clang, qemu (default)
 set -eu
+# shellcheck source=usage.sh
+. "$(dirname "$0")/usage.sh"
 
 build_packages="
   bazel-bootstrap bazel-rules-java bazel-rules-proto bazel-skylib
@@ -29,10 +31,7 @@ test_packages="
 case "${1:-test}" in
   build) wanted=$build_packages ;;
   test) wanted="$build_packages $test_packages" ;;
-  *)
-    echo "usage: tools/setup.sh [build|test]" >&2
-    exit 2
-    ;;
+  *) misused ;;
 esac
 
 if ! command -v dpkg-query >/dev/null; then

@@ -7,6 +7,9 @@
 #   FUZZ_SECONDS=N   seconds for each fuzz target (default 30; two run at a time)
 # Prints "N passed, N failed, N skipped" last; exits with 1 when anything failed.
 set -uo pipefail
+# shellcheck source=usage.sh
+. "$(dirname "$0")/usage.sh"
+[ $# = 0 ] || misused
 cd "$(dirname "$0")/.."
 export HOME=${HOME:-/root}
 fuzz_seconds=${FUZZ_SECONDS:-30}
