@@ -3,12 +3,13 @@
 #ifndef RUNTIME_MANAGER_POLICY_LOOKUP_H_
 #define RUNTIME_MANAGER_POLICY_LOOKUP_H_
 
-#include <set>
+#include <map>
 #include <string>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "lib/compiler/catalogue/catalogue.h"
 #include "runtime/kube/kube_client.h"
@@ -18,37 +19,57 @@
 
 namespace varmor {
 
+// Anybody who can create a pod, or only ask what would become of one, causes a question to the API
+// server, in a thread of the webhook that others wait for.
+struct PolicyLookupLimits {
+  // Questions under way; fewer than the webhook has threads.
+  int at_once = 3;
+  // Questions that begin within one period.
+  int questions = 100;
+  absl::Duration period = absl::Seconds(5);
+  // For how long an answer is good.
+  absl::Duration memory = absl::Milliseconds(100);
+};
+
 class PolicyLookup {
  public:
-  // `pause` is between two questions to the API server, which anybody who reaches the webhook can
-  // cause; an answer about the same namespace is good for as long. What is referred to must outlive
-  // the lookup.
+  // What is referred to must outlive the lookup.
   PolicyLookup(KubeClient& client, const ObjectCache& profiles, PolicyFeatures features,
-               const Catalogue& catalogue, absl::Duration pause = absl::Milliseconds(100))
+               const Catalogue& catalogue, const PolicyLookupLimits& limits = {})
       : client_(client),
         profiles_(profiles),
         features_(std::move(features)),
         catalogue_(catalogue),
-        pause_(pause) {}
+        limits_(limits) {}
 
   // Whether the webhook would apply a policy with that profile: a cluster policy, or one of the
-  // namespace. Errors are those of the API server.
+  // namespace. Takes one read of one object, two when the names leave both open, and never waits
+  // for other callers: RESOURCE_EXHAUSTED says that there are too many. Other errors are those of
+  // the API server.
   absl::StatusOr<bool> HasPolicy(const std::string& name_space, const std::string& profile_name);
 
  private:
-  absl::Status Read(const std::string& name_space) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  struct Answer {
+    absl::Time asked;
+    bool has_policy = false;
+  };
+
+  absl::StatusOr<bool> Ask(const std::string& name_space, const std::string& profile_name) const;
+  // Whether the policy whose profile's name begins with `prefix` exists and would be applied.
+  absl::StatusOr<bool> Exists(const KubeResource& resource, const std::string& name_space,
+                              absl::string_view prefix, absl::string_view profile_name) const;
 
   KubeClient& client_;
   const ObjectCache& profiles_;
   const PolicyFeatures features_;
   const Catalogue& catalogue_;
-  const absl::Duration pause_;
+  const PolicyLookupLimits limits_;
   Mutex mutex_;
-  // What was last asked about, when, and the profiles that have a policy.
-  std::string name_space_ ABSL_GUARDED_BY(mutex_);
-  absl::Time asked_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
-  bool known_ ABSL_GUARDED_BY(mutex_) = false;
-  std::set<std::string> profile_names_ ABSL_GUARDED_BY(mutex_);
+  // By namespace and profile; old ones go with the next question.
+  std::map<std::pair<std::string, std::string>, Answer> answers_ ABSL_GUARDED_BY(mutex_);
+  int under_way_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Time period_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
+  int questions_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace varmor
