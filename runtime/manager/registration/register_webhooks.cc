@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "absl/strings/str_cat.h"
 #include "lib/compiler/status/status_macros.h"
 #include "runtime/kube/kube_object.h"
 #include "runtime/manager/certificates/certificate_store.h"
@@ -43,6 +44,26 @@ absl::Status DeleteIfThere(KubeClient& client, const KubeResource& resource,
   return absl::IsNotFound(status) ? absl::OkStatus() : status;
 }
 
+// Null when there is none.
+absl::StatusOr<Json> ManagerDeployment(KubeClient& client, const WebhookOptions& options) {
+  absl::StatusOr<Json> deployment =
+      client.Get(kDeployments, options.install_namespace, kManagerDeployment);
+  if (absl::IsNotFound(deployment.status())) return Json();
+  return deployment;
+}
+
+absl::Status RemoveWebhooks(KubeClient& client, const WebhookOptions& options) {
+  absl::Status first;
+  for (const bool mutating : {true, false}) {
+    const Json wanted =
+        mutating ? MutatingConfiguration(options) : ValidatingConfiguration(options);
+    first.Update(DeleteIfThere(
+        client, mutating ? kMutatingWebhookConfigurations : kValidatingWebhookConfigurations, "",
+        TextAt(wanted, {"metadata", "name"})));
+  }
+  return first;
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<std::string>> EnsureWebhooks(KubeClient& client,
@@ -64,31 +85,29 @@ bool IsLastManager(const Json& deployment) {
          NumberAt(deployment, {"spec", "replicas"}) == 0;
 }
 
-absl::StatusOr<bool> RemoveIfLast(KubeClient& client, const WebhookOptions& options,
-                                  const std::vector<std::string>& leases) {
-  absl::StatusOr<Json> deployment =
-      client.Get(kDeployments, options.install_namespace, kManagerDeployment);
-  if (!deployment.ok() && !absl::IsNotFound(deployment.status())) return deployment.status();
-  if (!IsLastManager(deployment.ok() ? *deployment : Json())) return false;
-  VARMOR_RETURN_IF_ERROR(RemoveRegistration(client, options, leases));
-  return true;
+absl::Status CheckNoInstallation(KubeClient& client, const WebhookOptions& options) {
+  VARMOR_ASSIGN_OR_RETURN(const Json deployment, ManagerDeployment(client, options));
+  if (IsLastManager(deployment)) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "this cluster has managers of its own, which a manager outside of it would disturb; stop "
+      "them first: kubectl -n ",
+      options.install_namespace, " scale --replicas=0 deployment/", kManagerDeployment));
 }
 
-absl::Status RemoveRegistration(KubeClient& client, const WebhookOptions& options,
-                                const std::vector<std::string>& leases) {
+absl::StatusOr<bool> RemoveIfLast(KubeClient& client, const WebhookOptions& options,
+                                  const std::vector<std::string>& leases) {
+  VARMOR_ASSIGN_OR_RETURN(const Json deployment, ManagerDeployment(client, options));
+  const bool last = IsLastManager(deployment);
   absl::Status first;
-  for (const bool mutating : {true, false}) {
-    const Json wanted =
-        mutating ? MutatingConfiguration(options) : ValidatingConfiguration(options);
-    first.Update(DeleteIfThere(
-        client, mutating ? kMutatingWebhookConfigurations : kValidatingWebhookConfigurations, "",
-        TextAt(wanted, {"metadata", "name"})));
+  if (last || !options.url.empty()) first.Update(RemoveWebhooks(client, options));
+  if (last) {
+    first.Update(RemoveCertificates(client, options.install_namespace));
+    for (const std::string& lease : leases) {
+      first.Update(DeleteIfThere(client, kLeases, options.install_namespace, lease));
+    }
   }
-  first.Update(RemoveCertificates(client, options.install_namespace));
-  for (const std::string& lease : leases) {
-    first.Update(DeleteIfThere(client, kLeases, options.install_namespace, lease));
-  }
-  return first;
+  if (!first.ok()) return first;
+  return last;
 }
 
 }  // namespace varmor

@@ -27,15 +27,16 @@ absl::StatusOr<std::vector<std::string>> EnsureWebhooks(KubeClient& client,
 // configurations have to stay.
 bool IsLastManager(const Json& deployment);
 
+// For a manager that starts outside of a cluster: FAILED_PRECONDITION unless IsLastManager. Two of
+// them would take the Lease and the certificates from each other.
+absl::Status CheckNoInstallation(KubeClient& client, const WebhookOptions& options);
+
 // For a manager that exits: when IsLastManager, deletes the webhook configurations, the
-// certificates and the Leases `leases` of the installation, by name. True when it did. All of them
-// are tried; the status is the first error.
+// certificates and the Leases `leases` of the installation, by name. True when it did. Otherwise
+// one outside of a cluster deletes its own webhook configurations. All of them are tried; the
+// status is the first error.
 absl::StatusOr<bool> RemoveIfLast(KubeClient& client, const WebhookOptions& options,
                                   const std::vector<std::string>& leases);
-
-// The same without asking, as outside of a cluster.
-absl::Status RemoveRegistration(KubeClient& client, const WebhookOptions& options,
-                                const std::vector<std::string>& leases);
 
 }  // namespace varmor
 

@@ -13,6 +13,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 WebhookOptions Options() {
   WebhookOptions options;
@@ -101,6 +102,39 @@ TEST(RegisterWebhooksTest, OnlyTheLastManagerRemoves) {
   EXPECT_EQ(left[0]["metadata"]["name"], "another");
   // Again: nothing is there to be removed.
   EXPECT_TRUE(*RemoveIfLast(client, Options(), leases));
+}
+
+// Regression: a manager outside of a cluster took certificates and Lease of the one inside with it.
+TEST(RegisterWebhooksTest, OneOutsideOfAClusterRemovesItsOwn) {
+  FakeKubeClient client;
+  WebhookOptions outside = Options();
+  outside.url = "https://127.0.0.1:3443";
+  EXPECT_EQ(CheckNoInstallation(client, outside), absl::OkStatus());
+  Ensured(client);
+  Ensured(client, outside);
+  ASSERT_TRUE(EnsureCertificates(client, "kube-system", {"localhost"}, absl::Now()).ok());
+  ASSERT_TRUE(
+      client.Create(kLeases, "kube-system", {{"metadata", {{"name", "varmor-manager"}}}}).ok());
+  const Json deployment = {{"metadata", {{"name", "varmor-manager"}}}, {"spec", {{"replicas", 1}}}};
+  ASSERT_TRUE(client.Create(kDeployments, "kube-system", deployment).ok());
+
+  EXPECT_EQ(CheckNoInstallation(client, outside),
+            absl::FailedPreconditionError(
+                "this cluster has managers of its own, which a manager outside of it would "
+                "disturb; stop them first: kubectl -n kube-system scale --replicas=0 "
+                "deployment/varmor-manager"));
+  EXPECT_FALSE(*RemoveIfLast(client, outside, {"varmor-manager"}));
+  EXPECT_TRUE(client.Get(kMutatingWebhookConfigurations, "", kMutatingConfiguration).ok());
+  EXPECT_THAT(client.List(kMutatingWebhookConfigurations, {})->items, SizeIs(1));
+  EXPECT_THAT(client.List(kValidatingWebhookConfigurations, {})->items, SizeIs(1));
+  EXPECT_THAT(client.List(kSecrets, {})->items, SizeIs(2));
+  EXPECT_THAT(client.List(kLeases, {})->items, SizeIs(1));
+
+  // Nobody else is there: it takes everything with it.
+  ASSERT_TRUE(client.Delete(kDeployments, "kube-system", "varmor-manager").ok());
+  EXPECT_TRUE(*RemoveIfLast(client, outside, {"varmor-manager"}));
+  EXPECT_THAT(client.List(kSecrets, {})->items, IsEmpty());
+  EXPECT_THAT(client.List(kLeases, {})->items, IsEmpty());
 }
 
 TEST(RegisterWebhooksTest, WhenInDoubtNothingIsRemoved) {
