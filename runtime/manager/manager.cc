@@ -65,6 +65,9 @@ Manager::Manager(ManagerOptions options, KubeClient& client, KubeClient& lease_c
           metrics_.AddGauge("varmor_workqueue_depth", "Keys that wait for work.", {"queue"})),
       certificate_gauge_(metrics_.AddGauge("varmor_cert_expiry_seconds",
                                            "When the certificate ends, seconds since 1970.")),
+      registered_gauge_(
+          metrics_.AddGauge("varmor_webhooks_registered",
+                            "1 while this replica leads and the API server has its webhooks.")),
       retries_(metrics_.AddCounter("varmor_workqueue_retries_total",
                                    "Work that failed and was put back.", {"queue"})),
       elector_(lease_client, ElectorOptions(options_, logger)),
@@ -263,7 +266,10 @@ void Manager::StartInformers() {
   nodes.metadata_only = true;
   Watch(
       kNodes, nodes, [this](const Json& object) { controller_.NodeChanged(object); },
-      [this](const Json& object) { controller_.NodeGone(object); });
+      [this](const Json& object) {
+        controller_.NodeGone(object);
+        status_service_.ForgetNode(TextAt(object, {"metadata", "name"}));
+      });
   const auto watch_addresses = [this](const KubeResource& resource) {
     const auto note = [this](bool changed) {
       if (!changed) return;
@@ -293,6 +299,11 @@ std::vector<std::string> Manager::NotReady() const {
   MutexLock lock(&mutex_);
   if (elector_.Leads() && status_server_ == nullptr) {
     reasons.push_back("the status service does not listen yet");
+  }
+  if (elector_.Leads() && !registered_) {
+    reasons.push_back(absl::StrCat("the webhooks are not registered",
+                                   registration_.ok() ? " yet" : ": ",
+                                   registration_.ok() ? "" : registration_.ToString()));
   }
   return reasons;
 }
@@ -344,6 +355,7 @@ void Manager::TellRemarks() {
 
 void Manager::OnLeading(bool leads) {
   leader_gauge_.Set({}, leads ? 1 : 0);
+  if (!leads) registered_gauge_.Set({}, 0);
   logger_.Info(leads ? "leading" : "not leading any more", {{"replica", options_.pod_name}});
   MutexLock lock(&mutex_);
   if (stopping_) return;
@@ -408,6 +420,8 @@ void Manager::Work() {
 
 // Only the leader's status service listens; its Service finds it by this label, as vArmor's does.
 bool Manager::LabelLeader() {
+  // Outside of a cluster there is no pod.
+  if (!options_.webhooks.url.empty()) return true;
   const std::string& own = options_.features.install_namespace;
   KubeListOptions others;
   others.name_space = own;
@@ -434,6 +448,24 @@ bool Manager::LabelLeader() {
   return status.ok();
 }
 
+void Manager::Register(const WebhookOptions& webhooks) {
+  const absl::StatusOr<std::vector<std::string>> written = EnsureWebhooks(client_, webhooks);
+  registered_gauge_.Set({}, written.ok() ? 1 : 0);
+  if (written.ok()) {
+    for (const std::string& name : *written) {
+      logger_.Info("webhook configuration written", {{"name", name}});
+    }
+  } else {
+    logger_.Error("webhooks cannot be registered: what they would protect may be unprotected",
+                  {{"error", written.status().ToString()}});
+  }
+  MutexLock lock(&mutex_);
+  // What is there once stays there: a leader that is not ready would only keep it from being asked.
+  if (registered_) return;
+  registered_ = written.ok();
+  registration_ = written.status();
+}
+
 void Manager::Maintain() {
   absl::Time next_version = absl::InfinitePast();
   absl::Time next_resync = absl::Now() + options_.resync;
@@ -450,14 +482,7 @@ void Manager::Maintain() {
         MutexLock lock(&mutex_);
         webhooks.ca_bundle = certificates_.authorities;
       }
-      const absl::StatusOr<std::vector<std::string>> written = EnsureWebhooks(client_, webhooks);
-      if (!written.ok()) {
-        logger_.Warning("webhook configurations", {{"error", written.status().ToString()}});
-      } else {
-        for (const std::string& name : *written) {
-          logger_.Info("webhook configuration written", {{"name", name}});
-        }
-      }
+      Register(webhooks);
       if (!labelled) labelled = LabelLeader();
       if (absl::Now() >= next_resync) {
         controller_.EnqueueAll(absl::ZeroDuration());
@@ -468,7 +493,8 @@ void Manager::Maintain() {
     {
       MutexLock lock(&mutex_);
       if (stopping_) return;
-      const bool retry = (leads && !labelled) || next_version == absl::InfinitePast();
+      const bool retry =
+          (leads && !(labelled && registered_)) || next_version == absl::InfinitePast();
       const absl::Time until = absl::Now() + (retry ? kRetryPause : options_.certificate_period);
       const auto news = [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
         return stopping_ || leads != elector_.Leads();

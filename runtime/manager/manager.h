@@ -82,6 +82,9 @@ class Manager {
   absl::Status Wait();
   void Stop();
 
+  // Why this replica is of no use yet, for the readiness page; the webhook server has more reasons.
+  std::vector<std::string> NotReady() const;
+
   // For tests: the ports that were taken.
   uint16_t webhook_port() const { return admission_->port(); }
 
@@ -98,12 +101,12 @@ class Manager {
   // False: to be tried again.
   bool RefreshVersion();
   bool LabelLeader();
+  void Register(const WebhookOptions& webhooks);
   // Rebuilds what the webhook knows, when something changed.
   void RefreshWebhookPolicies();
   void PoliciesChanged();
   bool Synced() const;
   PolicyControllerOptions ControllerOptions();
-  std::vector<std::string> NotReady() const;
   void LogRequest(const AdmissionRecord& record);
   bool IsGone(const std::string& name_space, const std::string& profile_name);
   // Events about policies that admissions left out.
@@ -116,6 +119,7 @@ class Manager {
   Gauge& leader_gauge_;
   Gauge& queue_gauge_;
   Gauge& certificate_gauge_;
+  Gauge& registered_gauge_;
   Counter& retries_;
   WorkQueue queue_;
   ModelCache models_;
@@ -142,6 +146,9 @@ class Manager {
   absl::Status end_ ABSL_GUARDED_BY(mutex_);
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   CertificateState certificates_ ABSL_GUARDED_BY(mutex_);
+  // Whether this replica has registered the webhooks, and why not.
+  bool registered_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Status registration_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<HttpServer> status_server_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -73,5 +73,22 @@ TEST_F(ManagerTest, WhatItCannotDoWithoutIsTriedAgainSoon) {
   manager.Stop();
 }
 
+TEST_F(ManagerTest, LeaderWhoseWebhooksAreRefusedIsNotReady) {
+  std::atomic<bool> refuse{true};
+  kube_.SetHook([&](const FakeKubeClient::Call& call) -> absl::Status {
+    return refuse && call.verb == "create" && call.resource == "mutatingwebhookconfigurations"
+               ? absl::InvalidArgumentError("no such label")
+               : absl::OkStatus();
+  });
+  Manager manager(Options(), kube_, kube_, logger_);
+  ASSERT_TRUE(manager.Start().ok());
+  const std::vector<std::string> reasons = {
+      "the webhooks are not registered: INVALID_ARGUMENT: no such label"};
+  EXPECT_TRUE(Eventually([&] { return manager.NotReady() == reasons; }));
+  refuse = false;
+  EXPECT_TRUE(Eventually([&] { return manager.NotReady().empty(); }));
+  manager.Stop();
+}
+
 }  // namespace
 }  // namespace varmor

@@ -68,6 +68,12 @@ HttpResponse StatusService::Handle(const HttpRequest& request) {
   return response;
 }
 
+void StatusService::ForgetNode(const std::string& node) {
+  for (Counter* counter : {&successes_, &failures_, &changes_}) {
+    counter->RemoveIf([&](const LabelValues& values) { return values[0] == node; });
+  }
+}
+
 HttpResponse StatusService::CheckHeader(const HttpRequest& request, TokenIdentity& identity) {
   if (request.path != kStatusPath && request.path != kNodePath &&
       request.path != kBehaviorDataPath) {

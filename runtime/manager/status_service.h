@@ -41,6 +41,9 @@ class StatusService {
   // Others: 404, 405.
   HttpResponse Handle(const HttpRequest& request);
 
+  // Drops what is counted of a node that is deleted: there would be ever more of them.
+  void ForgetNode(const std::string& node);
+
  private:
   // 200 for a report of an agent; `identity` then says which.
   HttpResponse CheckHeader(const HttpRequest& request, TokenIdentity& identity);

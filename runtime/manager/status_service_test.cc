@@ -116,6 +116,15 @@ TEST_F(StatusServiceTest, TakesReportsOfTheAgentOfTheNode) {
               HasSubstr("varmor_profile_processing_success_total{node_name=\"a\"} 1"));
 }
 
+// Regression: the series of deleted nodes stayed for ever.
+TEST_F(StatusServiceTest, ForgetsWhatItCountedOfADeletedNode) {
+  EXPECT_EQ(PostStatus("a").status, 200);
+  service_.ForgetNode("b");
+  EXPECT_THAT(metrics_.Text(), HasSubstr("{node_name=\"a\"}"));
+  service_.ForgetNode("a");
+  EXPECT_EQ(metrics_.Text().find("node_name"), std::string::npos) << metrics_.Text();
+}
+
 TEST_F(StatusServiceTest, RefusesReportsAboutOtherNodes) {
   const HttpResponse response = PostStatus("b");
   EXPECT_EQ(response.status, 403);
