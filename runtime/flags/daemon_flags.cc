@@ -11,11 +11,11 @@
 namespace varmor {
 
 void AddDaemonFlags(GoFlags& flags, DaemonFlags& values) {
-  flags.Bool("agent", "run as agent", values.agent);
-  flags.Bool("preDelete", "delete all policies and exit", values.pre_delete);
+  flags.Bool("agent", "vArmor's word for the agent; varmor-manager refuses it", values.agent);
+  flags.Bool("preDelete", "refused: delete policies with kubectl", values.pre_delete);
   flags.Bool("enableMetrics", "serve metrics", values.enable_metrics);
   flags.Bool("enableBpfEnforcer", "use the BPF enforcer", values.enable_bpf_enforcer);
-  flags.Bool("enableBehaviorModeling", "allow mode BehaviorModeling",
+  flags.Bool("enableBehaviorModeling", "without effect: nothing is recorded",
              values.enable_behavior_modeling);
   flags.Bool("enablePodServiceEgressControl", "both flags of egress control",
              values.enable_pod_service_egress_control);
