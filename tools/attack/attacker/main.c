@@ -25,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -142,6 +143,10 @@ int main(int argc, char** argv) {
   outcome = mmap(NULL, sizeof *outcome, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (outcome == MAP_FAILED) return 1;
   signal(SIGPIPE, SIG_IGN);
+  // Before Linux 5.11 BPF programs and tables count as locked memory, for all of a user's
+  // processes. Who may not raise the limit is told by the operations.
+  const struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
+  setrlimit(RLIMIT_MEMLOCK, &unlimited);
   printf("ready\n");
   fflush(stdout);
   char* line = NULL;
