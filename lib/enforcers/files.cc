@@ -128,8 +128,15 @@ absl::Status RemoveFile(FileCalls& calls, const std::string& path) {
 }
 
 absl::StatusOr<std::string> ReadFileWhole(const std::string& path, size_t limit) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // Opening a FIFO would wait for whoever writes to it.
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd == -1) return Cannot("read", path, errno);
+  struct stat facts = {};
+  if (fstat(fd, &facts) == 0 && !S_ISREG(facts.st_mode) && !S_ISDIR(facts.st_mode)) {
+    close(fd);
+    return absl::FailedPreconditionError(
+        absl::StrCat("cannot read ", QuotedPath(path), ": it is no regular file"));
+  }
   std::string text;
   char buffer[16384];
   for (;;) {

@@ -54,8 +54,8 @@ absl::Status WriteFileWhole(FileCalls& calls, const std::string& path, absl::str
 absl::Status RemoveFile(FileCalls& calls, const std::string& path);
 
 // The whole file. NOT_FOUND when there is none, RESOURCE_EXHAUSTED when it is longer than `limit`
-// bytes or OutOfResources, FAILED_PRECONDITION for other reasons of the system. Files of /proc and
-// /sys can be read.
+// bytes or OutOfResources, FAILED_PRECONDITION for other reasons of the system and for what is no
+// regular file. Files of /proc and /sys can be read. Does not wait for anybody.
 absl::StatusOr<std::string> ReadFileWhole(const std::string& path, size_t limit = 64 << 20);
 
 // Names in a directory without "." and "..", sorted. Errors as above.

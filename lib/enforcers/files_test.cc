@@ -96,6 +96,16 @@ TEST(FilesTest, ReadingHasALimit) {
   EXPECT_EQ(ReadFileWhole(directory.path()).status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
+// Nobody writes to it, so whoever reads would wait for ever.
+TEST(FilesTest, AFifoIsNoFile) {
+  const TemporaryDirectory directory;
+  const std::string path = directory / "a.yaml";
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  EXPECT_EQ(ReadFileWhole(path).status(),
+            absl::FailedPreconditionError(
+                absl::StrCat("cannot read \"", path, "\": it is no regular file")));
+}
+
 TEST(FilesTest, DirectoriesAreListedInOrder) {
   const TemporaryDirectory directory;
   EXPECT_EQ(EnsureDirectory(directory / "x/y"), absl::OkStatus());
