@@ -23,8 +23,7 @@ Json UnboundPod(const std::string& name, const std::string& node) {
   Json pod = {{"metadata", {{"name", name}}}, {"status", {{"phase", "Pending"}}}};
   Json& terms = pod["spec"]["affinity"]["nodeAffinity"]
                    ["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"];
-  terms = {{{"matchFields",
-             {{{"key", "metadata.name"}, {"operator", "In"}, {"values", {node}}}}}}};
+  terms = {{{"matchFields", {{{"key", "metadata.name"}, {"operator", "In"}, {"values", {node}}}}}}};
   return pod;
 }
 

@@ -4,8 +4,10 @@
 #include <set>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "lib/compiler/catalogue/catalogue.h"
 #include "lib/compiler/status/status_macros.h"
@@ -45,6 +47,18 @@ LeaderElectorOptions ElectorOptions(const ManagerOptions& options, Logger& logge
     logger.Warning("election", {{"error", error.ToString()}});
   };
   return out;
+}
+
+// In the version that the server has.
+absl::StatusOr<KubeResource> EndpointSlices(KubeClient& client) {
+  VARMOR_ASSIGN_OR_RETURN(const Json version, client.ServerVersion());
+  KubeResource slices = kEndpointSlices;
+  int minor = 0;
+  // Some distributions write "20+".
+  if (absl::SimpleAtoi(absl::StripSuffix(TextAt(version, {"minor"}), "+"), &minor) && minor < 21) {
+    slices.version = "v1beta1";
+  }
+  return slices;
 }
 
 TokenCheckerOptions TokenOptions() {
@@ -155,7 +169,7 @@ absl::Status Manager::Start() {
                               return response;
                             }));
   }
-  StartInformers();
+  VARMOR_RETURN_IF_ERROR(StartInformers());
   refresher_ = std::thread([this] { RefreshWebhookPolicies(); });
   maintainer_ = std::thread([this] { Maintain(); });
   return elector_.Start([this](bool leads) { OnLeading(leads); });
@@ -195,10 +209,10 @@ void Manager::Watch(const KubeResource& resource, KubeListOptions list,
                     std::function<void(const Json&)> gone) {
   InformerOptions options;
   options.list = std::move(list);
-  options.on_error = [this, &resource](const absl::Status& error, int in_a_row) {
+  options.on_error = [this, plural = resource.plural](const absl::Status& error, int in_a_row) {
     // A single one is how connections end.
     if (in_a_row < 2) return;
-    logger_.Warning("watch", {{"resource", resource.plural}, {"error", error.ToString()}});
+    logger_.Warning("watch", {{"resource", plural}, {"error", error.ToString()}});
   };
   informers_.push_back(std::make_unique<Informer>(
       client_, resource, std::move(options),
@@ -208,7 +222,7 @@ void Manager::Watch(const KubeResource& resource, KubeListOptions list,
       }));
 }
 
-void Manager::StartInformers() {
+absl::Status Manager::StartInformers() {
   const std::string& own = options_.features.install_namespace;
   for (const KubeResource* resource : {&kVarmorClusterPolicies, &kVarmorPolicies}) {
     Watch(
@@ -281,11 +295,13 @@ void Manager::StartInformers() {
         [this, note](const Json& object) { note(addresses_.Gone(object)); });
   };
   if (options_.features.service_egress) {
+    VARMOR_ASSIGN_OR_RETURN(const KubeResource slices, EndpointSlices(client_));
     watch_addresses(kServices);
-    watch_addresses(kEndpointSlices);
+    watch_addresses(slices);
   }
   if (options_.features.pod_egress) watch_addresses(kPods);
   for (const auto& informer : informers_) informer->Start();
+  return absl::OkStatus();
 }
 
 bool Manager::Synced() const {
@@ -415,6 +431,7 @@ void Manager::Work() {
       queue_.AddAfter(*key, *again);
     }
     queue_.Done(*key, again.status());
+    if (!again.ok() && queue_.InSlowLane(*key)) controller_.TellRetries(*key, again.status());
   }
 }
 

@@ -89,7 +89,8 @@ class Manager {
   uint16_t webhook_port() const { return admission_->port(); }
 
  private:
-  void StartInformers();
+  // Errors are those of the API server's version, where it matters.
+  absl::Status StartInformers();
   void Watch(const KubeResource& resource, KubeListOptions list,
              std::function<void(const Json&)> changed, std::function<void(const Json&)> gone);
   void OnLeading(bool leads);

@@ -1,5 +1,6 @@
 #include "runtime/manager/policy_check.h"
 
+#include <fstream>
 #include <string>
 
 #include "gmock/gmock.h"
@@ -41,101 +42,21 @@ TEST(PolicyCheckTest, PolicyWithoutMistakesCompiles) {
   EXPECT_TRUE(check.result.seccomp.has_value());
 }
 
-struct CodeCase {
-  const char* code;
-  const char* patch;  // RFC 7396, onto Policy()
-  const char* text;
-};
-
-constexpr CodeCase kCases[] = {
-    {"C1", R"({"spec": {"target": {"kind": "Job"}}})", "spec.target.kind: unknown value \"Job\""},
-    {"C2", R"({"spec": {"target": {"name": null}}})", "neither name nor selector"},
-    {"C3", R"({"spec": {"target": {"selector": {"matchLabels": {"a": "b"}}}}})", "both name and"},
-    {"C4", R"({"spec": {"policy": {"enhanceProtect": null}}})", "mode EnhanceProtect needs"},
-    {"C5", R"({"spec": {"policy": {"mode": "BehaviorModeling", "enhanceProtect": null,
-               "modelingOptions": {"duration": 1}}}})",
-     "BehaviorModeling is not available"},
-    {"C6", R"({"spec": {"policy": {"mode": "BehaviorModeling", "enhanceProtect": null}}})",
-     "needs the section \"modelingOptions\""},
-    {"C7", R"({"metadata": {"name": "a-name-that-is-far-too-long-to-be-the-name-of-a-profile"}})",
-     "at most 63 are possible"},
-    {"C8", R"({"spec": {"policy": {"mode": "DefenseInDepth", "enhanceProtect": null}}})",
-     "needs the section \"defenseInDepth\""},
-    {"G1", R"({"spec": {"policy": {"enforcer": "SELinux"}}})", "spec.policy.enforcer"},
-    {"G2", R"({"spec": {"policy": {"mode": "Protect"}}})", "unknown value \"Protect\""},
-    {"G5", R"({"spec": {"policy": {"mode": "DefenseInDepth", "enhanceProtect": null,
-               "defenseInDepth": {"seccomp": {"profileType": "Custom", "customProfile": "{}"}}}}})",
-     "enforcer AppArmor needs the section"},
-    {"G6", R"({"spec": {"policy": {"enforcer": "AppArmor", "mode": "DefenseInDepth",
-               "enhanceProtect": null,
-               "defenseInDepth": {"appArmor": {"profileType": "BehaviorModel"}}}}})",
-     "model"},
-    {"G7", R"({"spec": {"policy": {"enforcer": "Seccomp", "mode": "DefenseInDepth",
-               "enhanceProtect": null,
-               "defenseInDepth": {"seccomp": {"profileType": "Custom"}}}}})",
-     "needs a profile"},
-    {"G7", R"({"spec": {"policy": {"enforcer": "Seccomp", "mode": "DefenseInDepth",
-               "enhanceProtect": null, "defenseInDepth": {"seccomp": {
-                 "profileType": "Custom", "customProfile": "no JSON"}}}}})",
-     "customProfile"},
-    {"G8", R"({"spec": {"policy": {"mode": "BehaviorModeling", "enhanceProtect": null,
-               "modelingOptions": {"duration": 0}}}})",
-     "duration"},
-    {"G10", R"({"spec": {"policy": {"enhanceProtect": {"bpfRawRules": {"files": [
-               {"pattern": "/a[", "permissions": ["read"]}]}}}}})",
-     "pattern"},
-    {"G11",
-     R"({"spec": {"policy": {"enhanceProtect": {"privileged": true, "bpfRawRules": {"mounts": [
-               {"sourcePattern": "**", "fstype": "averyveryverylongname", "flags": ["ro"]}]}}}}})",
-     "fstype"},
-    {"G12", R"({"spec": {"policy": {"enhanceProtect": {"bpfRawRules": {"network": {"sockets": [
-               {}]}}}}}})",
-     "sockets[0]"},
-    {"G12", R"({"spec": {"policy": {"enhanceProtect": {"bpfRawRules": {"network": {"sockets": [
-               {"domains": ["ipx2"]}]}}}}}})",
-     "ipx2"},
-    {"G13", R"({"spec": {"policy": {"enhanceProtect": {"bpfRawRules": {"network": {"egress": {
-               "toDestinations": [{"ip": "1.2.3"}]}}}}}}})",
-     "1.2.3"},
-    {"G14", R"({"spec": {"policy": {"enhanceProtect": {"bpfRawRules": {"network": {"egress": {
-               "toServices": [{"name": "db"}]}}}}}}})",
-     "toServices[0]"},
-    {"G15", R"({"spec": {"policy": {"enhanceProtect": {"bpfRawRules": {"network": {"egress": {
-               "toServices": [{"namespace": "a", "name": "db"}]}}}}}}})",
-     "toServices[0]"},
-    {"G15", R"({"spec": {"policy": {"enhanceProtect": {
-               "attackProtectionRules": [{"rules": ["block-access-to-kube-apiserver"]}]}}}})",
-     "attackProtectionRules[0]"},
-    {"G17", R"({"spec": {"policy": {"enhanceProtect": {"hardeningRules": ["disallow-mout"]}}}})",
-     "did you mean \"disallow-mount\"?"},
-    {"G17", R"({"spec": {"policy": {"enhanceProtect": {"bpfRawRules": {"files": [
-               {"pattern": "/a", "permissions": ["raed"]}]}}}}})",
-     "raed"},
-    {"G18",
-     R"({"spec": {"policy": {"enforcer": "BPF", "enhanceProtect": {"bpfRawRules": {"mounts": [
-               {"sourcePattern": "**", "fstype": "nfs", "flags": ["ro"]}]}}}}})",
-     "privileged"},
-    {"G18", R"({"spec": {"policy": {"enforcer": "Seccomp", "enhanceProtect": {
-               "attackProtectionRules": [{"rules": ["mitigate-sa-leak"], "targets": ["/bin/sh"]}]}}}})",
-     "none of the policy's enforcers can carry out rule"},
-    {"G19", R"({"spec": {"policy": {"enhanceProtect": {"appArmorRawRules": [
-               {"rules": "deny /etc/shadow r"}]}}}})",
-     "appArmorRawRules[0]"},
-    {"S1", R"({"spec": {"policy": {"enhanceProtect": {"hardeningRule": ["disallow-mount"]}}}})",
-     "hardeningRule"},
-    {"S1", R"({"spec": null})", "spec"},
-    {"S1", R"({"kind": "Other"})", "unknown kind \"Other\""},
-};
-
+// The same mistakes are made against a real server (tools/kube/suites/manager).
 TEST(PolicyCheckTest, MistakesHaveTheirCodes) {
-  for (const CodeCase& c : kCases) {
-    SCOPED_TRACE(c.patch);
-    Json policy = Policy();
-    policy.merge_patch(Json::parse(c.patch));
+  std::ifstream file("runtime/manager/testdata/policy_codes.json");
+  const Json table = Json::parse(file);
+  EXPECT_EQ(Check(table["policy"]).errors.size(), 0u);
+  ASSERT_GT(table["cases"].size(), 40u);
+  for (const Json& each : table["cases"]) {
+    SCOPED_TRACE(each.dump());
+    Json policy = table["policy"];
+    policy.merge_patch(each["patch"]);
     const PolicyCheck check = Check(policy);
     EXPECT_THAT(check.errors,
-                Contains(testing::AllOf(Field(&PolicyProblem::code, c.code),
-                                        Field(&PolicyProblem::text, HasSubstr(c.text)))))
+                Contains(testing::AllOf(
+                    Field(&PolicyProblem::code, each["code"].get<std::string>()),
+                    Field(&PolicyProblem::text, HasSubstr(each["says"].get<std::string>())))))
         << ProblemsText(check.errors);
     EXPECT_FALSE(check.result.app_armor.has_value());
     EXPECT_FALSE(check.result.bpf.has_value());

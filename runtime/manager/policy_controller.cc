@@ -260,13 +260,26 @@ absl::StatusOr<absl::Duration> PolicyController::Reconcile(const std::string& ke
     if (profile == nullptr || OwnerOf(*profile) != nullptr) return absl::InfiniteDuration();
     return ReconcileOrphan(*profile);
   }
-  const ObjectPointer policy =
-      parts[0] == kClusterPolicyKind ? cluster_policies_.Get(parts[1]) : policies_.Get(parts[1]);
+  const ObjectPointer policy = PolicyOf(key);
   if (policy == nullptr) {
     Forget(key);
     return absl::InfiniteDuration();
   }
   return ReconcilePolicy(key, *policy);
+}
+
+ObjectPointer PolicyController::PolicyOf(const std::string& key) const {
+  const std::vector<std::string> parts = absl::StrSplit(key, absl::MaxSplits('/', 1));
+  if (parts[0] == kClusterPolicyKind) return cluster_policies_.Get(parts[1]);
+  return parts[0] == kPolicyKind ? policies_.Get(parts[1]) : nullptr;
+}
+
+void PolicyController::TellRetries(const std::string& key, const absl::Status& failure) {
+  const ObjectPointer policy = PolicyOf(key);
+  if (policy == nullptr || !options_.may_write()) return;
+  events_.Record(key, *policy, "Warning", "SyncRetry",
+                 absl::StrCat("what the policy says is not carried out yet, and is tried again: ",
+                              failure.message()));
 }
 
 absl::StatusOr<std::shared_ptr<const ProfileDraft>> PolicyController::DraftOf(

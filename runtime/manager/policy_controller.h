@@ -88,6 +88,8 @@ class PolicyController {
   // Does what the key needs. Returns when it is to be done again though nothing happens. ABORTED
   // when somebody else was faster; FAILED_PRECONDITION when this manager is not the leader.
   absl::StatusOr<absl::Duration> Reconcile(const std::string& key);
+  // Tells users of the policy (an event) that Reconcile has failed often, last with `failure`.
+  void TellRetries(const std::string& key, const absl::Status& failure);
 
   ReportStore& reports() { return reports_; }
   // All policies of both kinds, and their ArmorProfiles.
@@ -106,6 +108,8 @@ class PolicyController {
     absl::Time violations_due = absl::InfinitePast();
   };
 
+  // Null for keys that are not those of a policy, or when it is gone.
+  ObjectPointer PolicyOf(const std::string& key) const;
   void EnqueueNamed(const std::string& profile_name);
   void ReportsChanged(const std::string& key, const ReportTotals& before,
                       const ReportTotals& after);

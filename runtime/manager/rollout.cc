@@ -61,6 +61,10 @@ Json WantedTemplate(const RolloutView& view, const Json& workload) {
     ReleaseTemplate(view.protection.profile_name, wanted);
   } else {
     ProtectTemplate(view.protection, view.templates, wanted);
+    // One that is protected already is not restarted for a label.
+    if (wanted != workload["spec"]["template"]) {
+      LabelTemplate(view.protection.profile_name, wanted);
+    }
   }
   return wanted;
 }

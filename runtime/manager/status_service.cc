@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "lib/compiler/diagnostic/diagnostic.h"
 #include "runtime/protocol/names.h"
@@ -9,6 +10,11 @@
 
 namespace varmor {
 namespace {
+
+// Where vArmor's manager has models, by namespace and name.
+bool IsAboutModels(const std::string& path) {
+  return absl::StartsWith(path, absl::StrCat("/apis/", kPolicyApiVersion, "/"));
+}
 
 HttpResponse Answer(int status, absl::string_view text) {
   HttpResponse response;
@@ -75,6 +81,11 @@ void StatusService::ForgetNode(const std::string& node) {
 }
 
 HttpResponse StatusService::CheckHeader(const HttpRequest& request, TokenIdentity& identity) {
+  if (IsAboutModels(request.path)) {
+    return Answer(404,
+                  "this version of the manager neither exports nor imports ArmorProfileModels; "
+                  "kubectl reads and writes them");
+  }
   if (request.path != kStatusPath && request.path != kNodePath &&
       request.path != kBehaviorDataPath) {
     return Answer(404, "");

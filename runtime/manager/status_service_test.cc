@@ -98,6 +98,13 @@ TEST_F(StatusServiceTest, HealthNeedsNoToken) {
   EXPECT_EQ(service_.Handle(request).status, 405);
 }
 
+TEST_F(StatusServiceTest, SaysWhereModelsAreInstead) {
+  const HttpResponse response = service_.Handle(Request(
+      "/apis/crd.varmor.org/v1beta1/namespaces/shop/armorprofilemodels/varmor-shop-web", ""));
+  EXPECT_EQ(response.status, 404);
+  EXPECT_NE(response.body.find("kubectl"), std::string::npos);
+}
+
 TEST_F(StatusServiceTest, TokenIsCheckedBeforeTheBodyIsRead) {
   EXPECT_FALSE(service_.HandleHeader(Request(kStatusPath, "")).has_value());
   EXPECT_FALSE(service_.HandleHeader(Request(kNodePath, "")).has_value());

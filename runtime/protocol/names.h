@@ -25,6 +25,10 @@ inline constexpr char kSeccompAnnotation[] = "container.seccomp.security.beta.va
 inline constexpr char kKubernetesAppArmorAnnotation[] =
     "container.apparmor.security.beta.kubernetes.io/";
 
+// Label of pod templates whose containers refer to a profile: its name (this project's). Pods that
+// are made of them are found by it.
+inline constexpr char kProfileLabel[] = "varmor.org/profile";
+
 // Objects of an installation.
 inline constexpr char kAgentDaemonSet[] = "varmor-agent";
 inline constexpr char kManagerDeployment[] = "varmor-manager";

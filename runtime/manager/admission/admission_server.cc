@@ -105,9 +105,8 @@ absl::StatusOr<std::unique_ptr<AdmissionServer>> AdmissionServer::Start(
   http.before_body = [raw = server.get()](const HttpRequest& request) {
     return raw->HandleHeader(request);
   };
-  auto started = HttpServer::Start(http, [raw = server.get()](const HttpRequest& request) {
-    return raw->Review(request.path == kMutatePath, request);
-  });
+  auto started = HttpServer::Start(
+      http, [raw = server.get()](const HttpRequest& request) { return raw->Review(request); });
   if (!started.ok()) return started.status();
   server->http_ = *std::move(started);
   return server;
@@ -149,7 +148,7 @@ void AdmissionServer::Drain(absl::Duration limit) {
 
 std::optional<HttpResponse> AdmissionServer::HandleHeader(const HttpRequest& request) {
   const bool health = request.path == kLivenessPath || request.path == kReadinessPath;
-  const bool mutating = request.path == kMutatePath;
+  const bool mutating = request.path == kMutatePath || request.path == kReleasePath;
   if (!health && !mutating && request.path != kValidatePath) return Answer(404, "not found");
   if (request.method != (health ? "GET" : "POST")) {
     HttpResponse response = Answer(405, absl::StrCat("use ", health ? "GET" : "POST"));
@@ -178,13 +177,15 @@ HttpResponse AdmissionServer::Ready() {
   return reasons.empty() ? Answer(200, "ok") : Answer(503, absl::StrJoin(reasons, "\n"));
 }
 
-HttpResponse AdmissionServer::Review(bool mutating, const HttpRequest& http_request) {
+HttpResponse AdmissionServer::Review(const HttpRequest& http_request) {
   const absl::Time start = absl::Now();
+  const bool mutating = http_request.path != kValidatePath;
+  const bool only_release = http_request.path == kReleasePath;
   const absl::StatusOr<AdmissionRequest> request = ParseAdmissionReview(http_request.body);
   if (!request.ok()) return Answer(417, request.status().message());
   AdmissionRecord record = RecordOf(mutating, *request);
   const absl::StatusOr<AdmissionAnswer> answer =
-      mutating ? MutateRequest(*request, record) : ValidateRequest(*request, record);
+      mutating ? MutateRequest(*request, only_release, record) : ValidateRequest(*request, record);
   if (mutating) {
     latency_.Observe({KindLabel(request->kind), OperationLabel(request->operation),
                       record.mutated ? "true" : "false"},
@@ -200,6 +201,7 @@ HttpResponse AdmissionServer::Review(bool mutating, const HttpRequest& http_requ
 }
 
 absl::StatusOr<AdmissionAnswer> AdmissionServer::MutateRequest(const AdmissionRequest& request,
+                                                               bool only_release,
                                                                AdmissionRecord& record) {
   const std::shared_ptr<const WorkloadPolicies> policies = Policies();
   TemplateOptions options;
@@ -214,7 +216,8 @@ absl::StatusOr<AdmissionAnswer> AdmissionServer::MutateRequest(const AdmissionRe
   if (options_.is_gone != nullptr) {
     is_gone = [&](const std::string& name) { return options_.is_gone(request.name_space, name); };
   }
-  Mutation mutation = Mutate(request, *policies, options, absl::Now(), is_gone);
+  Mutation mutation = only_release ? Release(request, *policies, absl::Now(), is_gone)
+                                   : Mutate(request, *policies, options, absl::Now(), is_gone);
   for (const WorkloadPolicy* each : mutation.matching) {
     record.policies.push_back(KeyOf(each->name_space, each->name));
   }

@@ -7,6 +7,7 @@
 //     server->SetPolicies(std::make_shared<const WorkloadPolicies>(...));  // on every change
 //
 //   POST /mutate              AdmissionReview of workloads
+//   POST /release             AdmissionReview of pods that only need to lose what is gone
 //   POST /validate            AdmissionReview of policies
 //   GET  /health/liveness     200
 //   GET  /health/readiness    200, or 503 and a line for each reason
@@ -121,9 +122,9 @@ class AdmissionServer {
 
   // Answers what needs no body.
   std::optional<HttpResponse> HandleHeader(const HttpRequest& request);
-  HttpResponse Review(bool mutating, const HttpRequest& request);
+  HttpResponse Review(const HttpRequest& request);
   HttpResponse Ready();
-  absl::StatusOr<AdmissionAnswer> MutateRequest(const AdmissionRequest& request,
+  absl::StatusOr<AdmissionAnswer> MutateRequest(const AdmissionRequest& request, bool only_release,
                                                 AdmissionRecord& record);
   absl::StatusOr<AdmissionAnswer> ValidateRequest(const AdmissionRequest& request,
                                                   AdmissionRecord& record);

@@ -20,6 +20,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
 struct Reply {
@@ -188,6 +189,24 @@ TEST_F(AdmissionServerTest, ReleasesWhatHasNoPolicyOnceTheyAreKnown) {
   EXPECT_FALSE(old.patch(PatchOf(reply))["spec"]["template"]["metadata"].contains("annotations"));
   EXPECT_THAT(reply.body, HasSubstr("no policy has profile varmor-shop-old any more"));
   EXPECT_THAT(Records().at(0).released, ElementsAre("varmor-shop-old"));
+}
+
+TEST_F(AdmissionServerTest, PodsOfTemplatesAreOnlyReleased) {
+  AdmissionServerOptions options;
+  options.is_gone = [](const std::string&, const std::string&) { return true; };
+  Start(options);
+  server_->SetPolicies(Policies());
+  Records();
+  EXPECT_EQ(PatchOf(Post("/release", Review(kDeployment))), nullptr);
+  Json old = kDeployment;
+  old["spec"]["template"]["metadata"]["annotations"] = {
+      {"container.bpf.security.beta.varmor.org/main", "localhost/varmor-shop-old"}};
+  const Json released = old.patch(PatchOf(Post("/release", Review(old))));
+  EXPECT_FALSE(released["spec"]["template"]["metadata"].contains("annotations"));
+  const std::vector<AdmissionRecord> records = Records();
+  EXPECT_TRUE(records.at(0).mutating);
+  EXPECT_THAT(records.at(1).policies, IsEmpty());
+  EXPECT_THAT(records.at(1).released, ElementsAre("varmor-shop-old"));
 }
 
 TEST_F(AdmissionServerTest, RemarksAreRecorded) {

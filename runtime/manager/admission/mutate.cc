@@ -79,24 +79,28 @@ void Warn(Mutation& mutation) {
   }
 }
 
-}  // namespace
+// Whether the pods of the template are new anyway, so that a label more costs nothing.
+bool ArePodsNew(const AdmissionRequest& request, const Json& pod_template) {
+  if (request.operation == "CREATE" || !request.old_object.is_object()) return true;
+  const Json* const before = TemplateOf(request.kind, request.old_object);
+  return before == nullptr || *before != pod_template;
+}
 
-Mutation Mutate(const AdmissionRequest& request, const WorkloadPolicies& policies,
-                const TemplateOptions& options, absl::Time now, const IsGone& is_gone) {
+// Takes out what is gone and applies the first of `matching`.
+Mutation Change(const AdmissionRequest& request, const WorkloadPolicies& policies,
+                std::vector<const WorkloadPolicy*> matching, const TemplateOptions& options,
+                absl::Time now, const IsGone& is_gone) {
   Mutation mutation;
-  if (!IsWorkload(request)) return mutation;
-  const Json* const old_template = TemplateOf(request.kind, request.object);
-  if (old_template == nullptr) return mutation;
-  if (const size_t count = ContainersOf(*old_template); count > kMaxContainers) {
+  const Json& old_template = *TemplateOf(request.kind, request.object);
+  if (const size_t count = ContainersOf(old_template); count > kMaxContainers) {
     mutation.answer.allowed = false;
     mutation.answer.message = absl::StrCat("spec.containers: has ", count, " containers, not ",
                                            kMaxContainers, " at most; use more pods");
     return mutation;
   }
-  mutation.matching =
-      policies.Match(request.kind, request.name_space, request.name, LabelsOf(request.object));
+  mutation.matching = std::move(matching);
   if (is_gone != nullptr) {
-    for (const std::string& name : CarriedProfiles(*old_template)) {
+    for (const std::string& name : CarriedProfiles(old_template)) {
       if (policies.OwnerOf(name) == nullptr && is_gone(name)) mutation.released.push_back(name);
     }
   }
@@ -104,12 +108,34 @@ Mutation Mutate(const AdmissionRequest& request, const WorkloadPolicies& policie
   Json changed = request.object;
   Json& pod_template = *TemplateOf(request.kind, changed);
   for (const std::string& name : mutation.released) ReleaseTemplate(name, pod_template);
-  if (!mutation.matching.empty()) ApplyFirst(options, pod_template, mutation);
+  if (!mutation.matching.empty()) {
+    ApplyFirst(options, pod_template, mutation);
+    if (request.kind != "Pod" && ArePodsNew(request, pod_template)) {
+      LabelTemplate(mutation.matching.front()->protection.profile_name, pod_template);
+    }
+  }
   Warn(mutation);
   if (changed == request.object) return mutation;
   StampTime(now, changed);
   mutation.answer.patch = Json::diff(request.object, changed);
   return mutation;
+}
+
+}  // namespace
+
+Mutation Mutate(const AdmissionRequest& request, const WorkloadPolicies& policies,
+                const TemplateOptions& options, absl::Time now, const IsGone& is_gone) {
+  if (!IsWorkload(request) || TemplateOf(request.kind, request.object) == nullptr) return {};
+  return Change(
+      request, policies,
+      policies.Match(request.kind, request.name_space, request.name, LabelsOf(request.object)),
+      options, now, is_gone);
+}
+
+Mutation Release(const AdmissionRequest& request, const WorkloadPolicies& policies, absl::Time now,
+                 const IsGone& is_gone) {
+  if (!IsWorkload(request) || TemplateOf(request.kind, request.object) == nullptr) return {};
+  return Change(request, policies, {}, {}, now, is_gone);
 }
 
 }  // namespace varmor

@@ -49,8 +49,15 @@ using IsGone = std::function<bool(const std::string& profile_name)>;
 // are allowed as they are. Has no effect but its result, so dry runs need no care. What a policy
 // that is gone had written is taken out: nodes do not keep its profile, and a pod that names it
 // would never start. Without `is_gone` nothing is taken out.
+//
+// A template that a policy changes, or that comes changed, also gets kProfileLabel.
 Mutation Mutate(const AdmissionRequest& request, const WorkloadPolicies& policies,
                 const TemplateOptions& options, absl::Time now, const IsGone& is_gone = nullptr);
+
+// Only takes out what policies that are gone had written. For pods that are there because of
+// kProfileLabel: to policies of kind Pod they do not show themselves.
+Mutation Release(const AdmissionRequest& request, const WorkloadPolicies& policies, absl::Time now,
+                 const IsGone& is_gone);
 
 }  // namespace varmor
 

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "gtest/gtest.h"
+#include "runtime/protocol/names.h"
 
 namespace varmor {
 namespace {
@@ -85,7 +86,8 @@ TEST(MutateTest, ExampleOfTheSpecification) {
   const Json patch = Json::parse(R"([
     {"op": "add", "path": "/metadata/annotations",
      "value": {"webhook.varmor.org/mutatedAt": "2025-01-01T00:00:00Z"}},
-    {"op": "add", "path": "/spec/template/metadata", "value": {}},
+    {"op": "add", "path": "/spec/template/metadata", "value": {
+      "labels": {"varmor.org/profile": "varmor-shop-db"}}},
     {"op": "add", "path": "/spec/template/metadata/annotations", "value": {
       "container.bpf.security.beta.varmor.org/main": "localhost/varmor-shop-db",
       "container.bpf.security.beta.varmor.org/sidecar": "localhost/varmor-shop-db",
@@ -220,6 +222,7 @@ Json Expected(const Condition& condition, const Words& words, bool field, bool r
   }
   if (!changed) return Workload(kind, ParsedPod(condition.pod));
   pod["metadata"]["annotations"] = annotations;
+  if (kind != "Pod") pod["metadata"]["labels"] = {{"varmor.org/profile", "varmor-shop-db"}};
   Json object = Workload(kind, pod);
   object["metadata"]["annotations"]["webhook.varmor.org/mutatedAt"] = kStamp;
   return object;
@@ -268,7 +271,7 @@ TEST(MutateTest, ReplacesOtherValuesAndKeepsThem) {
       "container.seccomp.security.beta.varmor.org/main": "localhost/varmor-shop-db",
       "varmor.org/original-apparmor": "{\"main\":{\"annotations\":{\"container.apparmor.security.beta.kubernetes.io/main\":\"runtime/default\"}}}",
       "varmor.org/original-seccomp": "{\"main\":{\"field\":{\"type\":\"RuntimeDefault\"}}}",
-      "a/b~c": "d"}},
+      "a/b~c": "d"}, "labels": {"varmor.org/profile": "varmor-shop-db"}},
       "spec": {"containers": [{"name": "main", "securityContext": {
         "seccompProfile": {"type": "Localhost", "localhostProfile": "varmor-shop-db"}}}]}})");
   EXPECT_EQ(once, expected);
@@ -431,6 +434,63 @@ TEST(MutateTest, TakesOutWhatAPolicyThatIsGoneHadWritten) {
   EXPECT_TRUE(Mutate(RequestFor(own), WorkloadPolicies(), {}, kNow, [](const std::string&) {
                 return true;
               }).answer.patch.is_null());
+}
+
+// The pods of a template do not have the labels of its workload, but this one.
+TEST(MutateTest, PodsOfAnOldTemplateAreReleasedByItsLabel) {
+  const Json deployment =
+      Workload("Deployment", ParsedPod(R"({"metadata": {"labels": {"app": "db"}},
+      "spec": {"containers": [{"name": "main"}]}})"));
+  const Json object = Patched(deployment, PoliciesOf({Policy("Deployment", "BPFSeccomp")}));
+  const Json& pod_template = object["spec"]["template"];
+  EXPECT_EQ(pod_template["metadata"]["labels"],
+            (Json{{"app", "db"}, {kProfileLabel, "varmor-shop-db"}}));
+  const Json pod = Workload("Pod", pod_template);
+  const auto gone = [](const std::string&) { return true; };
+  const Mutation mutation = Release(RequestFor(pod), WorkloadPolicies(), kNow, gone);
+  EXPECT_EQ(mutation.released, std::vector<std::string>({"varmor-shop-db"}));
+  Json released = pod.patch(mutation.answer.patch);
+  EXPECT_EQ(released["spec"], deployment["spec"]["template"]["spec"]);
+  EXPECT_EQ(released["metadata"]["labels"], (Json{{"app", "db"}}));
+  EXPECT_EQ(released["metadata"]["annotations"], (Json{{kMutatedAnnotation, kStamp}}));
+  // While there is a policy, they keep what they have, whatever policies say about pods.
+  Json about_pods = Policy("Pod", "AppArmor");
+  about_pods["metadata"]["name"] = "pods";
+  about_pods["spec"]["target"]["name"] = "db";
+  EXPECT_TRUE(Release(RequestFor(pod), PoliciesOf({Policy("Deployment", "BPFSeccomp"), about_pods}),
+                      kNow, gone)
+                  .answer.patch.is_null());
+}
+
+TEST(MutateTest, TemplatesAreLabelledOnlyWhenTheirPodsAreNewAnyway) {
+  const WorkloadPolicies policies = PoliciesOf({Policy("Deployment", "BPF")});
+  const Json plain =
+      Workload("Deployment", ParsedPod(R"({"spec": {"containers": [{"name": "main"}]}})"));
+  const Json labelled = Patched(plain, policies);
+  Json unlabelled = labelled;
+  unlabelled["spec"]["template"]["metadata"].erase("labels");
+  const auto update = [&](const Json& before, const Json& after) {
+    AdmissionRequest request = RequestFor(after, "UPDATE");
+    request.old_object = before;
+    const Mutation mutation = Mutate(request, policies, {}, kNow);
+    const Json stored =
+        mutation.answer.patch.is_null() ? after : after.patch(mutation.answer.patch);
+    return stored["spec"]["template"];
+  };
+  const Json& without = unlabelled["spec"]["template"];
+  const Json& with = labelled["spec"]["template"];
+  // Neither an edit of something else, nor the manifest as it was written first.
+  Json scaled = unlabelled;
+  scaled["spec"]["replicas"] = 3;
+  EXPECT_EQ(update(unlabelled, scaled), without);
+  EXPECT_EQ(update(unlabelled, plain), without);
+  EXPECT_EQ(update(labelled, plain), with);
+  // The label is put back without a change of the template that is stored.
+  EXPECT_EQ(update(labelled, unlabelled), with);
+  Json image = unlabelled;
+  image["spec"]["template"]["spec"]["containers"][0]["image"] = "new";
+  EXPECT_EQ(update(unlabelled, image)["metadata"], with["metadata"]);
+  EXPECT_EQ(update(plain, plain), with);
 }
 
 TEST(MutateTest, RefusesPodsOfTooManyContainers) {

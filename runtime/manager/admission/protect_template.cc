@@ -331,6 +331,14 @@ std::vector<std::string> ProtectTemplate(const Protection& protection,
   return gaps;
 }
 
+void LabelTemplate(absl::string_view profile_name, Json& pod_template) {
+  const std::string profile(profile_name);
+  if (CarriedProfiles(pod_template).count(profile) == 0) return;
+  const Json& labels = At(At(pod_template, "metadata"), "labels");
+  if (!labels.is_null() && !labels.is_object()) return;
+  Object(Object(pod_template, "metadata"), "labels")[kProfileLabel] = profile;
+}
+
 void ReleaseTemplate(absl::string_view profile_name, Json& pod_template) {
   if (!IsWritable(pod_template)) return;
   const std::string profile(profile_name);
@@ -345,6 +353,10 @@ void ReleaseTemplate(absl::string_view profile_name, Json& pod_template) {
     if (app_armor) Restore(kAppArmorSpot, container);
     if (CarriesProfile(kSeccompSpot, profile, container)) Restore(kSeccompSpot, container);
   }
+  if (At(At(At(pod_template, "metadata"), "labels"), kProfileLabel) != profile) return;
+  Json& metadata = pod_template["metadata"];
+  metadata["labels"].erase(kProfileLabel);
+  if (metadata["labels"].empty()) metadata.erase("labels");
 }
 
 std::set<std::string> CarriedProfiles(const Json& pod_template) {

@@ -48,8 +48,12 @@ inline constexpr char kOriginalAnnotation[] = "varmor.org/original-";
 std::vector<std::string> ProtectTemplate(const Protection& protection,
                                          const TemplateOptions& options, Json& pod_template);
 
-// Takes out what ProtectTemplate wrote for `profile_name` (whatever its enforcers were then) and
-// puts back what was there before. Nothing else is touched.
+// Writes kProfileLabel into a pod template of which a container refers to the profile. Apart from
+// ProtectTemplate, because it alone is no reason to make the pods of a template anew.
+void LabelTemplate(absl::string_view profile_name, Json& pod_template);
+
+// Takes out what ProtectTemplate and LabelTemplate wrote for `profile_name` (whatever its enforcers
+// were then) and puts back what was there before. Nothing else is touched.
 //
 // CarriedProfiles says which names there are.
 void ReleaseTemplate(absl::string_view profile_name, Json& pod_template);

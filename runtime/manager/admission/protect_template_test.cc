@@ -187,5 +187,25 @@ TEST(ProtectTemplateTest, TheNewestValueOfTheUserIsKept) {
   EXPECT_EQ(back, user);
 }
 
+TEST(ProtectTemplateTest, LabelIsThatOfTheProfileThatContainersHave) {
+  Protection protection;
+  protection.profile_name = "varmor-shop-db";
+  protection.enforcers.bpf = true;
+  Json pod_template = Json::parse(R"({"spec": {"containers": [{"name": "main"}]}})");
+  const Json before = pod_template;
+  LabelTemplate("varmor-shop-db", pod_template);
+  EXPECT_EQ(pod_template, before);
+  ProtectTemplate(protection, {}, pod_template);
+  LabelTemplate("varmor-shop-other", pod_template);
+  EXPECT_FALSE(pod_template["metadata"].contains("labels"));
+  LabelTemplate("varmor-shop-db", pod_template);
+  EXPECT_EQ(pod_template["metadata"]["labels"], (Json{{"varmor.org/profile", "varmor-shop-db"}}));
+  const Json labelled = pod_template;
+  ReleaseTemplate("varmor-shop-other", pod_template);
+  EXPECT_EQ(pod_template, labelled);
+  ReleaseTemplate("varmor-shop-db", pod_template);
+  EXPECT_EQ(pod_template["metadata"], Json::object());
+}
+
 }  // namespace
 }  // namespace varmor

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "runtime/kube/testing/fake_kube_client.h"
@@ -14,6 +15,7 @@ namespace varmor {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 const absl::Time kStart = absl::FromUnixSeconds(1735689600);
@@ -98,6 +100,38 @@ TEST(CertificateStoreTest, RepairsWhatSomebodyBroke) {
   EXPECT_TRUE(client.Get(kConfigMaps, "kube-system", "varmor-ca").ok());
   pair = *client.Get(kSecrets, "kube-system", "varmor-webhook-svc.kube-system.varmor-tls-pair");
   EXPECT_EQ(pair["metadata"]["labels"], (Json{{"mine", "yes"}}));
+}
+
+// Of the first certificates, and of a change of the authority.
+TEST(CertificateStoreTest, WhoDiesBetweenWritesIsFollowedByOneWhoGoesOn) {
+  for (const bool change : {false, true}) {
+    for (int last = 0; last < 3; ++last) {
+      SCOPED_TRACE(absl::StrCat(change, " after ", last, " writes"));
+      FakeKubeClient client;
+      absl::Time now = kStart;
+      Certificates before;
+      if (change) {
+        before = Ensured(client);
+        now += kAuthorityLife * 3 / 4;
+      }
+      int writes = 0;
+      client.SetHook([&](const FakeKubeClient::Call& call) {
+        const bool write = call.verb == "create" || call.verb == "update";
+        return write && ++writes > last ? absl::UnavailableError("dead") : absl::OkStatus();
+      });
+      EXPECT_FALSE(EnsureCertificates(client, "kube-system", kNames, now).ok());
+      client.SetHook(nullptr);
+      const Certificates made = Ensured(client, now);
+      EXPECT_TRUE(CheckPair(made.state.leaf, made.state.authorities, kNames, now).ok());
+      // What may have been trusted already still is.
+      EXPECT_THAT(made.state.authorities, HasSubstr(before.state.authorities));
+      const Certificates again = Ensured(client, now);
+      EXPECT_TRUE(again.state == made.state);
+      EXPECT_EQ(again.reason, "");
+      const Json map = *client.Get(kConfigMaps, "kube-system", "varmor-ca");
+      EXPECT_EQ(map["data"]["ca.crt"], made.state.authorities);
+    }
+  }
 }
 
 TEST(CertificateStoreTest, ReplicasThatStartTogetherAgree) {

@@ -122,13 +122,23 @@ Json MutatingConfiguration(const WebhookOptions& options) {
   std::vector<Json> webhooks = {
       Webhook("mutateworkload.varmor.org", workloads, kMutatePath, failure_policy, options),
       Webhook("mutatepod.varmor.org", pods, kMutatePath, failure_policy, options)};
+  // Without the label all pods come to the one before.
+  if (!options.match_label.empty()) {
+    const std::pair<std::string, std::string> label =
+        absl::StrSplit(options.match_label, absl::MaxSplits('=', 1));
+    for (Json& webhook : webhooks) {
+      webhook["objectSelector"] = {{"matchLabels", {{label.first, label.second}}}};
+    }
+    // Nothing is unprotected when it does not answer.
+    webhooks.push_back(Webhook("releasepod.varmor.org", pods, kReleasePath, "Ignore", options));
+    webhooks.back()["objectSelector"] = {
+        {"matchExpressions",
+         {{{"key", kProfileLabel}, {"operator", "Exists"}},
+          {{"key", label.first}, {"operator", "NotIn"}, {"values", {label.second}}}}}};
+  }
   for (Json& webhook : webhooks) {
     webhook["reinvocationPolicy"] = options.url.empty() ? "IfNeeded" : "Never";
     webhook["namespaceSelector"] = NamespaceSelector(options);
-    if (options.match_label.empty()) continue;
-    const std::pair<std::string, std::string> label =
-        absl::StrSplit(options.match_label, absl::MaxSplits('=', 1));
-    webhook["objectSelector"] = {{"matchLabels", {{label.first, label.second}}}};
   }
   return Configuration("MutatingWebhookConfiguration", NameOf(kMutatingConfiguration, options),
                        webhooks);

@@ -18,6 +18,8 @@ inline constexpr char kValidatingConfiguration[] = "varmor-policy-validating-web
 
 // Paths of the webhook server.
 inline constexpr char kMutatePath[] = "/mutate";
+// For pods that carry kProfileLabel without having the label that asks for policies.
+inline constexpr char kReleasePath[] = "/release";
 inline constexpr char kValidatePath[] = "/validate";
 
 struct WebhookOptions {

@@ -40,7 +40,25 @@ TEST(WebhookConfigurationsTest, Mutating) {
          "operator": "NotIn", "values": ["kube-system", "varmor"]}]},
        "objectSelector": {"matchLabels": {"sandbox.varmor.org/enable": "true"}},
        "sideEffects": "None", "timeoutSeconds": 10, "reinvocationPolicy": "IfNeeded",
+       "admissionReviewVersions": ["v1"]},
+      {"name": "releasepod.varmor.org",
+       "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"],
+                  "operations": ["CREATE"], "scope": "*"}],
+       "clientConfig": {"caBundle": "UEVNCg==", "service": {"namespace": "varmor",
+         "name": "varmor-webhook-svc", "path": "/release", "port": 443}},
+       "failurePolicy": "Ignore", "matchPolicy": "Equivalent",
+       "namespaceSelector": {"matchExpressions": [{"key": "kubernetes.io/metadata.name",
+         "operator": "NotIn", "values": ["kube-system", "varmor"]}]},
+       "objectSelector": {"matchExpressions": [
+         {"key": "varmor.org/profile", "operator": "Exists"},
+         {"key": "sandbox.varmor.org/enable", "operator": "NotIn", "values": ["true"]}]},
+       "sideEffects": "None", "timeoutSeconds": 10, "reinvocationPolicy": "IfNeeded",
        "admissionReviewVersions": ["v1"]}]})"));
+  WebhookOptions strict = Options();
+  strict.mutating_failure_policy = "Fail";
+  const Json webhooks = MutatingConfiguration(strict)["webhooks"];
+  EXPECT_EQ(webhooks[1]["failurePolicy"], "Fail");
+  EXPECT_EQ(webhooks[2]["failurePolicy"], "Ignore");
 }
 
 TEST(WebhookConfigurationsTest, ValidatingOutsideOfACluster) {
@@ -68,6 +86,7 @@ TEST(WebhookConfigurationsTest, SelectorsAreThoseOfTheInstallation) {
   options.match_label = "";
   options.namespace_selector = Json::parse(R"({"matchLabels": {"varmor": "on"}})");
   const Json webhook = MutatingConfiguration(options)["webhooks"][0];
+  EXPECT_EQ(MutatingConfiguration(options)["webhooks"].size(), 2u);
   EXPECT_EQ(webhook["objectSelector"], Json::object());
   EXPECT_EQ(webhook["namespaceSelector"], options.namespace_selector);
   options.match_label = "key=";

@@ -5,10 +5,13 @@ usage: manager_test.py MANAGER [TEST]...     TEST: part of a test's name
 The manager runs under the rights that runtime/deploy/rbac.yaml gives. Agents have pods and tokens as
 on a cluster: an API server does not tell them from real ones. The last line is "result: PASSED FAILED".
 """
+import base64
+import gzip
 import hashlib
 import http.client
 import json
 import os
+import random
 import re
 import shlex
 import signal
@@ -56,8 +59,8 @@ class Api:
         self.context = ssl.create_default_context(cafile=CA)
         self.connection = None
 
-    def call(self, method, path, body=None, kind="application/json"):
-        headers = {"Authorization": "Bearer admin-token", "Content-Type": kind}
+    def call(self, method, path, body=None, kind="application/json", accept="application/json"):
+        headers = {"Authorization": "Bearer admin-token", "Content-Type": kind, "Accept": accept}
         data = None if body is None else json.dumps(body)
         for last in (False, True):
             if self.connection is None:
@@ -442,6 +445,23 @@ def test_policy_is_protecting_when_all_agents_loaded_it():
          lambda: profile_of("web")["status"]["currentNumberLoaded"] == 2)
 
 
+def test_definitions_are_those_of_the_contract():
+    wanted = {
+        "varmorpolicies": (True, ["vpol"], "Name Enforcer Mode Target-Kind Target-Name Target-Selector "
+                                           "Profile-Name Ready Status Age"),
+        "varmorclusterpolicies": (False, ["vcpol"], "Name Enforcer Mode Target-Kind Target-Name Target-Selector "
+                                                    "Profile-Name Ready Status Age"),
+        "armorprofiles": (True, None, "Name Profile Enforcer Mode Desired Current Age"),
+        "armorprofilemodels": (True, None, "Name Storage-Type Desired Completed Ready Age")}
+    served = {each["name"]: each for each in api.get(CRD)["resources"]}
+    assert set(served) == {name + part for name in wanted for part in ("", "/status")}, served.keys()
+    for name, (namespaced, short, columns) in wanted.items():
+        assert served[name]["namespaced"] == namespaced and served[name].get("shortNames") == short, served[name]
+        table = api.call("GET", f"{CRD}/{name}", accept="application/json;as=Table;g=meta.k8s.io;v=v1")
+        found = [column["name"] for column in table["columnDefinitions"]]
+        assert [each.lower() for each in found] == columns.lower().split(), found
+
+
 def test_agent_that_fails_is_named():
     profile = profile_of("web")
     assert agents[1].status(profile, "failed", "unsupported: BPF LSM is not enabled")[0] == 200
@@ -514,34 +534,109 @@ def test_bad_policies_are_refused_with_everything_that_is_wrong():
     assert "C5: " in refusal(api.create, policy_path(), modeling)
 
 
-def test_refused_update_that_got_past_the_webhook_changes_nothing():
+def merged(target, patch):
+    """RFC 7396."""
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(target) if isinstance(target, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = merged(result.get(key), value)
+    return result
+
+
+def mistakes():
+    """(what the table says, the policy) for each code of the table, in a namespace of their own."""
+    with open(f"{ROOT}/runtime/manager/testdata/policy_codes.json") as file:
+        table = json.load(file)
+    for number, case in enumerate(table["cases"]):
+        base = merged(table["policy"], {"metadata": {"name": f"m{number}", "namespace": "codes"}})
+        yield case, merged(base, case["patch"])
+
+
+def test_every_mistake_is_refused_with_its_code():
+    api.create("/api/v1/namespaces", {"metadata": {"name": "codes"}})
+    codes = set()
+    for case, wrong in mistakes():
+        text = refusal(api.create, policy_path(namespace="codes"), wrong)
+        if "server" in case:
+            # The schema of the definition refuses it before the webhook is asked.
+            assert case["server"] in text, (case, text)
+        else:
+            assert f"{case['code']}: " in text and case["says"] in text, (case, text)
+        codes.add(case["code"])
+    print(f"  {len(codes)} codes: {' '.join(sorted(codes))}")
+
+
+VALIDATING = ("/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/"
+              "varmor-policy-validating-webhook-cfg-debug")
+
+
+def without_webhook(first):
+    """Deletes the validating webhook and does `first` as soon as that has an effect. The manager puts it back."""
+    wait("the webhook is there", lambda: api.find(VALIDATING), 60)
+    api.delete(VALIDATING)
+
+    def attempt():
+        try:
+            return first()
+        except Refused:
+            return None
+    return wait("the webhook is gone", attempt, 5)
+
+
+def test_every_mistake_that_got_past_the_webhook_is_in_the_status():
+    wrong = [(case, each) for case, each in mistakes() if "server" not in case]
+    without_webhook(lambda: api.create(policy_path(namespace="codes"), wrong[0][1]))
+    for _, each in wrong[1:]:
+        api.create(policy_path(namespace="codes"), each)
+    for case, each in wrong:
+        path = policy_path(each["metadata"]["name"], "codes")
+        status = wait(f"{case} has a status", lambda path=path: api.get(path).get("status"))
+        created = next(c for c in status["conditions"] if c["type"] == "Created")
+        assert status["phase"] == "Error" and not status["ready"], (case, status)
+        assert created["status"] == "False", (case, created)
+        assert f"{case['code']}: " in created["message"] and case["says"] in created["message"], (case, created)
+        assert created["reason"] == ("Forbidden" if re.search("^C", created["message"]) else "Error"), created
+    assert not api.get(f"{CRD}/namespaces/codes/armorprofiles")["items"]
+    for _, each in wrong:
+        api.delete(policy_path(each["metadata"]["name"], "codes"))
+    wait("the webhook is registered again", lambda: api.find(VALIDATING), 60)
+
+
+def test_refused_updates_that_got_past_the_webhook_change_nothing():
     profile = profile_of("web")
-    name = "varmor-policy-validating-webhook-cfg-debug"
-    path = f"/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/{name}"
+    good = api.get(policy_path("web"))["spec"]
 
-    def slip(target):
-        """An edit while the webhook is away."""
-        wait("the webhook is there", lambda: api.find(path), 60)
-        api.delete(path)
-
-        def edit():
-            try:
-                return api.patch(policy_path("web"), {"spec": {"target": {"name": target}}})
-            except Refused:
-                return None
-        wait("the webhook is gone", edit, 5)
-    slip("other")
-    wait_phase("web", "Error")
-    updated = condition("web", "Updated")
-    assert updated["status"] == "False" and updated["reason"] == "Forbidden", updated
-    assert "U1: " in updated["message"]
-    status = api.get(policy_path("web"))["status"]
-    assert status["ready"] and status["loadedNodes"] == 2
-    assert profile_of("web")["spec"] == profile["spec"]
-    wait("the webhook is registered again", lambda: api.find(path), 60)
-    slip("web")
+    def edit(spec):
+        """`spec` as a whole; a merge patch would keep what is not in it."""
+        found = api.get(policy_path("web"))
+        return api.call("PUT", policy_path("web"), {**found, "spec": spec})
+    edits = [
+        ("U1", {"target": {"name": "other"}}, "Forbidden"),
+        ("U4", {"policy": {"enforcer": "AppArmor"}}, "Forbidden"),
+        ("C4", {"policy": {"enhanceProtect": None}}, "Forbidden"),
+        ("C5", {"policy": {"mode": "BehaviorModeling", "modelingOptions": {"duration": 1}}}, "Forbidden"),
+        ("C8", {"policy": {"mode": "DefenseInDepth"}}, "Forbidden"),
+        ("G17", {"policy": {"enhanceProtect": {"hardeningRules": ["disallow-mout"]}}}, "Error"),
+    ]
+    for number, (code, patch, reason) in enumerate(edits):
+        spec = merged(good, patch)
+        if number == 0:
+            without_webhook(lambda spec=spec: edit(spec))
+        else:
+            edit(spec)
+        wait(f"{code} is told", lambda code=code: f"{code}: " in (condition("web", "Updated") or {}).get("message", ""))
+        updated = condition("web", "Updated")
+        assert updated["status"] == "False" and updated["reason"] == reason, updated
+        status = api.get(policy_path("web"))["status"]
+        assert status["phase"] == "Error" and status["ready"] and status["loadedNodes"] == 2, status
+        assert profile_of("web")["spec"] == profile["spec"]
+    edit(good)
     wait_phase("web", "Protecting")
-    wait("the webhook is registered again", lambda: api.find(path), 60)
+    wait("the webhook is registered again", lambda: api.find(VALIDATING), 60)
 
 
 def test_workloads_get_their_profile():
@@ -562,6 +657,41 @@ def test_workloads_get_their_profile():
     # One that no policy names stays as it is.
     deployment["metadata"]["name"] = "other"
     assert "annotations" not in api.create(path, deployment)["spec"]["template"]["metadata"]
+
+
+def test_pods_of_old_templates_start_without_a_policy_that_is_gone():
+    """A controller makes pods with the labels of the template, not with those of the workload."""
+    protect("gone", agents)
+    labels = {"app": "gone"}
+    container = {"name": "c", "image": "none", "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}}}
+    template = api.create("/apis/apps/v1/namespaces/default/deployments", {
+        "metadata": {"name": "gone", "labels": {"sandbox.varmor.org/enable": "true"}},
+        "spec": {"selector": {"matchLabels": labels}, "template": {
+            "metadata": {"labels": labels}, "spec": {"containers": [container]}}}})["spec"]["template"]
+    assert template["metadata"]["labels"] == {"app": "gone", "varmor.org/profile": "varmor-default-gone"}
+    # A policy of pods, which would select it if it asked for one.
+    of_pods = policy("of-pods", enforcer="BPF")
+    of_pods["spec"]["target"] = {"kind": "Pod", "selector": {"matchLabels": labels}}
+    api.create(policy_path(), of_pods)
+
+    def pod(name):
+        spec = {**template["spec"], "automountServiceAccountToken": False}
+        made = api.create("/api/v1/namespaces/default/pods", {
+            "metadata": {**template["metadata"], "name": name}, "spec": spec})
+        annotations = {k: v for k, v in made["metadata"].get("annotations", {}).items()
+                       if k != "webhook.varmor.org/mutatedAt" and "alpha.kubernetes.io" not in k}
+        return annotations, made["metadata"]["labels"], made["spec"]["containers"][0]["securityContext"]
+    name = "varmor-default-gone"
+    of = lambda pod: (pod[0].get("container.bpf.security.beta.varmor.org/c"), pod[2]["seccompProfile"])
+    protected = ("localhost/" + name, {"type": "Localhost", "localhostProfile": name})
+    assert of(pod("gone-0")) == protected
+    api.delete(policy_path("gone"))
+    wait("the webhook knows", lambda: pod(f"gone-{time.monotonic_ns()}") == (
+        {}, labels, container["securityContext"]), 10)
+    wait("the policy is gone", lambda: not api.find(policy_path("gone")))
+    assert pod("gone-1") == ({}, labels, container["securityContext"])
+    api.delete(policy_path("of-pods"))
+    wait("the other is gone", lambda: not api.find(policy_path("of-pods")))
 
 
 def test_workloads_that_run_are_restarted_when_the_policy_asks_for_it():
@@ -642,6 +772,42 @@ def test_killed_leader_is_replaced_and_nothing_is_written():
     assert second.writes() == 0
     # And it works: webhook, controllers, status.
     protect("after", agents)
+
+
+def test_leaders_that_are_killed_at_work_leave_nothing_undone():
+    """Whatever a leader was about to write, the next one ends where it would have."""
+    global leader
+    chance = random.Random(1)
+    for kill in range(3):
+        names = [f"kill-{kill}-{i}" for i in range(12)]
+        for name in names:
+            api.create(policy_path(), policy(name, enforcer="AppArmor"))
+        for name in names[:4]:
+            api.delete(policy_path(name))
+        for name in names[4:8]:
+            api.patch(policy_path(name), {"spec": {"policy": {"enforcer": "AppArmorSeccomp"}}})
+        time.sleep(chance.uniform(0, 0.4))
+        leader.stop(signal.SIGKILL)
+        start_leader(f"manager-killed-{kill}")
+        trust = trusted()
+        for agent in agents:
+            agent.context = trust
+        profiles = lambda names=names: [wait(f"the profile of {name}", lambda name=name: profile_of(name))
+                                        for name in names[4:]]
+        for name, profile in zip(names[4:], profiles()):
+            wanted = "AppArmorSeccomp" if name in names[4:8] else "AppArmor"
+            wait(f"the enforcers of {name}",
+                 lambda name=name, wanted=wanted: profile_of(name)["spec"]["profile"]["enforcer"] == wanted)
+        # None but these, once the four that were deleted are.
+        wait("the deleted ones are gone", lambda: not any(
+            api.find(policy_path(name)) or profile_of(name) for name in names[:4]))
+        for agent in agents:
+            assert agent.report(loaded(api.get(f"{CRD}/armorprofiles")["items"])) == []
+        for name in names[4:]:
+            wait_phase(name, "Protecting")
+            api.delete(policy_path(name))
+    wait("all are gone", lambda: not any(
+        item["metadata"]["name"].startswith("kill-") for item in api.get(policy_path())["items"]), 60)
 
 
 def test_deleted_policy_goes_when_no_node_uses_it():
@@ -785,6 +951,73 @@ def test_in_a_cluster_names_are_those_that_are_shipped():
     for name in names:
         assert not api.find(webhooks + name)
     assert not api.find("/api/v1/namespaces/varmor/secrets/varmor-webhook-svc.varmor.varmor-tls-pair")
+
+
+def holds(profile, address):
+    """Whether the BPF maps of an ArmorProfile have an IPv4 address."""
+    artifacts = gzip.decompress(base64.b64decode(profile["spec"]["profile"]["artifacts"]))
+    return socket.inet_aton(address) in artifacts
+
+
+def test_addresses_of_pods_and_services_are_followed():
+    global leader
+    kubectl(["apply", "-f", "runtime/deploy/egress-rbac.yaml"])
+    start_leader("manager-4", flags=("--enablePodServiceEgressControl",))
+    labels = {"app": "peer"}
+    rules = {"toDestinations": [{"ip": "10.77.0.1", "ports": [{"port": 80}]}],
+             "toPods": [{"namespace": "default", "podSelector": {"matchLabels": labels}}],
+             "toServices": [{"namespace": "default", "name": "peers"}]}
+    egress = policy("egress", enforcer="BPF")
+    egress["spec"]["policy"]["enhanceProtect"] = {"bpfRawRules": {"network": {"egress": rules}}}
+    wait("policies are accepted", lambda: created_or_none(policy_path(), egress), 60)
+    wait("its profile", lambda: profile_of("egress"))
+    # What the API server says of itself, for a policy of the whole cluster.
+    server = policy("server", enforcer="BPF")
+    server["kind"] = "VarmorClusterPolicy"
+    server["spec"]["policy"]["enhanceProtect"] = {
+        "attackProtectionRules": [{"rules": ["block-access-to-kube-apiserver"]}]}
+    api.create(f"{CRD}/varmorclusterpolicies", server)
+    address = api.get("/api/v1/namespaces/default/services/kubernetes")["spec"]["clusterIP"]
+    wait("the API server's address", lambda: (lambda p: p and holds(p, address))(api.find(
+        f"{CRD}/namespaces/varmor/armorprofiles/varmor-cluster-varmor-server")))
+    # A service, its endpoints, and a pod that come later.
+    api.create("/api/v1/namespaces/default/services", {
+        "metadata": {"name": "peers"}, "spec": {"clusterIP": "10.0.0.77", "ports": [{"port": 80}]}})
+    slices = "/apis/discovery.k8s.io/v1beta1/namespaces/default/endpointslices"
+    api.create(slices, {
+        "metadata": {"name": "peers-1", "labels": {"kubernetes.io/service-name": "peers"}},
+        "addressType": "IPv4", "endpoints": [{"addresses": ["10.77.0.2"]}],
+        "ports": [{"name": "", "port": 8080, "protocol": "TCP"}]})
+    pods = "/api/v1/namespaces/default/pods"
+    api.create(pods, {"metadata": {"name": "peer", "labels": labels}, "spec": {
+        "automountServiceAccountToken": False, "containers": [{"name": "c", "image": "none"}]}})
+    ip = "10.77.0.1"  # that of the rule that a person wrote, too
+    api.patch(f"{pods}/peer/status", {"status": {"phase": "Running", "podIP": ip, "podIPs": [{"ip": ip}]}})
+    with_pod = wait("service and endpoints", lambda: (lambda p: all(
+        holds(p, each) for each in ("10.0.0.77", "10.77.0.2")) and p)(profile_of("egress")))
+    assert holds(with_pod, ip)
+    # They go; what a person wrote stays.
+    api.delete(f"{slices}/peers-1")
+    api.delete("/api/v1/namespaces/default/services/peers")
+    api.delete(f"{pods}/peer")
+    left = wait("they are gone", lambda: (lambda p: not any(
+        holds(p, each) for each in ("10.0.0.77", "10.77.0.2")) and p)(profile_of("egress")))
+    assert holds(left, ip)
+    # The next leader finds nothing to write.
+    before = quiet()
+    assert leader.stop() == 0
+    start_leader("manager-5", flags=("--enablePodServiceEgressControl",))
+    time.sleep(8)
+    assert versions() == before
+    log = open(leader.log).read()
+    assert "PERMISSION_DENIED" not in log, log
+
+
+def created_or_none(path, body):
+    try:
+        return api.create(path, body)
+    except Refused:
+        return None
 
 
 def main():

@@ -170,12 +170,28 @@ def test_deleted_policy_stays_until_nobody_uses_its_profile():
         "annotations", {}).get("varmor.org/retire") == "true")
     assert condition("web", "Deleting")["status"] == "True"
     wait("the node has one that allows everything", lambda: "SCMP_ACT_ERRNO" not in open(path).read())
-    # A pod of the old template can start, and is free.
-    for pod in get("pods"):
-        kubectl("delete", "pod", pod["metadata"]["name"], "--wait=false")
-    available("web")
-    execute("web", "rmdir", "/tmp/first")
+    # The pod that runs holds it.
+    time.sleep(5)
     assert get("varmorpolicy", "web"), "the policy went before its pods"
+
+    def restart():
+        names = lambda: {pod["metadata"]["name"] for pod in get("pods")}
+        old = names()
+        kubectl("delete", "pod", *old, "--wait=false")
+        wait("other pods", lambda: not names() & old)
+        available("web")
+        for pod in get("pods"):
+            assert "varmor-default-web" not in json.dumps(pod["spec"]), pod
+    # The next one of the same template has no profile any more.
+    restart()
+    execute("web", "rmdir", "/tmp/first")
+    wait("policy and profile go", lambda: not get("varmorpolicy", "web") and not get(
+        "armorprofile", "varmor-default-web"))
+    assert not os.path.exists(path)
+    # Nor does it need one, though the template names it still.
+    restart()
+    execute("web", "rmdir", "/tmp/first")
+    assert "varmor-default-web" in json.dumps(get("deployment", "web")["spec"]["template"]["spec"])
     # One that is made now is not changed.
     labels = {"app": "new"}
     apply({"apiVersion": "apps/v1", "kind": "Deployment",
@@ -184,9 +200,6 @@ def test_deleted_policy_stays_until_nobody_uses_its_profile():
                "metadata": {"labels": labels}, "spec": {"containers": [{"name": "c", "image": "none"}]}}}})
     assert "annotations" not in get("deployment", "new")["spec"]["template"]["metadata"]
     kubectl("delete", "deployment", "web")
-    wait("policy and profile go", lambda: not get("varmorpolicy", "web") and not get(
-        "armorprofile", "varmor-default-web"))
-    assert not os.path.exists(path)
 
 
 def test_removal_as_the_docs_say_leaves_nothing():
