@@ -2,9 +2,11 @@
 #ifndef TOOLS_RELIABILITY_FAILING_CALLS_H_
 #define TOOLS_RELIABILITY_FAILING_CALLS_H_
 
-#include <atomic>
 #include <climits>
+#include <functional>
+#include <mutex>
 #include <string>
+#include <vector>
 
 #include "lib/enforcers/bpf/bpf_calls.h"
 
@@ -16,8 +18,10 @@ class FailingCalls : public BpfCalls {
   void Arm(int n, bool all, int error);
   void Disarm() { Arm(INT_MAX, false, 0); }
 
-  // Calls since Arm; "pin", the kind of the first that failed, "" for none.
-  int made() const { return made_; }
+  // The kinds of the calls since Arm: "update", and where the path says more "pin links" or "make
+  // directory complete".
+  std::vector<std::string> made() const;
+  // The kind of the first that failed, "" for none.
   std::string failed() const;
 
   int CreateMap(const BpfMapParameters& map) override;
@@ -33,14 +37,21 @@ class FailingCalls : public BpfCalls {
   int Attach(int program) override;
 
  private:
-  bool Fails(const char* kind);
+  bool Fails(const std::string& kind);
 
-  std::atomic<int> made_{0};
-  std::atomic<const char*> failed_{nullptr};
+  mutable std::mutex mutex_;
+  std::vector<std::string> made_;
+  std::string failed_;
   int first_ = INT_MAX;
   bool all_ = false;
   int error_ = 0;
 };
+
+// Calls `fail` with the number of each call that is to fail: of those that an operation has made,
+// and as many more as there turn out to be; or of the first and the last of each kind only. `fail`
+// says whether there was such a call; a call after the last ends it.
+void FailEach(const std::vector<std::string>& made, bool every,
+              const std::function<bool(int)>& fail);
 
 }  // namespace varmor
 

@@ -2,6 +2,7 @@
 // What was in force stays, or the new comes: the status says which. Starting:
 // start_fault_checks.cc.
 #include <cerrno>
+#include <climits>
 #include <functional>
 #include <string>
 #include <vector>
@@ -47,21 +48,23 @@ std::string ProfileOfCgroup(BpfEnforcer& enforcer, const std::string& cgroup) {
   return "";
 }
 
-// Lets call 0, 1, 2, ... of an operation fail, until it makes no more.
-FaultOutcome InjectInto(const Operation& operation, bool all, int step) {
+// Lets one call of an operation fail after another; `every`: FailEach.
+FaultOutcome InjectInto(const Operation& operation, bool all, bool every) {
   FaultOutcome outcome;
-  for (int n = 0;; n += step) {
+  std::vector<std::string> made;
+  const auto fail = [&](int n) {
     FailingCalls calls;
     BpfEnforcer enforcer(BuildOptions(false), &calls);
     absl::Status status = enforcer.Start().status();
     if (status.ok() && operation.prepare) status = operation.prepare(enforcer);
     if (!status.ok()) {
       outcome.Wrong(absl::StrCat("before call ", n, ": ", status.ToString()));
-      break;
+      return false;
     }
     calls.Arm(n, all, n % 2 == 0 ? ENOMEM : ENOSPC);
     status = operation.run(enforcer);
     const std::string kind = calls.failed();
+    if (kind.empty()) made = calls.made();
     calls.Disarm();
     const std::string why = operation.judge(enforcer, status);
     if (!why.empty()) {
@@ -72,9 +75,11 @@ FaultOutcome InjectInto(const Operation& operation, bool all, int step) {
       const absl::Status undone = operation.undo(enforcer);
       if (!undone.ok()) outcome.Wrong(absl::StrCat("undo after call ", n, ": ", undone.ToString()));
     }
-    if (kind.empty()) break;
-    outcome.Count(kind, !status.ok());
-  }
+    if (!kind.empty()) outcome.Count(kind, !status.ok());
+    return !kind.empty();
+  };
+  fail(INT_MAX);  // tells what calls there are
+  FailEach(std::vector<std::string>(made), every, fail);
   return outcome;
 }
 
@@ -199,9 +204,9 @@ void CheckFaults(const ReliabilityOptions& options, Checks& checks) {
                                   WithdrawOperation(other),
                                   SelfTestOperation()};
   for (const Operation& operation : operations) {
-    const int step = operation.name == "the self-test" ? std::max(1, options.fault_step / 4) : 1;
+    const bool every = options.every_call || operation.name != "the self-test";
     for (const bool all : {false, true}) {
-      InjectInto(operation, all, step)
+      InjectInto(operation, all, every)
           .Report(checks,
                   absl::StrCat("faults in ", operation.name, all ? ", one and all after it" : ""));
     }

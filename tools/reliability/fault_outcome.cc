@@ -15,6 +15,11 @@ void FaultOutcome::Wrong(const std::string& why) {
   if (wrong++ == 0) first_wrong = why;
 }
 
+void FaultOutcome::Stop(const std::string& why) {
+  Wrong(why);
+  stop = true;
+}
+
 void FaultOutcome::Report(Checks& checks, absl::string_view name) const {
   const auto seconds =
       std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - begin)

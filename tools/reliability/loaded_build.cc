@@ -14,7 +14,9 @@
 #include <filesystem>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 #include "tools/reliability/failing_calls.h"
 #include "tools/reliability/scene.h"
 
@@ -54,6 +56,7 @@ struct LoadedBuild::Page {
   char message[4000];
   char failed[32];
   char version[64];
+  char made[16384];  // one a line
   size_t superseded;
 };
 
@@ -111,6 +114,7 @@ LoadedBuild::LoadedBuild(const BpfEnforcerOptions& options) {
     page_->code = static_cast<int>(report.status().code());
     Put(page_->message, report.status().message());
     Put(page_->failed, calls.failed());
+    Put(page_->made, absl::StrJoin(calls.made(), "\n"));
     Put(page_->version, report.ok() ? report->version : "");
     page_->superseded = report.ok() ? report->superseded.size() : 0;
     _exit(0);
@@ -136,6 +140,7 @@ LoadedBuild::Result LoadedBuild::Read() const {
   Result result;
   result.status = absl::Status(static_cast<absl::StatusCode>(page_->code), page_->message);
   result.failed = page_->failed;
+  result.made = absl::StrSplit(page_->made, '\n', absl::SkipEmpty());
   result.version = page_->version;
   result.superseded = page_->superseded;
   return result;

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "lib/enforcers/bpf/bpf_enforcer.h"
@@ -29,8 +30,9 @@ class LoadedBuild {
   struct Result {
     // Start's.
     absl::Status status;
-    // "pin", the kind of the call that was to fail; "" when there was no such call.
+    // FailingCalls::failed() and, after loading, made().
     std::string failed;
+    std::vector<std::string> made;
     // On success.
     std::string version;
     size_t superseded = 0;

@@ -1,9 +1,9 @@
 // The reliability suite of the BPF enforcer; runs in a guest as root (tools/vm/run reliability).
 //
-// usage: reliability [--full] [--NAME=N]... [PART]...
-//   PART: updates takeovers kills faults start_faults refusals concurrency events readers identity
-//   protection inactive; default: all but inactive. NAME: kills loads updates takeovers fault_step
-//   seconds hits seed.
+// usage: reliability [--full] [--every_call] [--NAME=N]... [PART]...
+//   PART: updates takeovers abi kills faults start_faults refusals concurrency events readers
+//   identity protection inactive; default: all but inactive.
+//   NAME: kills loads updates takeovers seconds hits seed.
 #include <cstdint>
 #include <cstdlib>
 #include <iostream>
@@ -38,7 +38,7 @@ ReliabilityOptions Full() {
   full.kills = 200;
   full.updates = 1000;
   full.takeovers = 10;
-  full.fault_step = 1;
+  full.every_call = true;
   full.seconds = 60;
   full.hits = 100000;
   return full;
@@ -51,13 +51,10 @@ bool SetNumber(const std::string& argument, ReliabilityOptions& options) {
       value < 1) {
     return false;
   }
-  const std::map<std::string, int*> places = {{"--kills", &options.kills},
-                                              {"--loads", &options.loads},
-                                              {"--updates", &options.updates},
-                                              {"--takeovers", &options.takeovers},
-                                              {"--fault_step", &options.fault_step},
-                                              {"--seconds", &options.seconds},
-                                              {"--hits", &options.hits}};
+  const std::map<std::string, int*> places = {
+      {"--kills", &options.kills},     {"--loads", &options.loads},
+      {"--updates", &options.updates}, {"--takeovers", &options.takeovers},
+      {"--seconds", &options.seconds}, {"--hits", &options.hits}};
   const std::string name = argument.substr(0, equal);
   if (name == "--seed") {
     options.seed = static_cast<uint64_t>(value);
@@ -75,6 +72,10 @@ int Run(const std::vector<std::string>& arguments) {
   for (const std::string& argument : arguments) {
     if (argument == "--full") {
       options = Full();
+      continue;
+    }
+    if (argument == "--every_call") {
+      options.every_call = true;
       continue;
     }
     if (absl::StartsWith(argument, "--")) {

@@ -284,7 +284,7 @@ void CheckOpenFiles(Checks& checks, const std::string& name, int step, bool prep
 
 void CheckResources(const ReliabilityOptions& options, Checks& checks) {
   const BpfArtifact b = ProberProfile("relia", 'B');
-  const int step = options.fault_step == 1 ? 1 : 4;
+  const int step = options.every_call ? 1 : 4;
   CheckOpenFiles(checks, "taking over what is loaded", step, false,
                  [](BpfEnforcer& e, int) { return e.Start().status(); });
   CheckOpenFiles(checks, "an update", 1, true, [](BpfEnforcer& e, int count) {
@@ -293,7 +293,7 @@ void CheckResources(const ReliabilityOptions& options, Checks& checks) {
   CheckOpenFiles(checks, "the self-test", 1, true,
                  [](BpfEnforcer& e, int) { return e.SelfTest(); });
   CheckOpenFiles(
-      checks, "loading another build", options.fault_step == 1 ? 8 : 32, false,
+      checks, "loading another build", options.every_call ? 8 : 32, false,
       [](BpfEnforcer&, int) { return BpfEnforcer(BuildOptions(true)).Start().status(); });
   checks.Need(BpfEnforcer(BuildOptions(false)).Start().status(), "refusals: the first build again");
   FailingCalls calls;
@@ -305,7 +305,7 @@ void CheckResources(const ReliabilityOptions& options, Checks& checks) {
     const std::string kind = calls.failed();
     calls.Disarm();
     if (kind.empty()) break;
-    if (kind != "pin") continue;
+    if (!absl::StartsWith(kind, "pin ")) continue;
     checks.ExpectRefused(status, "No space left on device",
                          "refusals: no room for a pin (injected: a bpffs has no limit)");
     checks.Expect(absl::IsResourceExhausted(status), "refusals: no room is RESOURCE_EXHAUSTED",

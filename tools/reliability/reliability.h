@@ -16,8 +16,9 @@ struct ReliabilityOptions {
   int loads = 6;
   int updates = 100;
   int takeovers = 2;
-  // Every so many calls of starting one fails, and every call of everything else.
-  int fault_step = 24;
+  // Of Start, Uninstall and the self-test: whether every call fails once, or the first and the last
+  // of each kind. Every call of everything else.
+  bool every_call = false;
   int seconds = 10;
   int hits = 20000;
   uint64_t seed = 1;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <climits>
 #include <filesystem>
 #include <memory>
 #include <set>
@@ -78,6 +79,7 @@ struct Builds {
     status = there.status;
     if (!status.ok()) return;
     second_version = there.version;
+    made = there.made;
     programs = Pins(second_version, "links");
     first = std::make_unique<LoadedBuild>(BuildOptions(false));
     status = first->status();
@@ -101,16 +103,19 @@ struct Builds {
   std::string first_version, second_version;
   // Attached by each.
   size_t programs = 0;
+  // The calls of a takeover.
+  std::vector<std::string> made;
   absl::Status status;
 };
 
 int ErrorOf(int n) { return n % 2 == 0 ? ENOMEM : ENOSPC; }
 
 // The second build takes over. `last_kept`: the last call whose failure left the first in force.
-FaultOutcome InjectIntoTakeover(Builds& builds, bool all, int step, int& last_kept) {
+FaultOutcome InjectIntoTakeover(Builds& builds, bool all, bool every, int& last_kept) {
   FaultOutcome outcome;
   const uint64_t wrong_before = builds.prober.Wrong();
-  for (int n = 0;; n += step) {
+  FailEach(builds.made, every, [&](int n) {
+    if (outcome.stop) return false;
     const LoadedBuild::Result result = builds.second.Finish(n, all, ErrorOf(n));
     const std::string call = absl::StrCat("call ", n, " (", result.failed, "): ");
     const Names whole = WholeVersions();
@@ -122,45 +127,45 @@ FaultOutcome InjectIntoTakeover(Builds& builds, bool all, int step, int& last_ke
     }
     builds.prober.AwaitRounds(1);
     const std::string why = builds.Restore(there);
-    if (!why.empty()) {
-      outcome.Wrong(absl::StrCat(call, why));
-      break;
-    }
+    if (!why.empty()) outcome.Stop(absl::StrCat(call, why));
     if (builds.prober.Wrong() != wrong_before) {
       outcome.Wrong(absl::StrCat(call, builds.prober.page().first_wrong));
     }
-    if (result.failed.empty()) break;
+    if (result.failed.empty()) return false;
     if (!there) last_kept = n;
     outcome.Count(result.failed, !result.status.ok());
-  }
+    return true;
+  });
   return outcome;
 }
 
 // Start of the first build clears up what the second one, interrupted just before it was complete,
 // has left.
-FaultOutcome InjectIntoClearingUp(Builds& builds, int interrupted_at, int step) {
+FaultOutcome InjectIntoClearingUp(Builds& builds, int interrupted_at, bool every) {
   FaultOutcome outcome;
-  for (int n = step / 2;; n += step) {
+  std::vector<std::string> made;
+  const auto fail = [&](int n) {
     builds.second.Finish(interrupted_at, true, EIO);
     FailingCalls calls;
     BpfEnforcer enforcer(BuildOptions(false), &calls);
     calls.Arm(n, false, ErrorOf(n));
     const absl::Status status = enforcer.Start().status();
     const std::string kind = calls.failed();
+    if (kind.empty()) made = calls.made();
     calls.Disarm();
+    const std::string call = absl::StrCat("call ", n, " (", kind, "): ");
     if (WholeVersions() != Names{builds.first_version}) {
-      outcome.Wrong(absl::StrCat("call ", n, " (", kind, "): there are ",
-                                 absl::StrJoin(WholeVersions(), ", ")));
+      outcome.Wrong(absl::StrCat(call, "there are ", absl::StrJoin(WholeVersions(), ", ")));
     }
     const std::string why =
         TakenOverBy(BuildOptions(false), builds.first_version, builds.programs, true);
-    if (!why.empty()) outcome.Wrong(absl::StrCat("call ", n, " (", kind, "): ", why));
-    if (kind.empty()) {
-      if (!status.ok()) outcome.Wrong(status.ToString());
-      break;
-    }
-    outcome.Count(kind, !status.ok());
-  }
+    if (!why.empty()) outcome.Wrong(absl::StrCat(call, why));
+    if (kind.empty() && !status.ok()) outcome.Wrong(status.ToString());
+    if (!kind.empty()) outcome.Count(kind, !status.ok());
+    return !kind.empty();
+  };
+  fail(INT_MAX);  // tells what calls there are
+  FailEach(std::vector<std::string>(made), every, fail);
   return outcome;
 }
 
@@ -173,11 +178,11 @@ void CheckTakeoverFaults(const ReliabilityOptions& options, Checks& checks) {
     if (!checks.Need(builds.status, "start_faults: both builds")) return;
     int last_kept = 0;
     for (const bool all : {false, true}) {
-      InjectIntoTakeover(builds, all, options.fault_step, last_kept)
+      InjectIntoTakeover(builds, all, options.every_call, last_kept)
           .Report(checks,
                   absl::StrCat("faults in a takeover", all ? ", one and all after it" : ""));
     }
-    InjectIntoClearingUp(builds, last_kept, options.fault_step)
+    InjectIntoClearingUp(builds, last_kept, options.every_call)
         .Report(checks, "faults in removing what is half made");
     FailingCalls calls;
     calls.Arm(0, false, ENOMEM);
@@ -212,55 +217,55 @@ struct FirstStart {
   size_t programs = 0;
 };
 
-FaultOutcome InjectIntoFirstStart(FirstStart& first, const std::string& version, bool all,
-                                  int step) {
+FaultOutcome InjectIntoFirstStart(FirstStart& first, const LoadedBuild::Result& good, bool all,
+                                  bool every) {
   FaultOutcome outcome;
-  for (int n = 0;; n += step) {
+  FailEach(good.made, every, [&](int n) {
+    if (outcome.stop) return false;
     const LoadedBuild::Result result = first.build.Finish(n, all, ErrorOf(n));
     const std::string call = absl::StrCat("call ", n, " (", result.failed, "): ");
-    const bool there = WholeVersions().count(version) == 1;
+    const bool there = WholeVersions().count(good.version) == 1;
     std::string why;
-    if (there != SaysInForce(result.status, version)) {
+    if (there != SaysInForce(result.status, good.version)) {
       why = absl::StrCat("status ", result.status.ToString());
     } else if (there) {
-      why = TakenOverBy(BuildOptions(false), version, first.programs, false);
+      why = TakenOverBy(BuildOptions(false), good.version, first.programs, false);
     } else if (!all) {
       why = first.Left();
     }
     if (!why.empty()) outcome.Wrong(absl::StrCat(call, why));
     why = first.Empty();
-    if (!why.empty()) {
-      outcome.Wrong(absl::StrCat(call, why));
-      break;
-    }
-    if (result.failed.empty()) break;
-    outcome.Count(result.failed, !result.status.ok());
-  }
+    if (!why.empty()) outcome.Stop(absl::StrCat(call, why));
+    if (!result.failed.empty()) outcome.Count(result.failed, !result.status.ok());
+    return !result.failed.empty();
+  });
   return outcome;
 }
 
 // After an error the next Uninstall finishes.
-FaultOutcome InjectIntoUninstall(FirstStart& first, int step) {
+FaultOutcome InjectIntoUninstall(FirstStart& first, bool every) {
   FaultOutcome outcome;
-  for (int n = 0;; n += step) {
+  std::vector<std::string> made;
+  const auto fail = [&](int n) {
+    if (outcome.stop) return false;
     const LoadedBuild::Result result = first.build.Finish();
     FailingCalls calls;
     calls.Arm(n, false, ErrorOf(n));
     const absl::Status status = BpfEnforcer(BuildOptions(false), &calls).Uninstall();
     const std::string kind = calls.failed();
+    if (kind.empty()) made = calls.made();
     calls.Disarm();
     std::string why = result.status.ok() ? "" : result.status.ToString();
     if (why.empty() && status.ok() == std::filesystem::exists(BpfEnforcerOptions().directory)) {
       why = status.ToString();
     }
     if (why.empty()) why = first.Empty();
-    if (!why.empty()) {
-      outcome.Wrong(absl::StrCat("call ", n, " (", kind, "): ", why));
-      break;
-    }
-    if (kind.empty()) break;
-    outcome.Count(kind, !status.ok());
-  }
+    if (!why.empty()) outcome.Stop(absl::StrCat("call ", n, " (", kind, "): ", why));
+    if (!kind.empty()) outcome.Count(kind, !status.ok());
+    return !kind.empty();
+  };
+  fail(INT_MAX);  // tells what calls there are
+  FailEach(std::vector<std::string>(made), every, fail);
   return outcome;
 }
 
@@ -274,11 +279,11 @@ void CheckFirstStartFaults(const ReliabilityOptions& options, Checks& checks) {
   checks.Expect(first.programs > 0 && why.empty(), "start_faults: installed and uninstalled", why);
   if (!why.empty()) return;
   for (const bool all : {false, true}) {
-    InjectIntoFirstStart(first, result.version, all, options.fault_step)
+    InjectIntoFirstStart(first, result, all, options.every_call)
         .Report(checks,
                 absl::StrCat("faults in the first start", all ? ", one and all after it" : ""));
   }
-  InjectIntoUninstall(first, options.fault_step).Report(checks, "faults in uninstalling");
+  InjectIntoUninstall(first, options.every_call).Report(checks, "faults in uninstalling");
 }
 
 }  // namespace
