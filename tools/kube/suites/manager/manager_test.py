@@ -953,6 +953,20 @@ def test_in_a_cluster_names_are_those_that_are_shipped():
     assert not api.find("/api/v1/namespaces/varmor/secrets/varmor-webhook-svc.varmor.varmor-tls-pair")
 
 
+def test_outside_of_a_cluster_one_does_not_start_beside_those_inside():
+    label = {"app.kubernetes.io/component": "varmor-manager"}
+    deployments = "/apis/apps/v1/namespaces/varmor/deployments"
+    api.create(deployments, {"metadata": {"name": "varmor-manager"}, "spec": {
+        "replicas": 1, "selector": {"matchLabels": label},
+        "template": {"metadata": {"labels": label},
+                     "spec": {"containers": [{"name": "manager", "image": "none"}]}}}})
+    outside = Replica("manager-outside")
+    assert outside.process.wait(timeout=60) == 1
+    log = open(outside.log).read()
+    assert "scale --replicas=0 deployment/varmor-manager" in log, log
+    api.delete(f"{deployments}/varmor-manager")
+
+
 def holds(profile, address):
     """Whether the BPF maps of an ArmorProfile have an IPv4 address."""
     artifacts = gzip.decompress(base64.b64decode(profile["spec"]["profile"]["artifacts"]))
