@@ -199,7 +199,7 @@ def test_what_is_forbidden_fails_in_its_pod_and_only_there():
 def test_violations_name_pod_policy_and_rule():
     # What a container did before the agent knew it is attributed to its policy alone.
     seen = len(violations())
-    now_refused(*REFUSED)
+    now_refused("apparmor", "bpf", "all", "bare")
     for name, enforcer, rule in (("apparmor", "AppArmor", "/tmp/first"), ("bpf", "BPF", "/tmp/first"),
                                  ("all", "AppArmor", "/tmp/one"), ("all", "BPF", "/tmp/two")):
         wait_violations(name, enforcer, "DENIED", rule, seen)

@@ -3,8 +3,9 @@
 set -eu
 . ./node_config.sh
 finish() {
-  cp /tmp/*.log /var/log/varmor/*.log "$RESULTS/" 2>/dev/null || true
-  tail -n 5 /tmp/*.log
+  local status=$?
+  cp -rL /tmp/*.log /var/log/varmor /var/log/pods "$RESULTS/" 2>/dev/null || true
+  [ $status = 0 ] || tail -n 5 /tmp/*.log
 }
 trap finish EXIT
 # The tests wait for this before anything else, and fail when it ends.
