@@ -8,23 +8,12 @@
 #include "absl/strings/str_replace.h"
 
 namespace varmor {
-namespace {
-
-void WriteToStandardError(const std::string& line) {
-  size_t done = 0;
-  while (done < line.size()) {
-    const ssize_t written = write(STDERR_FILENO, line.data() + done, line.size() - done);
-    if (written <= 0) return;  // nobody to tell
-    done += static_cast<size_t>(written);
-  }
-}
-
-}  // namespace
 
 Logger::Logger(LoggerOptions options, Sink sink, std::function<absl::Time()> clock)
     : options_(std::move(options)),
-      sink_(sink != nullptr ? std::move(sink) : Sink(WriteToStandardError)),
-      clock_(std::move(clock)) {}
+      sink_(std::move(sink)),
+      clock_(std::move(clock)),
+      writer_(sink_ != nullptr ? nullptr : std::make_unique<LineWriter>(options_.fd)) {}
 
 void Logger::Debug(absl::string_view message, std::initializer_list<LogField> fields) {
   if (options_.debug) Write("debug", message, fields);
@@ -67,14 +56,31 @@ std::string Logger::TextLine(absl::Time now, absl::string_view level, absl::stri
   return line;
 }
 
+std::string Logger::Line(absl::string_view level, absl::string_view message,
+                         std::initializer_list<LogField> fields) const {
+  const absl::Time now = clock_();
+  return absl::StrCat(
+      options_.json ? JsonLine(now, level, message, fields) : TextLine(now, level, message, fields),
+      "\n");
+}
+
 void Logger::Write(absl::string_view level, absl::string_view message,
                    std::initializer_list<LogField> fields) {
-  const absl::Time now = clock_();
-  std::string line =
-      options_.json ? JsonLine(now, level, message, fields) : TextLine(now, level, message, fields);
-  line.push_back('\n');
+  std::string line = Line(level, message, fields);
   const std::lock_guard<std::mutex> lock(mutex_);
-  sink_(line);
+  if (sink_ != nullptr) {
+    sink_(line);
+    return;
+  }
+  const uint64_t lost = writer_->lost();
+  if (lost > lost_told_) {
+    // Both, or neither: what cannot be told is lost as well.
+    line = absl::StrCat(
+        Line("error",
+             absl::StrCat(lost - lost_told_, " lines of this log were lost: nobody read them"), {}),
+        line);
+  }
+  if (writer_->Write(std::move(line)) && lost > lost_told_) lost_told_ = lost;
 }
 
 }  // namespace varmor
