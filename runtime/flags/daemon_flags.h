@@ -44,6 +44,9 @@ struct DaemonFlags {
   bool debug = false;
 };
 
+// Of what is done again and again: longer ones are a slip of the pen, and "inf" is never.
+constexpr absl::Duration kLongestInterval = absl::Hours(24 * 365);
+
 // `values` has to outlive the parsing.
 void AddDaemonFlags(GoFlags& flags, DaemonFlags& values);
 
