@@ -1,9 +1,12 @@
 // BPF: the profile is applied, and the container's cgroup enrolled before its process executes
 // anything. Reports come through the ring of events.
+#include <iostream>
 #include <optional>
 #include <utility>
 
 #include "absl/memory/memory.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "lib/compiler/status/status_macros.h"
 #include "lib/enforcers/bpf/bpf_enforcer.h"
 #include "lib/enforcers/bpf/bpf_events.h"
@@ -66,8 +69,16 @@ class Bpf : public Enforcement {
  private:
   absl::Status StartOnce() {
     if (reader_.has_value()) return absl::OkStatus();
-    VARMOR_RETURN_IF_ERROR(enforcer_.Start().status());
+    const absl::Time begin = absl::Now();
+    VARMOR_ASSIGN_OR_RETURN(const BpfStartReport report, enforcer_.Start());
+    const absl::Duration taken = absl::Now() - begin;
     VARMOR_RETURN_IF_ERROR(enforcer_.SelfTest());
+    VARMOR_ASSIGN_OR_RETURN(const std::vector<BpfProgramFacts> programs, enforcer_.ProgramFacts());
+    uint64_t verified = 0;
+    for (const BpfProgramFacts& program : programs) verified += program.verified_instructions;
+    std::cout << "BPF: " << programs.size() << " programs (" << report.variant << "), loaded in "
+              << absl::ToInt64Seconds(taken)
+              << " s, self-test passed, verified instructions: " << verified << "\n";
     VARMOR_ASSIGN_OR_RETURN(
         BpfEventReader reader,
         BpfEventReader::Open(enforcer_, [this](const BpfViolation& violation) {
