@@ -76,16 +76,25 @@ absl::Status WriteProfile(const std::string& directory, const LoadedPolicy& poli
                    PrintJson(report));
 }
 
+// `written` counts the profiles.
 int WriteAll(const std::string& directory, const PolicyBatch& batch, const Outputs& outputs,
-             Console& console) {
+             Console& console, size_t& written) {
   absl::Status status = MakeDirectories(directory);
-  for (size_t i = 0; i < outputs.size() && status.ok(); ++i) {
+  if (!status.ok()) {
+    console.Error(
+        absl::StrCat(status.message(), "\n  fix: give -o a directory that exists or can be made"));
+    return kExitFault;
+  }
+  for (size_t i = 0; i < outputs.size(); ++i) {
     if (!outputs[i].has_value()) continue;
     status = WriteProfile(directory, batch.loaded.policies[i], batch.results[i], *outputs[i]);
+    if (!status.ok()) {
+      console.Error(status.message());
+      return kExitFault;
+    }
+    ++written;
   }
-  if (status.ok()) return kExitClean;
-  console.Error(status.message());
-  return kExitFault;
+  return kExitClean;
 }
 
 // The BPF artifact without the bytes of its maps, which tell people nothing.
@@ -138,14 +147,15 @@ int Run(const Arguments& arguments, Console& console) {
 
   Outputs outputs;
   code = MakeOutputs(batch, console, outputs);
+  size_t compiled = 0;
   if (destination.directory.empty()) {
+    compiled = static_cast<size_t>(
+        std::count_if(outputs.begin(), outputs.end(), [](const auto& o) { return o.has_value(); }));
     PrintAll(destination.format, batch, outputs, console);
   } else {
-    code = std::max(code, WriteAll(destination.directory, batch, outputs, console));
+    code = std::max(code, WriteAll(destination.directory, batch, outputs, console, compiled));
   }
   if (diagnostics.HasErrors()) code = std::max<int>(code, kExitInvalid);
-  const auto compiled = static_cast<size_t>(
-      std::count_if(outputs.begin(), outputs.end(), [](const auto& o) { return o.has_value(); }));
   console.Err(absl::StrCat("varmor: compiled ", compiled, " of ",
                            Summary(batch.loaded, diagnostics), "\n"));
   return code;
@@ -168,7 +178,7 @@ Command CompileCommand() {
       "with errors. Diagnostics go to standard error.\n\n"
       "Below a directory the files *.yaml, *.yml and *.json are read, those whose names begin with "
       "a\n"
-      "dot excepted.";
+      "dot excepted, and what this command has written.";
   FlagSpec output;
   output.name = "output";
   output.letter = 'o';

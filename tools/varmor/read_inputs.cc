@@ -7,12 +7,15 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <set>
 #include <system_error>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "lib/compiler/diagnostic/diagnostic.h"
 
 namespace varmor {
@@ -33,6 +36,17 @@ bool IsPolicyFile(const fs::path& path) {
          absl::EndsWithIgnoreCase(name, ".json");
 }
 
+// Whether `compile -o` wrote it: NAME.report.json, or what has the same NAME beside that.
+bool IsArtifact(absl::string_view file, const std::set<std::string>& beside) {
+  for (const absl::string_view end : {".report.json", ".bpf.json", ".seccomp.json"}) {
+    absl::string_view name = file;
+    if (absl::ConsumeSuffix(&name, end)) {
+      return beside.count(absl::StrCat(name, ".report.json")) > 0;
+    }
+  }
+  return false;
+}
+
 // Appends the policy files below `directory`.
 absl::Status ListDirectory(const std::string& directory, std::vector<std::string>& files) {
   std::error_code error;
@@ -49,6 +63,10 @@ absl::Status ListDirectory(const std::string& directory, std::vector<std::string
     }
     entry.increment(error);
   }
+  const std::set<std::string> listed(files.begin(), files.end());
+  files.erase(std::remove_if(files.begin(), files.end(),
+                             [&](const std::string& file) { return IsArtifact(file, listed); }),
+              files.end());
   if (error) return CannotRead(directory, error.message());
   return absl::OkStatus();
 }

@@ -16,7 +16,8 @@ absl::StatusOr<std::string> ReadInput(const std::string& path, size_t max_bytes)
 
 // The policies' texts: of a file, of every *.yaml, *.yml and *.json below a directory in the order
 // of their paths, or of standard input ("-", as name too). Names that begin with a dot and links to
-// directories are passed over below a directory: a mounted ConfigMap has each file twice.
+// directories are passed over below a directory: a mounted ConfigMap has each file twice. So are
+// artifacts: NAME.report.json, and NAME.bpf.json and NAME.seccomp.json beside one.
 //
 // Every unreadable path and every directory without policies gets a line in `errors`.
 std::vector<PolicySource> ReadPolicyInputs(const std::vector<std::string>& paths, size_t max_bytes,

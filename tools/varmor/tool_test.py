@@ -306,7 +306,9 @@ pods:
     def test_write_errors_are_faults(self):
         self.path("file", "")
         self.run_tool("compile", "-f", SAMPLE, "-o", "file", code=FAULT)
-        self.assertIn('cannot write "file": Not a directory', self.err)
+        self.assertEqual('varmor: error: cannot write "file": Not a directory\n'
+                         "  fix: give -o a directory that exists or can be made\n"
+                         "varmor: compiled 0 of 1 policy\n", self.err)
         self.run_tool("compile", "-f", SAMPLE, "-o", "/dev/full", code=FAULT)
         self.assertIn('cannot write "/dev/full"', self.err)
 
@@ -324,6 +326,17 @@ class Inputs(ToolTest):
         os.symlink("../a", self.path("in/a/loop"))
         self.run_tool("check", "-f", "in", code=FINDINGS)
         self.assertEqual(["in/a/b.yml", "in/a/z.json", "in/b.yaml"], re.findall(r"^(in/[^:]*):", self.out, re.M))
+
+    def test_what_the_tool_wrote_is_no_policy(self):
+        self.path("in/web.yaml", policy(enforcer="BPFSeccomp"))
+        self.run_tool("compile", "-f", "in", "-o", "in/out", code=CLEAN)
+        self.run_tool("test", "--scaffold", "-f", "in/web.yaml", "-o", "in/web.test.yaml", code=CLEAN)
+        self.run_tool("check", "-f", "in", code=CLEAN)
+        self.assertIn("varmor: checked 1 policy; skipped 1 object of another kind\n", self.err)
+        # Only what the tool's report vouches for, and only below a directory.
+        self.run_tool("check", "-f", "in/out/varmor-shop-web.seccomp.json", code=FINDINGS)
+        os.remove(self.path("in/out/varmor-shop-web.report.json"))
+        self.run_tool("check", "-f", "in", code=FINDINGS)
 
     def test_what_cannot_be_read_is_invalid_input(self):
         os.mkdir(self.path("empty"))

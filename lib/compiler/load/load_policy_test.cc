@@ -135,7 +135,8 @@ TEST(LoadPoliciesTest, CountsWhatItSkips) {
        {"b.yaml", absl::StrCat("# two\n---\n", kPolicy,
                                "---\napiVersion: crd.varmor.org/v1beta1\nkind: ArmorProfile\n"
                                "---\napiVersion: crd.varmor.org/v1beta1\nkind: "
-                               "ArmorProfileModelList\n---\n")}},
+                               "ArmorProfileModelList\n---\n")},
+       {"c.yaml", "kind: PolicyTest\npolicy: b.yaml\n"}},
       LoadOptions());
   EXPECT_EQ(result.diagnostics.size(), 0u);
   ASSERT_EQ(result.policies.size(), 2u);
@@ -143,7 +144,7 @@ TEST(LoadPoliciesTest, CountsWhatItSkips) {
   EXPECT_EQ(result.policies[0].document, 2);
   EXPECT_EQ(result.policies[1].file, "b.yaml");
   EXPECT_EQ(result.policies[1].document, 0);
-  EXPECT_EQ(result.foreign_objects, 3u);
+  EXPECT_EQ(result.foreign_objects, 4u);
   EXPECT_EQ(result.empty_documents, 2u);
 }
 

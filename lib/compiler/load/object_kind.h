@@ -15,7 +15,7 @@ struct ObjectKind {
     kPolicy,
     // An object whose `items` are objects.
     kList,
-    // Another Kubernetes object, which a manifest may well contain.
+    // Another Kubernetes object, which a manifest may well contain, or a test of a policy.
     kForeign,
     // Not an object, or one that looks like a misspelt policy: reported.
     kMistaken,
