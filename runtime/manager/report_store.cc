@@ -129,6 +129,11 @@ std::vector<std::string> ReportStore::Add(const NodeReport& report) {
   std::vector<std::string> resync;
   {
     MutexLock lock(&mutex_);
+    if (report.profiles.empty()) {
+      heard_.emplace(report.node_name, clock_());
+      for (const auto& [key, profile] : profiles_) resync.push_back(key);
+      return resync;
+    }
     heard_[report.node_name] = clock_();
     for (auto& [key, profile] : profiles_) {
       const auto listed = report.profiles.find(key);

@@ -49,7 +49,9 @@ class ReportStore {
 
   void Add(const ProfileStatus& status);
   // Everything that the node knows: what it does not list, it does not have. Returns the profiles
-  // that it should apply and report again, sorted: those it lacks, or has in another revision.
+  // that it should apply and report again, sorted: those it lacks, or has in another revision. One
+  // that lists nothing is of an agent that knows nothing yet: it changes nothing, and what the node
+  // said before it expires as if there had been no report.
   std::vector<std::string> Add(const NodeReport& report);
 
   ProfileReports Get(const std::string& key) const;

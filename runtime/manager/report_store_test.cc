@@ -62,9 +62,31 @@ TEST_F(ReportStoreTest, ReportOfANewBootReplacesTheOld) {
   report.profiles["shop/p"] = {"r", ProfileState::kSucceeded, ""};
   store_.Add(report);
   report.boot_id = "2";
-  report.profiles.clear();
+  report.profiles = {{"shop/q", {"r", ProfileState::kSucceeded, ""}}};
   EXPECT_THAT(store_.Add(report), ElementsAre("shop/p"));
   EXPECT_THAT(store_.Get("shop/p"), IsEmpty());
+}
+
+// An agent that was just started, or is too busy to say what it has.
+TEST_F(ReportStoreTest, ReportThatSaysNothingChangesNothing) {
+  absl::Time now = absl::FromUnixSeconds(1000);
+  ReportStore store([](const std::string&, const ReportTotals&, const ReportTotals&) {},
+                    [&] { return now; });
+  store.SetProfile("shop/p", "r");
+  NodeReport report;
+  report.node_name = "a";
+  report.profiles["shop/p"] = {"r", ProfileState::kSucceeded, ""};
+  report.violations["shop/p"] = {2, 1, "2025-01-01T00:00:00Z"};
+  store.Add(report);
+  now += absl::Minutes(3);
+  NodeReport nothing;
+  nothing.node_name = "a";
+  EXPECT_THAT(store.Add(nothing), ElementsAre("shop/p"));
+  EXPECT_EQ(store.Get("shop/p").size(), 1u);
+  EXPECT_EQ(store.Violations("shop/p").denied, 2);
+  // It keeps no agent's word alive that gets no further.
+  store.Expire(now - absl::Minutes(2));
+  EXPECT_THAT(store.Get("shop/p"), IsEmpty());
 }
 
 TEST_F(ReportStoreTest, TellsOnlyNews) {
