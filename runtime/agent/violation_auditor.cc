@@ -4,9 +4,11 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "lib/enforcers/bpf/cgroups.h"
 #include "runtime/protocol/armor_profile.h"
@@ -27,6 +29,17 @@ constexpr int kPollMs = 500;
 // "varmor-shop-web" of "varmor-shop-web//child_0".
 std::string ParentProfile(const std::string& profile) {
   return profile.substr(0, profile.find("//"));
+}
+
+// "varmor-shop-web" of "... subj==varmor-shop-web//child_0 (enforce) ...", or without the second =.
+std::string AppArmorProfileOf(const std::string& record) {
+  const std::string label = AuditField(record, "subj");
+  return ParentProfile(std::string(absl::StripPrefix(label, "=")));
+}
+
+bool HasEnded(int64_t process) {
+  struct stat facts = {};
+  return stat(absl::StrCat("/proc/", process).c_str(), &facts) != 0;
 }
 
 std::string RateKey(const std::string& enforcer, const ViolationSubject& subject) {
@@ -80,24 +93,24 @@ void ViolationAuditor::DropProfile(const std::string& profile) {
 
 void ViolationAuditor::SetBpf(std::unique_ptr<BpfEventReader> reader) {
   const std::lock_guard<std::mutex> lock(sources_mutex_);
-  bpf_ = std::move(reader);
-  bpf_lost_seen_ = 0;
+  next_.bpf = std::move(reader);
 }
 
 void ViolationAuditor::SetAudit(std::unique_ptr<AuditLog> log) {
   const std::lock_guard<std::mutex> lock(sources_mutex_);
-  audit_ = std::move(log);
+  next_.audit = std::move(log);
 }
 
 void ViolationAuditor::SetAuditFile(std::unique_ptr<AuditFile> file) {
   const std::lock_guard<std::mutex> lock(sources_mutex_);
-  audit_file_ = std::move(file);
-  too_long_seen_ = 0;
+  next_.audit_file = std::move(file);
 }
 
 ViolationCounts ViolationAuditor::Counts() {
   const std::lock_guard<std::mutex> lock(mutex_);
-  return counts_;
+  ViolationCounts counts = counts_;
+  counts.unwritten += log_.lost();
+  return counts;
 }
 
 size_t ViolationAuditor::containers() {
@@ -215,11 +228,23 @@ void ViolationAuditor::Count(const std::string& enforcer, const std::string& act
 }
 
 void ViolationAuditor::Write(const std::string& line) {
-  if (!log_.Write(line).ok()) ++counts_.unwritten;
+  const absl::Status written = log_.Write(line);
+  std::string news;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!written.ok()) ++counts_.unwritten;
+    const std::string problem(written.message());
+    if (problem != counts_.log_problem) {
+      news = written.ok() ? "violations are written again"
+                          : absl::StrCat("violations are not written: ", problem);
+    }
+    counts_.log_problem = problem;
+  }
+  if (!news.empty() && options_.warn) options_.warn(news);
 }
 
 void ViolationAuditor::Handle(BpfViolation violation, absl::Time now) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  std::unique_lock<std::mutex> lock(mutex_);
   if (!IsOurs(violation.profile)) return;
   ViolationSubject subject;
   if (const AuditedContainer* container = ByCgroup(violation.subject); container != nullptr) {
@@ -233,6 +258,7 @@ void ViolationAuditor::Handle(BpfViolation violation, absl::Time now) {
   const std::string rule = violation.origin.has_value() ? violation.origin->rule() : "";
   Count("BPF", std::string(BpfActionName(violation.action)), rule, subject, now);
   if (!TakeRate("BPF", subject, now)) return;
+  lock.unlock();
   Write(ViolationLine(violation, subject, options_.settings, now));
 }
 
@@ -244,16 +270,18 @@ void ViolationAuditor::HandleRecord(const std::string& record, absl::Time now) {
   if (!seccomp && !IsOurs(ParentProfile(violation->profile))) return;
   const AuditedContainer* container = ByProcess(static_cast<pid_t>(violation->process), now);
   if (seccomp) {
-    if (container == nullptr) return;  // of anybody on the machine
-    violation->profile = container->subject.profile;
+    // Of a process that has ended, the AppArmor profile tells, if it was under one.
+    violation->profile =
+        container != nullptr ? container->subject.profile : AppArmorProfileOf(record);
     const auto profile = profiles_.find(violation->profile);
     if (profile == profiles_.end() ||
         profile->second.artifacts.digests().count(EnforcerKind::kSeccomp) == 0) {
+      // Else of anybody on the machine.
+      if (container == nullptr && HasEnded(violation->process)) ++counts_.unattributed;
       return;
     }
-  } else if (container == nullptr) {
-    container = OnlyOneWith(ParentProfile(violation->profile));
   }
+  if (container == nullptr) container = OnlyOneWith(ParentProfile(violation->profile));
   ViolationSubject subject;
   if (container != nullptr) subject = container->subject;
   subject.profile = ParentProfile(violation->profile);
@@ -271,6 +299,7 @@ void ViolationAuditor::HandleRecord(const std::string& record, absl::Time now) {
   const std::string rule = violation->rules.empty() ? "" : violation->rules.front().rule();
   Count(violation->enforcer, violation->action, rule, subject, now);
   if (!wanted) return;
+  lock.unlock();
   Write(ViolationLine(*violation, subject, options_.settings, now));
 }
 
@@ -285,7 +314,7 @@ void ViolationAuditor::HandleLoss(uint64_t bytes) {
 }
 
 void ViolationAuditor::Summarise(absl::Time now) {
-  const std::lock_guard<std::mutex> lock(mutex_);
+  std::unique_lock<std::mutex> lock(mutex_);
   const uint64_t lost =
       counts_.bpf_lost_bytes - std::exchange(lost_bytes_told_, counts_.bpf_lost_bytes);
   if (lost > 0 && options_.warn) {
@@ -294,10 +323,19 @@ void ViolationAuditor::Summarise(absl::Time now) {
                      " bytes of BPF events were overwritten before they were read; the agent "
                      "needs more processor time (its CPU limit)"));
   }
+  const uint64_t lines = log_.lost();
+  const uint64_t lost_lines = lines - std::exchange(lost_lines_told_, lines);
+  if (lost_lines > 0 && options_.warn) {
+    options_.warn(absl::StrCat(lost_lines,
+                               " violations were not written: nobody read standard output; "
+                               "--violationLog names a file"));
+  }
+  std::vector<std::string> summaries;
   for (const auto& [key, count] : rate_.TakeSuppressed(now)) {
     const auto found = suppressed_.find(key);
     if (found == suppressed_.end()) continue;
-    Write(SuppressedLine(found->second.first, count, found->second.second, options_.settings, now));
+    summaries.push_back(
+        SuppressedLine(found->second.first, count, found->second.second, options_.settings, now));
   }
   suppressed_.clear();
   for (auto at = containers_.begin(); at != containers_.end();) {
@@ -310,6 +348,8 @@ void ViolationAuditor::Summarise(absl::Time now) {
   for (auto at = loaded_.begin(); at != loaded_.end();) {
     at = now - at->second.used > kKeepLoaded ? loaded_.erase(at) : std::next(at);
   }
+  lock.unlock();
+  for (const std::string& line : summaries) Write(line);
 }
 
 void ViolationAuditor::Start() {
@@ -322,10 +362,34 @@ void ViolationAuditor::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+void ViolationAuditor::TakeSources() {
+  Sources next;
+  {
+    const std::lock_guard<std::mutex> lock(sources_mutex_);
+    next = std::exchange(next_, Sources());
+  }
+  if (next.bpf.has_value()) {
+    bpf_ = *std::move(next.bpf);
+    bpf_lost_seen_ = 0;
+  }
+  if (next.audit.has_value()) audit_ = *std::move(next.audit);
+  if (next.audit_file.has_value()) {
+    audit_file_ = *std::move(next.audit_file);
+    too_long_seen_ = 0;
+  }
+}
+
 void ViolationAuditor::ReadSources() {
-  const std::lock_guard<std::mutex> lock(sources_mutex_);
   if (bpf_ != nullptr) {
-    bpf_->Poll(0).IgnoreError();
+    const absl::Status read = bpf_->Poll(0).status();
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      const std::string problem(read.message());
+      if (!read.ok() && problem != counts_.bpf_problem && options_.warn) {
+        options_.warn(absl::StrCat("violations of BPF profiles are not seen: ", problem));
+      }
+      counts_.bpf_problem = problem;
+    }
     const uint64_t lost = bpf_->lost_bytes();
     HandleLoss(lost - std::exchange(bpf_lost_seen_, lost));
   }
@@ -347,12 +411,10 @@ void ViolationAuditor::ReadSources() {
 void ViolationAuditor::Run() {
   absl::Time next_summary = absl::Now() + options_.summary_every;
   while (!stopping_) {
+    TakeSources();
     pollfd files[2] = {{-1, POLLIN, 0}, {-1, POLLIN, 0}};
-    {
-      const std::lock_guard<std::mutex> lock(sources_mutex_);
-      if (bpf_ != nullptr) files[0].fd = bpf_->fd();
-      if (audit_ != nullptr) files[1].fd = audit_->fd();
-    }
+    if (bpf_ != nullptr) files[0].fd = bpf_->fd();
+    if (audit_ != nullptr) files[1].fd = audit_->fd();
     poll(files, 2, kPollMs);
     ReadSources();
     if (absl::Now() < next_summary) continue;

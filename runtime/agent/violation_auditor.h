@@ -81,12 +81,19 @@ struct ViolationCounts {
   std::map<std::string, OfProfile> profiles;
   // Not written: too many of one container.
   uint64_t suppressed = 0;
-  // Not written: the log could not be.
+  // Not written: the log could not be, or nobody read standard output.
   uint64_t unwritten = 0;
+  // "", or why the log cannot be written now.
+  std::string log_problem;
+  // "", or why BPF's events cannot be read now.
+  std::string bpf_problem;
   // Records that could not be decoded.
   uint64_t bad_records = 0;
   // Of profiles that seem to be an agent's, before any policies were known: nobody could say whose.
   uint64_t early = 0;
+  // Of seccomp, whose process had ended before its record was read, and nothing said whose it was:
+  // perhaps not a container's.
+  uint64_t unattributed = 0;
   // How often the kernel dropped audit records.
   uint64_t audit_overruns = 0;
   // Of BPF events that were overwritten before they were read: another reader of the ring was
@@ -109,7 +116,7 @@ class ViolationAuditor {
   void ProfilesAreKnown();
   // Its series go.
   void DropProfile(const std::string& profile);
-  // Takes the place of the source before; null for none.
+  // Takes the place of the source before, soon; null for none.
   void SetBpf(std::unique_ptr<BpfEventReader> reader);
   void SetAudit(std::unique_ptr<AuditLog> log);
   void SetAuditFile(std::unique_ptr<AuditFile> file);
@@ -146,6 +153,7 @@ class ViolationAuditor {
   };
 
   void Run();
+  void TakeSources();
   void ReadSources();
   // Without the lock: only who handles records uses what is loaded.
   void NameRulesOf(const PackedArtifacts& artifacts, AuditViolation& violation, absl::Time now);
@@ -159,6 +167,7 @@ class ViolationAuditor {
   bool TakeRate(const std::string& enforcer, const ViolationSubject& subject, absl::Time now);
   void Count(const std::string& enforcer, const std::string& action, const std::string& rule,
              const ViolationSubject& subject, absl::Time now);
+  // Without the lock: writing may take its time.
   void Write(const std::string& line);
 
   const ViolationAuditorOptions options_;
@@ -174,10 +183,20 @@ class ViolationAuditor {
   std::map<std::string, std::pair<std::string, ViolationSubject>> suppressed_;
   ViolationCounts counts_;
   uint64_t lost_bytes_told_ = 0;
+  uint64_t lost_lines_told_ = 0;
   // By profile, the ones asked last. Only of the thread that handles records.
   std::map<std::string, Loaded> loaded_;
 
+  // What the thread is to read from next.
+  struct Sources {
+    std::optional<std::unique_ptr<BpfEventReader>> bpf;
+    std::optional<std::unique_ptr<AuditLog>> audit;
+    std::optional<std::unique_ptr<AuditFile>> audit_file;
+  };
   std::mutex sources_mutex_;
+  Sources next_;
+
+  // Of the thread alone.
   std::unique_ptr<BpfEventReader> bpf_;
   uint64_t bpf_lost_seen_ = 0;
   std::unique_ptr<AuditLog> audit_;

@@ -1,5 +1,7 @@
 #include "runtime/agent/violation_auditor.h"
 
+#include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -16,6 +18,8 @@
 namespace varmor {
 namespace {
 
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::SizeIs;
 using Json = nlohmann::ordered_json;
 
@@ -85,8 +89,9 @@ class ViolationAuditorTest : public ::testing::Test {
         profile, "\" name=\"/etc/shadow\" pid=", pid,
         " comm=\"cat\" requested_mask=\"r\" denied_mask=\"r\" fsuid=0 ouid=0");
   }
-  static std::string SeccompRecord(pid_t pid) {
-    return absl::StrCat("type=1326 audit(1751000000.123:78): auid=0 uid=0 gid=0 ses=1 pid=", pid,
+  static std::string SeccompRecord(pid_t pid, const std::string& label = "unconfined") {
+    return absl::StrCat("type=1326 audit(1751000000.123:78): auid=0 uid=0 gid=0 ses=1 subj=", label,
+                        " pid=", pid,
                         " comm=\"mkdir\" exe=\"/bin/busybox\" sig=0 arch=c000003e syscall=83 "
                         "compat=0 ip=0x7f code=0x50000");
   }
@@ -175,6 +180,43 @@ TEST_F(ViolationAuditorTest, SeccompOnlyOfContainers) {
   ASSERT_THAT(Lines(), SizeIs(1));
   EXPECT_EQ(Lines()[0]["profileName"], "varmor-shop-web");
   EXPECT_EQ(Lines()[0]["rule"]["name"], "raw");
+}
+
+TEST_F(ViolationAuditorTest, SeccompOfAProcessThatEnded) {
+  PutContainer("c1", 7);
+  auditor_.HandleRecord(SeccompRecord(1 << 30, "=varmor-shop-web//child_0 (enforce)"), now_);
+  ASSERT_THAT(Lines(), SizeIs(1));
+  EXPECT_EQ(Lines()[0]["containerID"], "c1");
+  EXPECT_EQ(Lines()[0]["rule"]["name"], "raw");
+  PutContainer("c2", 8);
+  auditor_.HandleRecord(SeccompRecord(1 << 30, "varmor-shop-web"), now_);
+  ASSERT_THAT(Lines(), SizeIs(2));
+  EXPECT_EQ(Lines()[1]["containerID"], "");
+  EXPECT_EQ(Lines()[1]["policyName"], "web");
+  EXPECT_EQ(auditor_.Counts().unattributed, 0u);
+  auditor_.HandleRecord(SeccompRecord(1 << 30), now_);
+  EXPECT_THAT(Lines(), SizeIs(2));
+  EXPECT_EQ(auditor_.Counts().unattributed, 1u);
+}
+
+TEST_F(ViolationAuditorTest, ALogThatCannotBeWrittenIsToldOnce) {
+  ASSERT_EQ(log_.Open(), absl::OkStatus());
+  rlimit before = {};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  signal(SIGXFSZ, SIG_IGN);
+  rlimit small = before;
+  small.rlim_cur = 10;  // bytes
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  auditor_.Handle(Denied(7), now_);
+  auditor_.Handle(Denied(7), now_);
+  EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+  EXPECT_EQ(auditor_.Counts().unwritten, 2u);
+  EXPECT_THAT(auditor_.Counts().log_problem, HasSubstr("violations.log\": File too large"));
+  auditor_.Handle(Denied(7), now_);
+  EXPECT_EQ(auditor_.Counts().log_problem, "");
+  EXPECT_THAT(Lines(), SizeIs(1));
+  EXPECT_THAT(warnings_, ElementsAre(HasSubstr("violations are not written: cannot write"),
+                                     "violations are written again"));
 }
 
 TEST_F(ViolationAuditorTest, OthersProfilesAreNoneOfItsBusiness) {

@@ -27,6 +27,10 @@ bool WriteAll(int fd, absl::string_view bytes) {
 
 }  // namespace
 
+ViolationLog::ViolationLog(ViolationLogOptions options)
+    : options_(std::move(options)),
+      output_(options_.standard_output ? std::make_unique<LineWriter>(STDOUT_FILENO) : nullptr) {}
+
 ViolationLog::~ViolationLog() {
   if (fd_ >= 0) close(fd_);
 }
@@ -38,13 +42,15 @@ absl::Status ViolationLog::Open() {
   if (slash != std::string::npos && slash > 0) {
     VARMOR_RETURN_IF_ERROR(EnsureDirectory(options_.path.substr(0, slash)));
   }
-  fd_ = open(options_.path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+  fd_ = open(options_.path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
   struct stat facts = {};
   if (fd_ < 0 || fstat(fd_, &facts) != 0) {
     return absl::UnavailableError(
         absl::StrCat("cannot open ", QuotedPath(options_.path), ": ", SystemReason(errno)));
   }
   size_ = static_cast<size_t>(facts.st_size);
+  char last = '\n';
+  torn_ = size_ > 0 && (pread(fd_, &last, 1, facts.st_size - 1) != 1 || last != '\n');
   return absl::OkStatus();
 }
 
@@ -58,21 +64,22 @@ absl::Status ViolationLog::Rotate() {
 }
 
 absl::Status ViolationLog::Write(absl::string_view line) {
-  const std::string text = absl::StrCat(line, "\n");
-  absl::Status status;
-  if (options_.standard_output && !WriteAll(STDOUT_FILENO, text)) {
-    status = absl::UnavailableError(
-        absl::StrCat("cannot write to standard output: ", SystemReason(errno)));
-  }
-  if (options_.path.empty()) return status;
+  std::string text = absl::StrCat(line, "\n");
+  if (output_ != nullptr) output_->Write(text);
+  if (options_.path.empty()) return absl::OkStatus();
   if (fd_ < 0) VARMOR_RETURN_IF_ERROR(Open());
   if (size_ > 0 && size_ + text.size() > options_.max_bytes) VARMOR_RETURN_IF_ERROR(Rotate());
+  if (torn_) text.insert(0, "\n");
   if (!WriteAll(fd_, text)) {
+    const int error = errno;
+    // Some of it may be there. Where that stays, the next line says so by beginning anew.
+    torn_ = ftruncate(fd_, static_cast<off_t>(size_)) != 0 || torn_;
     return absl::UnavailableError(
-        absl::StrCat("cannot write ", QuotedPath(options_.path), ": ", SystemReason(errno)));
+        absl::StrCat("cannot write ", QuotedPath(options_.path), ": ", SystemReason(error)));
   }
+  torn_ = false;
   size_ += text.size();
-  return status;
+  return absl::OkStatus();
 }
 
 void ViolationRate::Fill(Bucket& bucket, absl::Time now) const {

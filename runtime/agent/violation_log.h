@@ -7,12 +7,14 @@
 #include <cstdint>
 #include <cstdio>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "runtime/log/line_writer.h"
 
 namespace varmor {
 
@@ -28,16 +30,19 @@ struct ViolationLogOptions {
 
 class ViolationLog {
  public:
-  explicit ViolationLog(ViolationLogOptions options) : options_(std::move(options)) {}
+  explicit ViolationLog(ViolationLogOptions options);
   ~ViolationLog();
   ViolationLog(const ViolationLog&) = delete;
   ViolationLog& operator=(const ViolationLog&) = delete;
 
   // UNAVAILABLE when the file cannot be opened.
   absl::Status Open();
-  // Appends a line, whole, and its end. UNAVAILABLE when it is not written; the next one tries
-  // again.
+  // Appends a line, whole, and its end. UNAVAILABLE when the file is not written; the next one
+  // tries again, and begins a line of its own whatever was left of this one. Nobody waits for who
+  // reads standard output.
   absl::Status Write(absl::string_view line);
+  // Lines that standard output did not take. Thread-safe.
+  uint64_t lost() const { return output_ == nullptr ? 0 : output_->lost(); }
 
  private:
   absl::Status Rotate();
@@ -45,6 +50,9 @@ class ViolationLog {
   ViolationLogOptions options_;
   int fd_ = -1;
   size_t size_ = 0;
+  // The file ends within a line.
+  bool torn_ = false;
+  const std::unique_ptr<LineWriter> output_;
 };
 
 // Token buckets, one for each container and enforcer.

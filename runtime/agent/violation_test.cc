@@ -1,3 +1,6 @@
+#include <signal.h>
+#include <sys/resource.h>
+
 #include <optional>
 
 #include "absl/strings/str_cat.h"
@@ -176,6 +179,39 @@ TEST(ViolationLogTest, GoesOnWhereItWas) {
     ASSERT_EQ(log.Write(absl::StrCat(i)), absl::OkStatus());
   }
   EXPECT_EQ(FileContent(options.path), "0\n1\n");
+}
+
+// A limit of the file's size is to write(2) what a disk is that becomes full.
+TEST(ViolationLogTest, HalfALineIsNotLeftBehind) {
+  const TemporaryDirectory directory;
+  ViolationLogOptions options;
+  options.path = directory / "violations.log";
+  ViolationLog log(options);
+  ASSERT_EQ(log.Write("line 1"), absl::OkStatus());
+  rlimit before = {};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  signal(SIGXFSZ, SIG_IGN);
+  rlimit small = before;
+  small.rlim_cur = 10;
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  const absl::Status failed = log.Write("line 2");
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+  EXPECT_EQ(failed.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(FileContent(options.path), "line 1\n");
+  EXPECT_EQ(log.Write("line 3"), absl::OkStatus());
+  EXPECT_EQ(FileContent(options.path), "line 1\nline 3\n");
+}
+
+// Of an agent that was killed while it wrote.
+TEST(ViolationLogTest, BeginsALineAfterHalfALine) {
+  const TemporaryDirectory directory;
+  ViolationLogOptions options;
+  options.path = directory / "violations.log";
+  PutFile(options.path, "half");
+  ViolationLog log(options);
+  ASSERT_EQ(log.Write("whole"), absl::OkStatus());
+  ASSERT_EQ(log.Write("another"), absl::OkStatus());
+  EXPECT_EQ(FileContent(options.path), "half\nwhole\nanother\n");
 }
 
 TEST(ViolationLogTest, AnUnusablePathIsTold) {
