@@ -131,7 +131,8 @@ void PolicyDirectory::Collect() {
       } else {
         std::string& problem = problems_[name];
         absl::StrAppend(&problem, problem.empty() ? "" : "\n", name, ": profile name ",
-                        policy.profile, " belongs to a policy in ", taken->second);
+                        policy.profile, " belongs to a policy in ", taken->second,
+                        ", whose name comes first; give one of the two another name");
       }
     }
   }

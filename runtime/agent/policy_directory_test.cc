@@ -1,5 +1,6 @@
 #include "runtime/agent/policy_directory.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "absl/strings/str_cat.h"
@@ -80,6 +81,16 @@ TEST_F(PolicyDirectoryTest, SeesChangesAndRemovals) {
   EXPECT_TRUE(policies_.complete());
 }
 
+// Nobody writes to it: reading it would hold up the agent for ever.
+TEST_F(PolicyDirectoryTest, AFifoIsAProblem) {
+  PutFile(directory_ / "a.yaml", Policy("a"));
+  ASSERT_EQ(mkfifo((directory_ / "b.yaml").c_str(), 0600), 0);
+  EXPECT_TRUE(Scan());
+  EXPECT_THAT(Profiles(), ElementsAre("varmor-shop-a"));
+  EXPECT_THAT(policies_.problems().at("b.yaml"), HasSubstr("it is no regular file"));
+  EXPECT_FALSE(Scan());
+}
+
 TEST_F(PolicyDirectoryTest, AWrongFileKeepsWhatItSaidBefore) {
   PutFile(directory_ / "a.yaml", Policy("a"));
   Scan();
@@ -156,7 +167,8 @@ TEST_F(PolicyDirectoryTest, TwoPoliciesWithOneProfileName) {
   EXPECT_THAT(Profiles(), ElementsAre("varmor-shop-a"));
   EXPECT_EQ(policies_.policies()[0].source, "a.yaml");
   EXPECT_EQ(policies_.problems().at("b.yaml"),
-            "b.yaml: profile name varmor-shop-a belongs to a policy in a.yaml");
+            "b.yaml: profile name varmor-shop-a belongs to a policy in a.yaml, whose name comes "
+            "first; give one of the two another name");
   unlink((directory_ / "a.yaml").c_str());
   Scan();
   EXPECT_THAT(policies_.problems(), IsEmpty());
