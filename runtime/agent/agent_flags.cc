@@ -171,8 +171,10 @@ void Check(const GoFlags& parser, AgentFlags& flags, std::vector<std::string>& m
   if (flags.Alone() && !flags.daemon.kubeconfig.empty()) {
     mistakes.push_back("-policy-dir and -kubeconfig exclude each other");
   }
-  if (flags.check_interval < absl::Seconds(1)) {
-    mistakes.push_back("flag -checkInterval has to be a second or longer");
+  if (flags.check_interval < absl::Seconds(1) || flags.check_interval > kLongestInterval) {
+    mistakes.push_back(
+        absl::StrCat("flag -checkInterval: ", absl::FormatDuration(flags.check_interval),
+                     " is not from 1s to ", absl::FormatDuration(kLongestInterval)));
   }
   if (flags.daemon.enable_behavior_modeling) {
     flags.notes.push_back(

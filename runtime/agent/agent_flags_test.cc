@@ -198,11 +198,11 @@ TEST(AgentFlagsTest, TellsEveryMistake) {
   AgentFlags flags;
   const absl::Status status =
       Read({"--failMode=maybe", "--violationFormat=v1", "--enforcers=bpf,selinux",
-            "--metricsPort=99999", "--checkInterval=1ms", "--logFormat=xml", "--nosuch", "stray"},
+            "--metricsPort=99999", "--checkInterval=inf", "--logFormat=xml", "--nosuch", "stray"},
            flags, {{"READINESS_PORT", "80"}, {"AUDIT_EVENT_METADATA", "[]"}});
   const std::string message(status.message());
   for (const char* part : {"-failMode: \"maybe\"", "-violationFormat: \"v1\"",
-                           "-enforcers: \"selinux\"", "-metricsPort: 99999", "-checkInterval",
+                           "-enforcers: \"selinux\"", "-metricsPort: 99999", "-checkInterval: inf",
                            "-logFormat: \"xml\"", "unknown flag -nosuch", "\"stray\" is no flag",
                            "READINESS_PORT=\"80\"", "AUDIT_EVENT_METADATA is no JSON object"}) {
     EXPECT_THAT(message, HasSubstr(part));
