@@ -142,7 +142,9 @@ class Replica:
         self.webhook, self.status, self.metrics = free_port(), free_port(), free_port()
         self.log = os.path.join(OUT, f"{name}.log")
         token = account_token("varmor-manager")
-        environment = {"POD_NAME": name, "POD_NAMESPACE": "varmor", "PATH": os.environ["PATH"],
+        # Either names the replica.
+        environment = {"HOSTNAME" if in_cluster else "POD_NAME": name,
+                       "POD_NAMESPACE": "varmor", "PATH": os.environ["PATH"],
                        "WEBHOOK_SERVICE_PORT": str(self.webhook),
                        "STATUS_SERVICE_PORT": str(self.status),
                        "METRICS_SERVICE_PORT": str(self.metrics)}
@@ -659,6 +661,28 @@ def test_workloads_get_their_profile():
     # One that no policy names stays as it is.
     deployment["metadata"]["name"] = "other"
     assert "annotations" not in api.create(path, deployment)["spec"]["template"]["metadata"]
+
+
+def test_metrics_have_the_names_of_the_contract():
+    texts = []
+    for path in ("/metrics", "/metric"):
+        connection = http.client.HTTPConnection("127.0.0.1", leader.metrics, timeout=5)
+        connection.request("GET", path)
+        texts.append(connection.getresponse().read().decode())
+    for name, kind in (
+            ("varmor_admission_requests_total", "counter"), ("varmor_mutated_requests_total", "counter"),
+            ("varmor_non_mutated_requests_total", "counter"), ("varmor_webhook_latency", "histogram"),
+            ("varmor_profile_processing_success_total", "counter"),
+            ("varmor_profile_processing_failure_total", "counter"),
+            ("varmor_profile_change_count_total", "counter"), ("varmor_policy_ready", "gauge"),
+            ("varmor_policy_nodes", "gauge"), ("varmor_leader", "gauge"), ("varmor_workqueue_depth", "gauge"),
+            ("varmor_workqueue_retries_total", "counter"), ("varmor_cert_expiry_seconds", "gauge")):
+        for text in texts:
+            assert f"# TYPE {name} {kind}\n" in text, (name, text)
+    for series in ('varmor_profile_processing_success_total{node_name="node-a"}',
+                   'varmor_policy_ready{kind="VarmorPolicy",namespace="default",name="web"} 1',
+                   'varmor_webhook_latency_count{request_kind="Deployment",request_operation="CREATE"'):
+        assert series in texts[0], texts[0]
 
 
 def test_pods_of_old_templates_start_without_a_policy_that_is_gone():
