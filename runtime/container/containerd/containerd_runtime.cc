@@ -49,6 +49,7 @@ constexpr int kCreated = 1;  // Process.status
 constexpr int kStopped = 3;
 constexpr int kNodeNetwork = 2;  // NamespaceOption.network
 constexpr int kMessageLimit = 16 << 20;
+constexpr std::chrono::seconds kAskEvery(10);
 
 absl::Status FromGrpc(const grpc::Status& status, absl::string_view what) {
   if (status.ok()) return absl::OkStatus();
@@ -219,6 +220,13 @@ class Containerd : public ContainerRuntime {
     return absl::OkStatus();
   }
 
+  // A stream of a containerd that hangs is one on which nothing happens.
+  absl::Status AskWhetherItAnswers() {
+    namespaces::ListNamespacesResponse response;
+    const auto context = Context("");
+    return FromGrpc(namespaces_->List(context.get(), {}, &response), "Namespaces.List");
+  }
+
   // Failures show in the stream.
   void PublishOurs() {
     events::PublishRequest request;
@@ -276,34 +284,47 @@ bool Containerd::Translate(const events::Envelope& envelope, ContainerEvent& eve
   return true;
 }
 
-// What goes on beside a stream of events: the call is cancelled when that is wanted; and until the
-// stream is known to work, events of ours are published, since containerd does not answer a
-// subscription before it has something to tell. The first event that comes back is the answer.
+// What goes on beside a stream of events: the call is cancelled when that is wanted, and when
+// containerd answers nothing else either; and until the stream is known to work, events of ours are
+// published, since containerd does not answer a subscription before it has something to tell. The
+// first event that comes back is the answer. Keepalive of gRPC would not do: containerd's library
+// closes connections of those who ping more than once in five minutes.
 class BesideStream {
  public:
   BesideStream(grpc::ClientContext& stream, std::function<bool()> cancelled,
-               std::function<void()> publish)
+               std::function<void()> publish, std::function<absl::Status()> ask)
       : stream_(stream),
         cancelled_(std::move(cancelled)),
         publish_(std::move(publish)),
+        ask_(std::move(ask)),
         thread_([this] { Run(); }) {}
-  ~BesideStream() {
+  ~BesideStream() { End().IgnoreError(); }
+
+  void StreamWorks() { works_ = true; }
+  // OK, or why the stream was cancelled: nothing else is answered.
+  absl::Status End() {
+    if (!thread_.joinable()) return answer_;
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       done_ = true;
     }
     changed_.notify_all();
     thread_.join();
+    return answer_;
   }
-
-  void StreamWorks() { works_ = true; }
 
  private:
   void Run() {
+    auto next_question = std::chrono::steady_clock::now() + kAskEvery;
     for (;;) {
       const bool works = works_;
       if (cancelled_()) stream_.TryCancel();
       if (!works) publish_();
+      if (works && std::chrono::steady_clock::now() >= next_question) {
+        answer_ = ask_();
+        if (absl::IsUnavailable(answer_)) stream_.TryCancel();
+        next_question = std::chrono::steady_clock::now() + kAskEvery;
+      }
       std::unique_lock<std::mutex> lock(mutex_);
       if (changed_.wait_for(lock, std::chrono::milliseconds(works ? 500 : 50),
                             [this] { return done_; })) {
@@ -315,6 +336,9 @@ class BesideStream {
   grpc::ClientContext& stream_;
   const std::function<bool()> cancelled_;
   const std::function<void()> publish_;
+  const std::function<absl::Status()> ask_;
+  // Of the thread, until it has ended.
+  absl::Status answer_;
   std::atomic<bool> works_{false};
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -330,7 +354,8 @@ absl::Status Containerd::Watch(const Watcher& watcher, const std::function<bool(
     request.add_filters(absl::StrCat("topic==\"", topic, "\""));
   }
   const auto reader = events_->Subscribe(&context, request);
-  BesideStream beside(context, cancelled, [this] { PublishOurs(); });
+  BesideStream beside(
+      context, cancelled, [this] { PublishOurs(); }, [this] { return AskWhetherItAnswers(); });
   bool watching = false;
   bool wanted = true;
   events::Envelope envelope;
@@ -344,7 +369,9 @@ absl::Status Containerd::Watch(const Watcher& watcher, const std::function<bool(
   }
   if (!wanted) context.TryCancel();
   const grpc::Status status = reader->Finish();
+  const absl::Status answer = beside.End();
   if (!wanted || cancelled()) return absl::CancelledError("the watch was ended");
+  if (absl::IsUnavailable(answer)) return answer;
   if (status.ok()) return absl::UnavailableError("containerd: the stream of events ended");
   return FromGrpc(status, "Events.Subscribe");
 }
