@@ -11,6 +11,7 @@
 #include "absl/time/clock.h"
 #include "lib/compiler/status/status_macros.h"
 #include "lib/compiler/version.h"
+#include "lib/enforcers/files.h"
 #include "runtime/agent/match_container.h"
 
 namespace varmor {
@@ -182,6 +183,7 @@ void Agent::ReadKernel() {
 }
 
 void Agent::Check() {
+  ++changes_;
   for (const EnforcerKind kind : kEnforcerKinds) {
     if (actual_.available.count(kind) == 0) StartEnforcer(kind);
   }
@@ -207,6 +209,7 @@ const AgentPolicy* Agent::PolicyOf(const std::string& profile) const {
 
 void Agent::SetPolicies(std::vector<AgentPolicy> policies,
                         std::map<std::string, std::string> problems, bool complete) {
+  ++changes_;
   for (const auto& [source, problem] : problems) {
     const auto before = problems_.find(source);
     if (before == problems_.end() || before->second != problem) log_.Error(problem);
@@ -249,7 +252,20 @@ void Agent::SetPolicies(std::vector<AgentPolicy> policies,
   Reconcile();
 }
 
+void Agent::SetSourceProblem(const std::string& source, const std::string& problem) {
+  const auto known = source_problems_.find(source);
+  if (problem == (known == source_problems_.end() ? "" : known->second)) return;
+  if (problem.empty()) {
+    log_.Info(absl::StrCat("policies: ", QuotedPath(source), " can be read again"));
+    source_problems_.erase(known);
+    return;
+  }
+  log_.Error(problem);
+  source_problems_[source] = problem;
+}
+
 void Agent::Reapply(const std::string& profile_key) {
+  ++changes_;
   for (const AgentPolicy& policy : policies_) {
     if (ProfileKey(policy) != profile_key) continue;
     for (LoadedProfile& one : actual_.profiles) {
@@ -447,6 +463,7 @@ void Agent::Forget(const ContainerId& id) {
 }
 
 absl::Status Agent::Resync() {
+  ++changes_;
   std::set<ContainerId> seen;
   const absl::Status listed = runtime_.List([&](Container container) {
     seen.insert(container.id);
@@ -466,7 +483,9 @@ absl::Status Agent::Resync() {
   return absl::OkStatus();
 }
 
-void Agent::OnEvent(const ContainerEvent& event) {
+bool Agent::OnEvent(const ContainerEvent& event) {
+  ++changes_;
+  bool answered = true;
   log_.Debug(
       absl::StrCat(ContainerEventName(event.kind), " ", event.id.name_space, "/", event.id.id));
   const auto found = containers_.find(event.id);
@@ -476,14 +495,14 @@ void Agent::OnEvent(const ContainerEvent& event) {
       if (found != containers_.end() && Lives(found->second)) {
         const absl::Status status = runtime_.Get(event.id).status();
         wants_resync_ |= !status.ok() && !absl::IsNotFound(status);
-        if (!absl::IsNotFound(status)) return;
+        if (!absl::IsNotFound(status)) return !absl::IsUnavailable(status);
       }
       Forget(event.id);
       break;
     case ContainerEvent::Kind::kExited:
-      if (found == containers_.end()) return;
+      if (found == containers_.end()) return true;
       // Of an earlier task of that id.
-      if (event.pid != 0 && event.pid != found->second.container.pid) return;
+      if (event.pid != 0 && event.pid != found->second.container.pid) return true;
       found->second.container.pid = 0;
       found->second.exited = true;
       found->second.facts.reset();
@@ -492,36 +511,37 @@ void Agent::OnEvent(const ContainerEvent& event) {
     case ContainerEvent::Kind::kStarted:
     case ContainerEvent::Kind::kCreated:
     case ContainerEvent::Kind::kDefined:
-      TakeProcessEvent(event);
+      answered = TakeProcessEvent(event);
       break;
   }
   Reconcile();
+  return answered;
 }
 
-// Of the beginning of a container or task.
-void Agent::TakeProcessEvent(const ContainerEvent& event) {
+// Of the beginning of a container or task. As OnEvent.
+bool Agent::TakeProcessEvent(const ContainerEvent& event) {
   const auto found = containers_.find(event.id);
   const bool is_known = found != containers_.end();
   const bool started = event.kind == ContainerEvent::Kind::kStarted;
   if (is_known && event.pid != 0 && found->second.container.pid != event.pid &&
       Lives(found->second)) {
-    return;  // of an earlier task of that id
+    return true;  // of an earlier task of that id
   }
   if (is_known && started && found->second.container.pid == event.pid) {
     found->second.started = true;
     LookAtProcess(found->second);
     TellAuditor(found->second);
-    return;
+    return true;
   }
   // What was learned when the container was defined saves the time to ask when it counts.
   absl::StatusOr<Container> container =
       is_known && found->second.container.pid == 0 && event.pid != 0 ? found->second.container
                                                                      : runtime_.Get(event.id);
-  if (absl::IsNotFound(container.status())) return;  // gone already
+  if (absl::IsNotFound(container.status())) return true;  // gone already
   if (absl::IsUnavailable(container.status())) {
     containers_known_ = false;
     wants_resync_ = true;
-    return;
+    return false;
   }
   if (!container.ok()) {
     const std::string problem(container.status().message());
@@ -532,13 +552,15 @@ void Agent::TakeProcessEvent(const ContainerEvent& event) {
   }
   if (event.pid != 0) container->pid = event.pid;
   Known& known = Track(*std::move(container), event.time, true);
-  if (!started) return;
+  if (!started) return true;
   known.started = true;
   if (known.facts.has_value()) known.facts->waits = false;
+  return true;
 }
 
 absl::Status Agent::EnrollNow(const ContainerId& id, pid_t pid) {
   if (!policies_known_) return absl::UnavailableError("policies are not known yet");
+  ++changes_;
   auto found = containers_.find(id);
   absl::StatusOr<Container> container =
       found != containers_.end() ? found->second.container : runtime_.Get(id);
@@ -848,9 +870,15 @@ void Agent::SetWatching(bool watching, const std::string& problem) {
 }
 
 std::string Agent::NotReady() const {
-  if (!policies_known_) return "policies are not known yet";
+  if (!policies_known_) {
+    std::string why = "policies are not known yet";
+    for (const auto& [source, problem] : source_problems_) absl::StrAppend(&why, ": ", problem);
+    return why;
+  }
   if (!containers_known_) return "containers are not known yet";
-  return "";
+  if (totals_.watching) return "";
+  return absl::StrCat("the container runtime is not watched",
+                      totals_.runtime_problem.empty() ? "" : ": ", totals_.runtime_problem);
 }
 
 std::string Agent::StateOf(const AgentPolicy& policy, EnforcerKind kind) const {
@@ -949,9 +977,11 @@ AgentStatus Agent::Status() const {
   AgentStatus status = totals_;
   status.not_ready = NotReady();
   status.ready = status.not_ready.empty();
+  status.complete = ready();
   status.enforcers = support_;
   status.policies = Policies();
   status.problems = problems_;
+  status.problems.insert(source_problems_.begin(), source_problems_.end());
   status.subjects = actual_.subjects.size();
   for (const LoadedProfile& one : actual_.profiles) ++status.profiles[one.enforcer];
   for (const auto& [id, known] : containers_) {

@@ -56,7 +56,8 @@ class Agent {
 
   // Lists all containers. UNAVAILABLE when the runtime does not answer: what was known stays.
   absl::Status Resync();
-  void OnEvent(const ContainerEvent& event);
+  // False when the runtime does not answer what has to be asked: all containers are to be listed.
+  bool OnEvent(const ContainerEvent& event);
   // A container whose program waits to be executed, by its first process. OK when it is confined as
   // its policy says, or no policy is about it; UNAVAILABLE while that is not known.
   absl::Status EnrollNow(const ContainerId& id, pid_t pid);
@@ -70,11 +71,19 @@ class Agent {
   void SetWatching(bool watching, const std::string& problem);
   void CountOverflow() { ++totals_.queue_overflows; }
   void SetAuditProblem(const std::string& problem) { totals_.audit_problem = problem; }
+  // What is wrong with the place that policies come from; "": nothing. What was known stays.
+  void SetSourceProblem(const std::string& source, const std::string& problem);
 
   // Whether something was learned that only a list of all containers can tell; once.
   bool TakeResyncRequest() { return std::exchange(wants_resync_, false); }
 
-  bool ready() const { return NotReady().empty(); }
+  // Policies and containers are known, and were acted upon.
+  bool ready() const { return policies_known_ && containers_known_; }
+  // Why a probe of readiness is to fail: the above, or nobody tells of new containers. "": it is
+  // not.
+  std::string NotReady() const;
+  // Another number whenever Policies() may have changed.
+  uint64_t changes() const { return changes_; }
   // Without the counts of the auditor and of the BPF ring. By profile key in the cluster.
   std::vector<PolicyStatus> Policies() const;
   AgentStatus Status() const;
@@ -124,7 +133,7 @@ class Agent {
   // `is_new`: it was started while this agent runs.
   Known& Track(Container container, std::optional<absl::Time> created, bool is_new);
   void Forget(const ContainerId& id);
-  void TakeProcessEvent(const ContainerEvent& event);
+  bool TakeProcessEvent(const ContainerEvent& event);
   void LookAtProcess(Known& known);
   // Whether its first process still is.
   bool Lives(const Known& known);
@@ -157,7 +166,6 @@ class Agent {
   LoadedProfile* FindLoaded(EnforcerKind kind, const std::string& profile);
   std::string StateOf(const AgentPolicy& policy, EnforcerKind kind) const;
   std::string EnforcerStateOf(const Known& known, EnforcerKind kind) const;
-  std::string NotReady() const;
 
   const AgentOptions options_;
   ContainerRuntime& runtime_;
@@ -167,6 +175,8 @@ class Agent {
 
   std::vector<AgentPolicy> policies_;
   std::map<std::string, std::string> problems_;
+  std::map<std::string, std::string> source_problems_;
+  uint64_t changes_ = 0;
   bool policies_complete_ = false;
   bool policies_known_ = false;
   bool containers_known_ = false;

@@ -10,6 +10,12 @@
 #include "absl/time/clock.h"
 
 namespace varmor {
+namespace {
+
+// Before what is due is done.
+constexpr size_t kEventsAtOnce = 64;
+
+}  // namespace
 
 AgentLoop::AgentLoop(AgentLoopOptions options, Agent& agent, ContainerRuntime& runtime, Logger& log)
     : options_(options),
@@ -111,9 +117,35 @@ void AgentLoop::ResyncIfDue(absl::Time now) {
   resync_pause_ = std::min(resync_pause_ * 2, options_.longest_pause);
 }
 
-void AgentLoop::Step() {
-  std::deque<ContainerEvent> events;
+void AgentLoop::ServeCalls() {
   std::deque<std::function<void()>> calls;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    calls.swap(calls_);
+  }
+  for (const std::function<void()>& call : calls) call();
+}
+
+// What is asked does not wait behind events, each of which may have to wait for the runtime.
+void AgentLoop::HandleEvents() {
+  for (size_t i = 0; i < kEventsAtOnce && !stopping_; ++i) {
+    ServeCalls();
+    ContainerEvent event;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (events_.empty()) return;
+      event = events_.front();
+      events_.pop_front();
+    }
+    if (agent_.OnEvent(event)) continue;
+    // Nor would it answer the next. A list tells what these would.
+    const std::lock_guard<std::mutex> lock(mutex_);
+    events_.clear();
+    return;
+  }
+}
+
+void AgentLoop::Step() {
   {
     std::unique_lock<std::mutex> lock(mutex_);
     absl::Time until = std::min({next_check_, next_tick_, agent_.next_retry()});
@@ -124,14 +156,8 @@ void AgentLoop::Step() {
       return stopping_ || !events_.empty() || !calls_.empty() ||
              (resync_ && next_resync_ <= absl::Now());
     });
-    // What is asked does not wait behind all events.
-    calls.swap(calls_);
-    const size_t some = std::min<size_t>(events_.size(), 64);
-    events.assign(events_.begin(), events_.begin() + static_cast<ptrdiff_t>(some));
-    events_.erase(events_.begin(), events_.begin() + static_cast<ptrdiff_t>(some));
   }
-  for (const std::function<void()>& call : calls) call();
-  for (const ContainerEvent& event : events) agent_.OnEvent(event);
+  HandleEvents();
   const absl::Time now = absl::Now();
   if (agent_.TakeResyncRequest()) {
     const std::lock_guard<std::mutex> lock(mutex_);

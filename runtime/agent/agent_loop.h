@@ -56,6 +56,8 @@ class AgentLoop {
   void Watch();
   bool Take(const ContainerEvent& event);
   void Step();
+  void ServeCalls();
+  void HandleEvents();
   void ResyncIfDue(absl::Time now);
 
   const AgentLoopOptions options_;

@@ -1,7 +1,11 @@
 #include "runtime/agent/agent_loop.h"
 
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <thread>
@@ -20,6 +24,19 @@ namespace varmor {
 namespace {
 
 using ::testing::HasSubstr;
+
+// Each question to a runtime that hangs takes until its time limit.
+class HangingRuntime : public FakeContainerRuntime {
+ public:
+  absl::StatusOr<Container> Get(const ContainerId& id) override {
+    if (!hangs) return FakeContainerRuntime::Get(id);
+    ++asked;
+    absl::SleepFor(absl::Milliseconds(500));
+    return absl::UnavailableError("hanging");
+  }
+  std::atomic<bool> hangs{false};
+  std::atomic<int> asked{0};
+};
 
 class AgentLoopTest : public ::testing::Test {
  protected:
@@ -64,7 +81,7 @@ class AgentLoopTest : public ::testing::Test {
     options.path.clear();
     return options;
   }
-  FakeContainerRuntime runtime_;
+  HangingRuntime runtime_;
   FakeNodeKernel kernel_;
   ViolationLog violation_log_{NoFile()};
   ViolationAuditor auditor_{{}, violation_log_};
@@ -118,6 +135,33 @@ TEST_F(AgentLoopTest, TooManyEventsAreAListInstead) {
   EXPECT_GE(Status().queue_overflows, 1u);
 }
 
+TEST_F(AgentLoopTest, NobodyWaitsBehindARuntimeThatHangs) {
+  Begin();
+  ASSERT_TRUE(Eventually([](const AgentStatus& s) { return s.ready; }));
+  runtime_.hangs = true;
+  // They all wait when the loop comes to the first.
+  loop_->Post([] { absl::SleepFor(absl::Milliseconds(300)); });
+  for (int i = 0; i < 20; ++i) runtime_.Create(Make(absl::StrCat("c", i)));
+  while (runtime_.asked == 0) absl::SleepFor(absl::Milliseconds(1));
+  // One question or two, not twenty.
+  EXPECT_TRUE(loop_->PostAndWait([] {}, absl::Seconds(4)));
+  runtime_.hangs = false;
+  EXPECT_TRUE(Eventually([](const AgentStatus& s) { return s.containers.size() == 20; }));
+  EXPECT_LT(runtime_.asked, 5);
+}
+
+TEST_F(AgentLoopTest, WithoutTheRuntimeItIsNotReady) {
+  Begin();
+  ASSERT_TRUE(Eventually([](const AgentStatus& s) { return s.ready; }));
+  runtime_.Break();
+  ASSERT_TRUE(Eventually([](const AgentStatus& s) { return !s.ready; }));
+  const AgentStatus status = Status();
+  EXPECT_EQ(status.not_ready, "the container runtime is not watched: fake: broken");
+  EXPECT_TRUE(status.complete);
+  runtime_.Recover();
+  EXPECT_TRUE(Eventually([](const AgentStatus& s) { return s.ready; }));
+}
+
 TEST_F(AgentLoopTest, StopsWhileTheRuntimeIsAway) {
   runtime_.Break();
   Begin();
@@ -149,6 +193,27 @@ TEST(ControlSocketTest, AsksAndAnswers) {
       HasSubstr("another agent serves"));
   server->reset();
   EXPECT_FALSE(AskAgent(path, {}, absl::Seconds(1)).ok());
+}
+
+TEST(ControlSocketTest, ReplacesNothingButSockets) {
+  const TemporaryDirectory directory;
+  ASSERT_EQ(chdir(directory.path().c_str()), 0);
+  const auto answer = [](const ControlJson&) { return ControlJson::object(); };
+  PutFile(directory / "precious", "content");
+  EXPECT_THAT(std::string(ControlServer::Start("precious", answer).status().message()),
+              HasSubstr("it is no socket"));
+  EXPECT_EQ(FileContent(directory / "precious"), "content");
+  // Of a server that was killed.
+  const int left = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  std::strcpy(address.sun_path, "s.sock");
+  ASSERT_EQ(bind(left, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  close(left);
+  // Its name has no directory.
+  const auto server = ControlServer::Start("s.sock", answer);
+  EXPECT_EQ(server.status(), absl::OkStatus());
+  EXPECT_TRUE(AskAgent("s.sock", ControlJson::object(), absl::Seconds(5)).ok());
 }
 
 TEST(ControlSocketTest, PathsThatAreTooLong) {

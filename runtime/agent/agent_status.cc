@@ -112,6 +112,7 @@ void AddViolationMetrics(const AgentStatus& status, Metrics& metrics) {
   dropped.Add({"log_not_writable"}, static_cast<double>(status.violations.unwritten));
   dropped.Add({"bad_record"}, static_cast<double>(status.violations.bad_records));
   dropped.Add({"policies_not_known"}, static_cast<double>(status.violations.early));
+  dropped.Add({"process_ended"}, static_cast<double>(status.violations.unattributed));
   dropped.Add({"audit_overrun"}, static_cast<double>(status.violations.audit_overruns));
   metrics
       .AddCounter("varmor_bpf_events_lost_bytes_total",
@@ -174,6 +175,8 @@ void AddAgentMetrics(const AgentStatus& status, Metrics& metrics) {
        static_cast<double>(status.reports_pending)},
       {{"varmor_containers", "Containers that are known."},
        static_cast<double>(status.containers.size())},
+      {{"varmor_policy_problems", "Files or directories of policies with something wrong."},
+       static_cast<double>(status.problems.size())},
   };
   for (const auto& [name, value] : gauges) metrics.AddGauge(name.first, name.second).Set({}, value);
   const std::pair<std::pair<const char*, const char*>, uint64_t> counters[] = {
@@ -186,6 +189,8 @@ void AddAgentMetrics(const AgentStatus& status, Metrics& metrics) {
         "Containers that were killed because they could not be "
         "confined (failMode closed)."},
        status.killed},
+      {{"varmor_log_lines_lost_total", "Lines of the agent's log that nobody read."},
+       status.log_lines_lost},
   };
   for (const auto& [name, value] : counters) {
     metrics.AddCounter(name.first, name.second).Add({}, static_cast<double>(value));
@@ -216,16 +221,18 @@ Json AgentStatusJson(const AgentStatus& status) {
   Json out;
   out["node"] = status.node;
   out["version"] = status.version;
-  out["kernel"] = status.kernel;
-  out["started"] = TimeText(status.started);
   out["ready"] = status.ready;
   if (!status.ready) out["notReady"] = status.not_ready;
+  if (status.busy) return out;
+  out["kernel"] = status.kernel;
+  out["started"] = TimeText(status.started);
   Json& runtime = out["runtime"];
   runtime["name"] = status.runtime;
   runtime["watching"] = status.watching;
   if (!status.runtime_problem.empty()) runtime["problem"] = status.runtime_problem;
   out["enforcers"] = EnforcersJson(status);
   if (!status.audit_problem.empty()) out["auditProblem"] = status.audit_problem;
+  if (!status.bpf_problem.empty()) out["bpfEventsProblem"] = status.bpf_problem;
   out["policies"] = Json::array();
   for (const PolicyStatus& policy : status.policies) out["policies"].push_back(PolicyJson(policy));
   out["problems"] = status.problems;
@@ -238,18 +245,63 @@ Json AgentStatusJson(const AgentStatus& status) {
   for (const auto& [key, count] : status.violations.violations) {
     (key.action == "DENIED" ? denied : others) += count;
   }
-  out["violations"] = {
-      {"denied", denied}, {"allowed", others}, {"suppressed", status.violations.suppressed}};
+  out["violations"] = {{"denied", denied},
+                       {"allowed", others},
+                       {"suppressed", status.violations.suppressed},
+                       {"unwritten", status.violations.unwritten}};
+  if (!status.violations.log_problem.empty()) {
+    out["violations"]["problem"] = status.violations.log_problem;
+  }
   out["enrolled"] = {{"inTime", status.enrolled_in_time}, {"late", status.enrolled_late}};
   return out;
 }
 
+std::vector<std::string> AgentTroubles(const Json& status) {
+  std::vector<std::string> out;
+  if (!status.value("ready", false)) out.push_back(Text(status, "notReady"));
+  const auto list = [&](const char* key) {
+    const auto found = status.find(key);
+    return found == status.end() ? Json::array() : *found;
+  };
+  const auto add = [&](size_t count, absl::string_view one, absl::string_view several) {
+    if (count > 0) out.push_back(absl::StrCat(count, " ", count == 1 ? one : several));
+  };
+  add(list("problems").size(), "source of policies has a problem",
+      "sources of policies have problems");
+  size_t failed = 0;
+  for (const Json& policy : list("policies")) failed += Text(policy, "state") == "failed" ? 1 : 0;
+  add(failed, "policy has failed", "policies have failed");
+  size_t unconfined = 0;
+  for (const Json& container : list("containers")) {
+    bool lacks = container.contains("problems");
+    for (const auto& [name, state] : container["enforcers"].items()) {
+      lacks |= state != "ok" && state != "pending";
+    }
+    unconfined += lacks ? 1 : 0;
+  }
+  add(unconfined, "container is not as its policy says",
+      "containers are not as their policies say");
+  if (status.contains("auditProblem") || status.contains("bpfEventsProblem")) {
+    out.push_back("violations are not seen");
+  }
+  const auto violations = status.find("violations");
+  if (violations != status.end() && violations->contains("problem")) {
+    out.push_back("violations are not written");
+  }
+  return out;
+}
+
 std::string AgentStatusText(const Json& status) {
-  std::string out = absl::StrCat(
-      "varmor-agent ", Text(status, "version"), " on ", Text(status, "node"), ", Linux ",
-      Text(status, "kernel"), ", since ", Text(status, "started"), "\n",
-      status.value("ready", false) ? "ready\n"
-                                   : absl::StrCat("NOT READY: ", Text(status, "notReady"), "\n"));
+  const auto known = [&](const char* key) {
+    const std::string text = Text(status, key);
+    return text.empty() ? "unknown" : text;
+  };
+  const std::vector<std::string> troubles = AgentTroubles(status);
+  std::string out = absl::StrCat("varmor-agent ", known("version"), " on ", known("node"),
+                                 ", Linux ", known("kernel"), ", since ", known("started"), "\n",
+                                 status.value("ready", false) ? "ready" : "NOT READY",
+                                 troubles.empty() ? "" : ": ", absl::StrJoin(troubles, "; "), "\n");
+  if (!status.contains("runtime")) return out;
   const Json& runtime = status["runtime"];
   absl::StrAppend(&out, "runtime: ", Text(runtime, "name"),
                   runtime.value("watching", false)
@@ -272,6 +324,10 @@ std::string AgentStatusText(const Json& status) {
   if (status.contains("auditProblem")) {
     absl::StrAppend(&out, "violations of AppArmor and seccomp are NOT SEEN: ",
                     Text(status, "auditProblem"), "\n");
+  }
+  if (status.contains("bpfEventsProblem")) {
+    absl::StrAppend(&out, "violations of BPF are NOT SEEN: ", Text(status, "bpfEventsProblem"),
+                    "\n");
   }
   absl::StrAppend(&out, status["policies"].size(), " policies\n");
   for (const Json& policy : status["policies"]) {
@@ -306,8 +362,12 @@ std::string AgentStatusText(const Json& status) {
   }
   const Json& violations = status["violations"];
   absl::StrAppend(&out, "violations: ", violations.value("denied", 0), " denied, ",
-                  violations.value("allowed", 0), " allowed, ", violations.value("suppressed", 0),
-                  " not written\n");
+                  violations.value("allowed", 0),
+                  " allowed; not written: ", violations.value("suppressed", 0), " were too many, ",
+                  violations.value("unwritten", 0), " for want of a log\n");
+  if (violations.contains("problem")) {
+    absl::StrAppend(&out, "  PROBLEM: ", Text(violations, "problem"), "\n");
+  }
   return out;
 }
 

@@ -55,6 +55,11 @@ struct AgentStatus {
   std::string version;
   std::string kernel;
   absl::Time started;
+  // The agent had no time to answer: nothing but who it is and `not_ready` is known.
+  bool busy = false;
+  // Policies and containers are known: what is said of them is all.
+  bool complete = false;
+  // And it hears of new containers.
   bool ready = false;
   // Why not.
   std::string not_ready;
@@ -64,6 +69,8 @@ struct AgentStatus {
   std::map<EnforcerKind, EnforcerSupport> enforcers;
   // "", or why violations of AppArmor and seccomp are not seen.
   std::string audit_problem;
+  // The same for those of BPF.
+  std::string bpf_problem;
   std::vector<PolicyStatus> policies;
   // By file or object: what is wrong with it.
   std::map<std::string, std::string> problems;
@@ -89,15 +96,20 @@ struct AgentStatus {
   // In a cluster: not delivered to the manager yet.
   size_t reports_pending = 0;
 
+  // Lines of the agent's own log that nobody read.
+  uint64_t log_lines_lost = 0;
   // BPF events without room in the ring, by class.
   std::map<std::string, uint64_t> bpf_drops;
   ViolationCounts violations;
 };
 
 nlohmann::ordered_json AgentStatusJson(const AgentStatus& status);
+// What is not as policies want it or not seen, in a few words each: "1 policy is rejected". Of the
+// above; none when all is well.
+std::vector<std::string> AgentTroubles(const nlohmann::ordered_json& status);
 // For people.
 std::string AgentStatusText(const nlohmann::ordered_json& status);
-// In Prometheus' text format.
+// In Prometheus' text format. Not of one that is busy, whose counters would seem to begin anew.
 std::string AgentMetricsText(const AgentStatus& status);
 
 }  // namespace varmor

@@ -6,6 +6,7 @@
 
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "google/protobuf/text_format.h"
@@ -820,6 +821,75 @@ TEST_F(AgentTest, StatusIsReadable) {
   EXPECT_THAT(metrics, HasSubstr("varmor_profile_apply_seconds_count{enforcer=\"BPF\"} 1\n"));
   EXPECT_THAT(metrics, HasSubstr("varmor_protected_containers{enforcer=\"BPF\"} 1\n"));
   EXPECT_THAT(metrics, HasSubstr("varmor_agent_memory_bytes{part=\"all\"} "));
+}
+
+TEST_F(AgentTest, StatusTellsFirstWhatIsWrong) {
+  runtime_.PutSilently(Web("c", 11));
+  StartWith({Policy("1", {EnforcerKind::kBpf})});
+  const auto second_line = [&](const AgentStatus& status) {
+    const std::vector<std::string> lines =
+        absl::StrSplit(AgentStatusText(AgentStatusJson(status)), '\n');
+    return lines[1];
+  };
+  EXPECT_EQ(second_line(agent_->Status()), "NOT READY: the container runtime is not watched");
+  agent_->SetWatching(true, "");
+  EXPECT_EQ(second_line(agent_->Status()), "ready");
+  EXPECT_THAT(AgentTroubles(AgentStatusJson(agent_->Status())), IsEmpty());
+
+  // An enforcer that is missing, and a file that is rejected.
+  kernel_.missing = {EnforcerKind::kAppArmor};
+  Restart();
+  StartWith({Policy("1", {EnforcerKind::kAppArmor, EnforcerKind::kBpf})});
+  agent_->SetPolicies({Policy("1", {EnforcerKind::kAppArmor, EnforcerKind::kBpf})},
+                      {{"b.yaml", "b.yaml:1:1: error: no"}}, true);
+  agent_->SetWatching(false, "gone");
+  AgentStatus status = agent_->Status();
+  EXPECT_EQ(second_line(status),
+            "NOT READY: the container runtime is not watched: gone; 1 source of policies has a "
+            "problem; 1 policy has failed; 1 container is not as its policy says");
+  EXPECT_THAT(AgentMetricsText(status), HasSubstr("varmor_policy_problems 1\n"));
+  agent_->SetWatching(true, "");
+  status = agent_->Status();
+  status.violations.log_problem = "disk full";
+  status.violations.unwritten = 7;
+  EXPECT_THAT(second_line(status), HasSubstr("says; violations are not written"));
+  EXPECT_THAT(AgentStatusText(AgentStatusJson(status)),
+              HasSubstr(" were too many, 7 for want of a log\n  PROBLEM: disk full\n"));
+  status.bpf_problem = "no ring";
+  EXPECT_THAT(second_line(status), HasSubstr("violations are not seen"));
+}
+
+TEST_F(AgentTest, ABusyAgentKnowsNothing) {
+  AgentStatus status;
+  status.node = "n";
+  status.version = "1";
+  status.busy = true;
+  status.not_ready = "the agent is busy";
+  EXPECT_EQ(AgentStatusText(AgentStatusJson(status)),
+            "varmor-agent 1 on n, Linux unknown, since unknown\nNOT READY: the agent is busy\n");
+}
+
+TEST_F(AgentTest, ADirectoryThatCannotBeReadIsAProblem) {
+  ASSERT_EQ(agent_->Start(), absl::OkStatus());
+  agent_->SetSourceProblem("/p", "policies: cannot read \"/p\"");
+  EXPECT_EQ(agent_->NotReady(), "policies are not known yet: policies: cannot read \"/p\"");
+  agent_->SetPolicies({}, {{"a.yaml", "wrong"}}, true);
+  EXPECT_THAT(agent_->Status().problems, SizeIs(2));
+  agent_->SetSourceProblem("/p", "");
+  agent_->SetSourceProblem("/p", "");
+  EXPECT_THAT(agent_->Status().problems, SizeIs(1));
+}
+
+// Who asks for the status of policies after each step of the loop asks only then.
+TEST_F(AgentTest, ChangesAreCountedWhereThereAreAny) {
+  runtime_.PutSilently(Web("c", 11));
+  StartWith({Policy("1", {EnforcerKind::kBpf})});
+  const uint64_t before = agent_->changes();
+  agent_->Status();
+  agent_->SetWatching(true, "");
+  EXPECT_EQ(agent_->changes(), before);
+  agent_->Check();
+  EXPECT_NE(agent_->changes(), before);
 }
 
 }  // namespace

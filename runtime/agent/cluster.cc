@@ -61,7 +61,7 @@ absl::StatusOr<std::unique_ptr<Cluster>> Cluster::Connect(const AgentFlags& flag
       [status = std::move(status), boot_id = BootId()]() -> absl::optional<NodeReport> {
         const AgentStatus now = status();
         // It lists no profiles then, which the manager would take for their loss.
-        if (!now.ready) return absl::nullopt;
+        if (!now.complete) return absl::nullopt;
         return NodeReportOf(now, boot_id);
       },
       [self](const std::vector<std::string>& keys) {
@@ -95,15 +95,18 @@ void Cluster::AfterStep() {
     changed_ = false;
     agent_.SetPolicies(store_.Policies(), {}, true);
   }
+  const uint64_t changes = agent_.changes();
+  if (std::exchange(reported_, changes) == changes) return;
   // Before all containers are known, nothing is said about who still uses a profile.
   if (agent_.ready()) reporter_->SetPolicies(agent_.Policies());
 }
 
+// Also of one that Connect could not finish.
 void Cluster::Stop() {
-  client_->Cancel();
-  informer_->Stop();
-  manager_->Cancel();
-  reporter_->Stop();
+  if (client_ != nullptr) client_->Cancel();
+  if (informer_ != nullptr) informer_->Stop();
+  if (manager_ != nullptr) manager_->Cancel();
+  if (reporter_ != nullptr) reporter_->Stop();
 }
 
 }  // namespace varmor

@@ -2,6 +2,7 @@
 #ifndef RUNTIME_AGENT_CLUSTER_H_
 #define RUNTIME_AGENT_CLUSTER_H_
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -45,6 +46,7 @@ class Cluster {
   // Of the loop's thread.
   ArmorProfileStore store_;
   bool changed_ = false;
+  uint64_t reported_ = 0;
 
   std::unique_ptr<KubeHttpClient> client_;
   std::unique_ptr<Informer> informer_;

@@ -1,5 +1,7 @@
 // The pure parts of the agent in a cluster, and the reporter against a manager that does what the
 // test says. With the real API server and manager: tools/kube.
+#include "runtime/agent/cluster.h"
+
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -14,6 +16,8 @@
 #include "gtest/gtest.h"
 #include "runtime/agent/armor_profile_store.h"
 #include "runtime/agent/manager_reporter.h"
+#include "runtime/agent/testing/fake_node_kernel.h"
+#include "runtime/container/testing/fake_container_runtime.h"
 #include "runtime/protocol/armor_profile.h"
 #include "runtime/protocol/names.h"
 
@@ -148,6 +152,31 @@ TEST_F(ArmorProfileStoreTest, WhatWasGoodStaysWhenItIsDamaged) {
   EXPECT_FALSE(store_.Policies()[0].usable());
   EXPECT_TRUE(Take(InformerEvent::Type::kModified, good).policies);
   EXPECT_EQ(store_.Policies()[0].problem, "");
+}
+
+// ---- without an API server -------------------------------------------------------------------
+
+TEST(ClusterTest, WithoutAccessConnectingSaysWhy) {
+  FakeContainerRuntime runtime;
+  FakeNodeKernel kernel;
+  ViolationLogOptions no_file;
+  no_file.path.clear();
+  ViolationLog violations(no_file);
+  ViolationAuditor auditor({}, violations);
+  Logger log(LoggerOptions(), [](const std::string&) {});
+  Agent agent({}, runtime, kernel, auditor, log);
+  AgentLoop loop({}, agent, runtime, log);
+  AgentFlags flags;
+  flags.daemon.kubeconfig = "/nowhere/config";
+  const auto connect = [&] {
+    return Cluster::Connect(flags, agent, loop, log, [] { return AgentStatus(); }).status();
+  };
+  EXPECT_THAT(std::string(connect().message()), HasSubstr("/nowhere/config"));
+  // In a pod without a token; port 1 is nobody's.
+  flags.daemon.kubeconfig.clear();
+  flags.api_host = "127.0.0.1";
+  flags.api_port = "1";
+  EXPECT_FALSE(connect().ok());
 }
 
 // ---- reports -----------------------------------------------------------------------------------

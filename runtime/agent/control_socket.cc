@@ -89,6 +89,21 @@ bool ReadLine(int fd, std::string& line, size_t limit, absl::Time end) {
   return false;
 }
 
+// Of a server that is gone; whatever else has the name is somebody else's.
+absl::Status RemoveOldSocket(const std::string& path) {
+  struct stat facts = {};
+  if (lstat(path.c_str(), &facts) != 0) {
+    return errno == ENOENT ? absl::OkStatus() : Failed(path, "make");
+  }
+  if (!S_ISSOCK(facts.st_mode)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("cannot make ", QuotedPath(path),
+                     ": there is a file of that name, and it is "
+                     "no socket; remove it, or give --socket another path"));
+  }
+  return unlink(path.c_str()) == 0 ? absl::OkStatus() : Failed(path, "replace");
+}
+
 std::string TextOf(const ControlJson& json) {
   return json.dump(-1, ' ', false, ControlJson::error_handler_t::replace);
 }
@@ -98,14 +113,17 @@ std::string TextOf(const ControlJson& json) {
 absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Start(const std::string& path,
                                                                     Handler handler) {
   VARMOR_ASSIGN_OR_RETURN(const sockaddr_un address, AddressOf(path));
-  VARMOR_RETURN_IF_ERROR(EnsureDirectory(path.substr(0, path.rfind('/'))));
+  const size_t slash = path.rfind('/');
+  if (slash != std::string::npos && slash > 0) {
+    VARMOR_RETURN_IF_ERROR(EnsureDirectory(path.substr(0, slash)));
+  }
   Descriptor fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (fd.get() < 0) return Failed(path, "make");
   const Descriptor other(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (connect(other.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
     return absl::UnavailableError(absl::StrCat("another agent serves ", QuotedPath(path)));
   }
-  unlink(path.c_str());
+  VARMOR_RETURN_IF_ERROR(RemoveOldSocket(path));
   const mode_t mask = umask(0177);
   const int bound = bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
   umask(mask);

@@ -30,7 +30,8 @@ class ControlServer {
   using Handler = std::function<ControlJson(const ControlJson& request)>;
 
   // Listens when it returns; only root may connect. A socket that nobody serves any more is
-  // replaced. UNAVAILABLE when another agent serves it or it cannot be made.
+  // replaced. UNAVAILABLE when another agent serves it or it cannot be made, FAILED_PRECONDITION
+  // when something that is no socket has the name.
   static absl::StatusOr<std::unique_ptr<ControlServer>> Start(const std::string& path,
                                                               Handler handler);
   ~ControlServer();

@@ -20,6 +20,7 @@
 #include "lib/enforcers/files.h"
 #include "runtime/agent/agent.h"
 #include "runtime/agent/agent_flags.h"
+#include "runtime/agent/agent_lock.h"
 #include "runtime/agent/agent_loop.h"
 #include "runtime/agent/audit_file.h"
 #include "runtime/agent/cluster.h"
@@ -37,7 +38,9 @@
 namespace varmor {
 namespace {
 
-constexpr absl::Duration kAskLimit = absl::Seconds(5);
+// Longer than the one question to containerd for which the loop may be waiting.
+constexpr absl::Duration kAskLimit = absl::Seconds(8);
+constexpr absl::Duration kOpenAgain = absl::Seconds(10);
 constexpr int64_t kLargestPid = 1 << 22;  // PID_MAX_LIMIT, include/linux/threads.h
 
 NodeKernelOptions KernelOptions(const AgentFlags& flags) {
@@ -53,6 +56,13 @@ NodeKernelOptions KernelOptions(const AgentFlags& flags) {
   options.bpf_options.protected_process = getpid();
   // It is mapped twice, and all of it counts as memory of this process.
   options.bpf_options.events_bytes = 2 << 20;
+  return options;
+}
+
+AgentLockOptions LockOptions(const AgentFlags& flags) {
+  AgentLockOptions options;
+  options.state_directory = flags.state_directory;
+  if (flags.UsesEnforcer("BPF")) options.bpf_directory = flags.bpf_directory;
   return options;
 }
 
@@ -131,9 +141,11 @@ class Daemon {
   Agent agent_;
   AgentLoop loop_;
   PolicyDirectory policies_;
-  std::string directory_problem_;
   bool policies_read_ = false;
   int bpf_starts_ = 0;
+  // Why BPF's events are not read, and when to try again.
+  std::string bpf_problem_;
+  absl::Time next_bpf_open_ = absl::InfinitePast();
   std::unique_ptr<Cluster> cluster_;
   std::unique_ptr<ControlServer> control_;
   std::unique_ptr<HttpServer> health_;
@@ -163,14 +175,8 @@ void Daemon::OpenAudit() {
 // A directory that cannot be read changes nothing, and is said once.
 void Daemon::ReadPolicies() {
   const absl::StatusOr<bool> changed = policies_.Scan();
-  if (!changed.ok()) {
-    if (directory_problem_ != changed.status().message()) {
-      directory_problem_ = std::string(changed.status().message());
-      log_.Error(directory_problem_);
-    }
-    return;
-  }
-  directory_problem_.clear();
+  agent_.SetSourceProblem(flags_.policy_directory, std::string(changed.status().message()));
+  if (!changed.ok()) return;
   if (!*changed && policies_read_) return;
   policies_read_ = true;
   for (const AgentPolicy& policy : policies_.policies()) {
@@ -184,7 +190,7 @@ void Daemon::FollowBpf() {
   if (bpf_starts_ == agent_.bpf_starts() || kernel_.bpf() == nullptr) return;
   // Before containers are known, nobody could say whose events those are that wait in the ring.
   if (bpf_starts_ == 0 && !agent_.ready()) return;
-  bpf_starts_ = agent_.bpf_starts();
+  if (absl::Now() < next_bpf_open_) return;
   absl::StatusOr<BpfEventReader> reader = BpfEventReader::Open(
       *kernel_.bpf(),
       [this](const BpfViolation& violation) { auditor_.Handle(violation, absl::Now()); },
@@ -192,12 +198,19 @@ void Daemon::FollowBpf() {
         // Of what is lost the auditor counts the bytes.
         if (!absl::IsDataLoss(bad)) auditor_.HandleBadRecord();
       });
-  if (reader.ok()) {
-    auditor_.SetBpf(absl::make_unique<BpfEventReader>(*std::move(reader)));
+  const std::string problem(reader.status().message());
+  if (!reader.ok()) {
+    if (problem != bpf_problem_) {
+      log_.Error(absl::StrCat("violations of BPF profiles are not seen: ", problem));
+    }
+    auditor_.SetBpf(nullptr);
+    next_bpf_open_ = absl::Now() + kOpenAgain;
   } else {
-    log_.Error(
-        absl::StrCat("violations of BPF profiles are not seen: ", reader.status().message()));
+    if (!bpf_problem_.empty()) log_.Info("violations of BPF profiles are seen again");
+    auditor_.SetBpf(absl::make_unique<BpfEventReader>(*std::move(reader)));
+    bpf_starts_ = agent_.bpf_starts();
   }
+  bpf_problem_ = problem;
   GiveBackMemory();
 }
 
@@ -212,6 +225,7 @@ AgentStatus Daemon::Status() {
   const bool answered = loop_.PostAndWait(
       [this, status] {
         *status = agent_.Status();
+        status->bpf_problem = bpf_problem_;
         if (kernel_.bpf() == nullptr) return;
         const absl::StatusOr<std::vector<BpfDrops>> drops = kernel_.bpf()->Drops();
         if (!drops.ok()) return;
@@ -222,11 +236,14 @@ AgentStatus Daemon::Status() {
     AgentStatus late;
     late.node = flags_.node_name;
     late.version = kVersion;
+    late.busy = true;
     late.not_ready = "the agent is busy";
     return late;
   }
   AgentStatus out = *status;
   out.violations = auditor_.Counts();
+  if (out.bpf_problem.empty()) out.bpf_problem = out.violations.bpf_problem;
+  out.log_lines_lost = log_.lost();
   if (cluster_ != nullptr) out.reports_pending = cluster_->pending();
   return out;
 }
@@ -254,14 +271,14 @@ ControlJson Daemon::Answer(const ControlJson& request) {
   return {{"error", std::string(enrolled->message())}, {"wait", !absl::IsNotFound(*enrolled)}};
 }
 
-// Liveness is that the loop answers; readiness, that it knows policies and containers.
+// Liveness is that the loop answers; readiness, that it knows policies and containers, and hears of
+// new ones.
 HttpResponse Daemon::AnswerHttp(const HttpRequest& request) {
   HttpResponse response;
   if (request.path == "/health/readiness" || request.path == "/health/liveness" ||
       request.path == "/healthz") {
     const auto not_ready = std::make_shared<std::string>();
-    if (!loop_.PostAndWait([this, not_ready] { *not_ready = agent_.Status().not_ready; },
-                           kAskLimit)) {
+    if (!loop_.PostAndWait([this, not_ready] { *not_ready = agent_.NotReady(); }, kAskLimit)) {
       response.status = 503;
       response.body = "the agent is busy\n";
     } else if (request.path == "/health/readiness" && !not_ready->empty()) {
@@ -273,8 +290,14 @@ HttpResponse Daemon::AnswerHttp(const HttpRequest& request) {
     return response;
   }
   if (flags_.daemon.enable_metrics && (request.path == "/metrics" || request.path == "/metric")) {
+    const AgentStatus status = Status();
+    if (status.busy) {
+      response.status = 503;
+      response.body = status.not_ready + "\n";
+      return response;
+    }
     response.content_type = Metrics::kContentType;
-    response.body = AgentMetricsText(Status());
+    response.body = AgentMetricsText(status);
     return response;
   }
   response.status = 404;
@@ -327,6 +350,7 @@ absl::Status Daemon::Run() {
   if (!cgroups.ok()) log_.Warning(cgroups.message());
   // In a cluster the directory is the kubelet's, and has to be there.
   if (flags_.Alone()) VARMOR_RETURN_IF_ERROR(EnsureDirectory(flags_.seccomp_directory));
+  VARMOR_ASSIGN_OR_RETURN(const AgentLock lock, AgentLock::Take(LockOptions(flags_)));
   VARMOR_RETURN_IF_ERROR(violation_log_.Open());
   VARMOR_RETURN_IF_ERROR(agent_.Start());
   OpenAudit();
@@ -388,7 +412,8 @@ int Main(int argc, char** argv) {
   Daemon daemon(std::move(flags), log);
   const absl::Status ended = daemon.Run();
   if (ended.ok()) return 0;
-  log.Error(ended.message());
+  log.Error(geteuid() == 0 ? std::string(ended.message())
+                           : absl::StrCat(ended.message(), "\nfix: run varmor-agent as root"));
   return 1;
 }
 

@@ -111,6 +111,20 @@ says "the container without a filter is told" 'it was started without a seccomp 
 says "containerd is watched" '"watching": true'
 curl -sf http://127.0.0.1:19580/health/readiness >/dev/null
 ok $? "ready"
+# Another one, of whose options only those differ that a person would think of.
+"$programs/varmor-agent" --policy-dir "$policies" --runtimeSocket "$socket" --stateDir "$dir/state" \
+  --socket "$dir/other.sock" --readinessPort 19582 --bpfDir "$dir/bpf" >"$dir/other" 2>&1
+ok "$((1 - $?))" "a second agent with the same state ends with 1"
+has "and says why" "$dir/other" 'another agent works with ".*/state"'
+kill -STOP "$containerd_pid"
+says "a containerd that hangs is not watched" '"watching": false'
+says "nor is the agent ready" '"notReady": "the container runtime is not watched: '
+[ "$(curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:19580/health/readiness)" = 503 ]
+ok $? "readiness tells"
+[ "$(curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:19580/health/liveness)" = 200 ]
+ok $? "liveness does not"
+kill -CONT "$containerd_pid"
+says "it is watched again" '"watching": true'
 kill -KILL $agent
 wait $agent 2>/dev/null
 eventually grep -q 'runc:.2:INIT' "/proc/$(ctr task ls | awk '$1 == "without" {print $2}')/comm"
