@@ -11,7 +11,7 @@ start_agent() {
   varmor-agent --policy-dir $policies --runtimeSocket "$socket" --enableMetrics --checkInterval 5s "$@" \
     >>$violations 2>>$agent_log &
   agent=$!
-  eventually 120 varmor agent status >/dev/null 2>&1
+  eventually 120 sh -c "varmor agent status | grep -q '^ready'"
 }
 stop_agent() {
   kill "-$1" $agent
