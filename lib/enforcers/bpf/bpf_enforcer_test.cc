@@ -633,6 +633,7 @@ TEST_F(BpfEnforcerTest, AVersionOfAnotherAbiStaysUntilItIsDropped) {
   }
   const auto enforcer = Started();
   EXPECT_THAT(report_.others, ElementsAre("v9-00000000000f"));
+  EXPECT_THAT(report_.warnings, ElementsAre(HasSubstr("v9-00000000000f is of another ABI")));
   EXPECT_THAT(*ListDirectory(options_.directory), Contains("v9-00000000000f"));
   ASSERT_TRUE(enforcer->DropOthers().ok());
   EXPECT_THAT(*ListDirectory(options_.directory), ElementsAre(report_.version));

@@ -183,6 +183,12 @@ absl::StatusOr<BpfStartReport> BpfEnforcer::Start() {
   VARMOR_ASSIGN_OR_RETURN(const Found found, CleanAndSort(*p.calls, directory, versions));
   report.variant = chosen.variant;
   report.others = found.others;
+  for (const std::string& other : found.others) {
+    report.warnings.push_back(
+        absl::StrCat("version ", other,
+                     " is of another ABI; it goes on denying what it denies, beside this one, ",
+                     "until it is dropped"));
+  }
 
   // The last one is taken over from: were there several, a crash came between making it and
   // removing those before, and all of them use the same maps.
