@@ -57,21 +57,29 @@ static __always_inline int in_host_namespace(struct task_struct *task,
   return BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum) == settings->host_mount_namespace;
 }
 
-/* The id of the subject that a cgroup, by its address, or one above it is; 0 for none. Unless 0,
- * `from` is the id of one of them, and what is below that one does not count. */
-__noinline __u64 subject_above(__u64 address, __u64 from) {
+/* The id of the subject that a cgroup, by its address, or one above it is; 0 for none. */
+__noinline __u64 subject_above(__u64 address) {
   struct cgroup *group = (struct cgroup *)address;
   for (int i = 0; i < VARMOR_CGROUP_DEPTH && group; i++) {
     __u64 id = BPF_CORE_READ(group, kn, id);
-    if (id == from) from = 0;
-    if (from == 0 && bpf_map_lookup_elem(&subjects, &id)) return id;
+    if (bpf_map_lookup_elem(&subjects, &id)) return id;
     group = (struct cgroup *)BPF_CORE_READ(group, self.parent);
   }
   return 0;
 }
 
 static __always_inline __u64 subject_by_cgroup(struct task_struct *task) {
-  return subject_above((__u64)BPF_CORE_READ(task, cgroups, dfl_cgrp), 0);
+  return subject_above((__u64)BPF_CORE_READ(task, cgroups, dfl_cgrp));
+}
+
+/* The address of the cgroup with this id, which the one at `address` is or is below; 0 for none. */
+__noinline __u64 cgroup_above(__u64 address, __u64 id) {
+  struct cgroup *group = (struct cgroup *)address;
+  for (int i = 0; i < VARMOR_CGROUP_DEPTH && group; i++) {
+    if (BPF_CORE_READ(group, kn, id) == id) return (__u64)group;
+    group = (struct cgroup *)BPF_CORE_READ(group, self.parent);
+  }
+  return 0;
 }
 
 /* The subject that a task without the flag INSIDE belongs to all the same: it executed its program
@@ -81,7 +89,7 @@ static __noinline int find_subject_again(struct task_struct *task, struct varmor
   __u64 id;
   if (!settings || !record) return 0;
   record->generation = settings->generation;
-  id = subject_above((__u64)BPF_CORE_READ(task, cgroups, dfl_cgrp), record->cgroup);
+  id = subject_above(cgroup_above((__u64)BPF_CORE_READ(task, cgroups, dfl_cgrp), record->cgroup));
   if (id == 0) return 0;
   record->cgroup = id;
   record->flags |= VARMOR_TASK_INSIDE;
