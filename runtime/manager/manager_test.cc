@@ -73,6 +73,10 @@ TEST_F(ManagerTest, WhatItCannotDoWithoutIsTriedAgainSoon) {
   manager.Stop();
 }
 
+TEST(WebhookThreadsTest, OneIsLeftBesideQuestionsAboutPolicies) {
+  EXPECT_LT(PolicyLookupLimits().at_once, AdmissionServerOptions().threads);
+}
+
 TEST_F(ManagerTest, LeaderWhoseWebhooksAreRefusedIsNotReady) {
   std::atomic<bool> refuse{true};
   kube_.SetHook([&](const FakeKubeClient::Call& call) -> absl::Status {

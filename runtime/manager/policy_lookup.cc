@@ -22,36 +22,54 @@ bool IsObjectName(absl::string_view name) {
              absl::string_view::npos;
 }
 
+absl::Status TooMany() {
+  return absl::ResourceExhaustedError("too many workloads with profiles of unknown policies");
+}
+
 }  // namespace
 
 absl::StatusOr<bool> PolicyLookup::HasPolicy(const std::string& name_space,
                                              const std::string& profile_name) {
-  const std::pair<std::string, std::string> key(name_space, profile_name);
-  const absl::Time now = absl::Now();
+  const Key key(name_space, profile_name);
+  absl::Time asked;
   {
     MutexLock lock(&mutex_);
-    const auto known = answers_.find(key);
-    if (known != answers_.end() && known->second.asked + limits_.memory > now) {
-      return known->second.has_policy;
-    }
+    std::optional<bool> known = Known(key);
+    if (known.has_value()) return *known;
+    const absl::Time now = absl::Now();
     if (now - period_ >= limits_.period) {
       period_ = now;
       questions_ = 0;
+      waited_ = absl::ZeroDuration();
     }
-    if (under_way_ == limits_.at_once || questions_ == limits_.questions) {
-      return absl::ResourceExhaustedError("too many workloads with profiles of unknown policies");
-    }
-    ++under_way_;
+    if (questions_ == limits_.questions) return TooMany();
     ++questions_;
+    const bool free = mutex_.AwaitWithTimeout(
+        [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return under_way_ < limits_.at_once; },
+        limits_.patience - waited_);
+    asked = absl::Now();
+    waited_ += asked - now;
+    // It may have been the same question.
+    known = Known(key);
+    if (known.has_value()) return *known;
+    if (!free) return TooMany();
+    ++under_way_;
   }
   const absl::StatusOr<bool> has_policy = Ask(name_space, profile_name);
   MutexLock lock(&mutex_);
   --under_way_;
-  for (auto it = answers_.begin(); it != answers_.end();) {
-    it = it->second.asked + limits_.memory <= now ? answers_.erase(it) : std::next(it);
-  }
-  if (has_policy.ok()) answers_[key] = {now, *has_policy};
+  if (has_policy.ok()) answers_[key] = {asked, *has_policy};
   return has_policy;
+}
+
+std::optional<bool> PolicyLookup::Known(const Key& key) {
+  const absl::Time oldest = absl::Now() - limits_.memory;
+  for (auto it = answers_.begin(); it != answers_.end();) {
+    it = it->second.asked <= oldest ? answers_.erase(it) : std::next(it);
+  }
+  const auto found = answers_.find(key);
+  if (found == answers_.end()) return std::nullopt;
+  return found->second.has_policy;
 }
 
 // The prefixes are those of ProfileName.

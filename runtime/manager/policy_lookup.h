@@ -4,6 +4,7 @@
 #define RUNTIME_MANAGER_POLICY_LOOKUP_H_
 
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -24,8 +25,10 @@ namespace varmor {
 struct PolicyLookupLimits {
   // Questions under way; fewer than the webhook has threads.
   int at_once = 3;
-  // Questions that begin within one period.
+  // Questions that begin within one period, and for how long they wait for others to end, all
+  // together: the last thread of the webhook is free for more than half of the time.
   int questions = 100;
+  absl::Duration patience = absl::Seconds(2);
   absl::Duration period = absl::Seconds(5);
   // For how long an answer is good.
   absl::Duration memory = absl::Milliseconds(100);
@@ -43,17 +46,20 @@ class PolicyLookup {
         limits_(limits) {}
 
   // Whether the webhook would apply a policy with that profile: a cluster policy, or one of the
-  // namespace. Takes one read of one object, two when the names leave both open, and never waits
-  // for other callers: RESOURCE_EXHAUSTED says that there are too many. Other errors are those of
-  // the API server.
+  // namespace. Takes one read of one object, two when the names leave both open.
+  // RESOURCE_EXHAUSTED: there are too many callers. Other errors are those of the API server.
   absl::StatusOr<bool> HasPolicy(const std::string& name_space, const std::string& profile_name);
 
  private:
+  // Namespace and profile.
+  using Key = std::pair<std::string, std::string>;
   struct Answer {
     absl::Time asked;
     bool has_policy = false;
   };
 
+  // The answer, if there is one that is good; forgets those that are not.
+  std::optional<bool> Known(const Key& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<bool> Ask(const std::string& name_space, const std::string& profile_name) const;
   // Whether the policy whose profile's name begins with `prefix` exists and would be applied.
   absl::StatusOr<bool> Exists(const KubeResource& resource, const std::string& name_space,
@@ -65,11 +71,12 @@ class PolicyLookup {
   const Catalogue& catalogue_;
   const PolicyLookupLimits limits_;
   Mutex mutex_;
-  // By namespace and profile; old ones go with the next question.
-  std::map<std::pair<std::string, std::string>, Answer> answers_ ABSL_GUARDED_BY(mutex_);
+  std::map<Key, Answer> answers_ ABSL_GUARDED_BY(mutex_);
   int under_way_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Time period_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
+  // Within it.
   int questions_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Duration waited_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace varmor
