@@ -33,7 +33,7 @@ int Run(const Arguments& arguments, Console& console) {
   }
   const bool as_json = arguments.Get("format", "text") == "json";
   console.Out(as_json ? status->dump(2) + "\n" : AgentStatusText(*status));
-  return status->value("ready", false) ? kExitClean : kExitFindings;
+  return AgentTroubles(*status).empty() ? kExitClean : kExitFindings;
 }
 
 }  // namespace
@@ -46,9 +46,10 @@ Command AgentCommand() {
   spec.operands = "[status]";
   spec.description =
       "status    enforcers, policies with their state, containers with what confines them\n\n"
-      "Asks varmor-agent by its socket, as root. Exits with 1 when the agent does not answer or "
-      "is\n"
-      "not ready.";
+      "Asks varmor-agent by its socket, as root. Exits with 1 when the agent does not answer, is "
+      "not "
+      "ready,\n"
+      "or not everything is as the policies say; the second line tells what.";
   FlagSpec format;
   format.name = "format";
   format.value = "FORMAT";

@@ -117,6 +117,13 @@ std::vector<PolicySource> ReadPolicyInputs(const std::vector<std::string>& paths
       continue;
     }
     for (const std::string& file : *files) {
+      std::error_code ignored;
+      const fs::file_status status = fs::status(file, ignored);
+      // A FIFO that is named may be a shell's <(...); in a directory nobody writes to it.
+      if (file != path && fs::exists(status) && !fs::is_regular_file(status)) {
+        errors.emplace_back(CannotRead(file, "it is no regular file").message());
+        continue;
+      }
       absl::StatusOr<std::string> text = ReadInput(file, max_bytes);
       if (text.ok()) {
         sources.push_back({file, *std::move(text)});

@@ -327,6 +327,13 @@ class Inputs(ToolTest):
         self.run_tool("check", "-f", "in", code=FINDINGS)
         self.assertEqual(["in/a/b.yml", "in/a/z.json", "in/b.yaml"], re.findall(r"^(in/[^:]*):", self.out, re.M))
 
+    def test_a_fifo_is_read_where_it_is_named_and_refused_in_a_directory(self):
+        self.path("in/a.yaml", policy())
+        os.mkfifo(self.path("in/b.yaml"))
+        self.run_tool("check", "-f", "in", code=INVALID)
+        self.assertIn('cannot read "in/b.yaml": it is no regular file', self.err)
+        self.assertEqual(CLEAN, self.shell('"$V" check -f <(cat in/a.yaml)').returncode)
+
     def test_what_the_tool_wrote_is_no_policy(self):
         self.path("in/web.yaml", policy(enforcer="BPFSeccomp"))
         self.run_tool("compile", "-f", "in", "-o", "in/out", code=CLEAN)
