@@ -101,8 +101,10 @@ void PolicyDirectory::Read(const std::string& name, File& file) {
     }
   }
   if (loaded.foreign_objects > 0) {
-    absl::StrAppend(&errors, name, ": ", loaded.foreign_objects,
-                    " objects are no VarmorPolicy or VarmorClusterPolicy\n");
+    absl::StrAppend(&errors, name, ": ", loaded.foreign_objects, " of its ",
+                    loaded.foreign_objects + loaded.policies.size(),
+                    " objects are of another kind than VarmorPolicy and VarmorClusterPolicy; move "
+                    "them out of this directory\n");
   }
   if (errors.empty() && policies.empty()) {
     errors = absl::StrCat(name, ": there is no policy in it; remove the file if that is meant");

@@ -81,6 +81,15 @@ TEST_F(PolicyDirectoryTest, SeesChangesAndRemovals) {
   EXPECT_TRUE(policies_.complete());
 }
 
+TEST_F(PolicyDirectoryTest, ObjectsOfOtherKindsDoNotBelongHere) {
+  PutFile(directory_ / "a.yaml", Policy("a") + "---\napiVersion: v1\nkind: Pod\n");
+  EXPECT_TRUE(Scan());
+  EXPECT_THAT(Profiles(), IsEmpty());
+  EXPECT_EQ(policies_.problems().at("a.yaml"),
+            "a.yaml: 1 of its 2 objects are of another kind than VarmorPolicy and "
+            "VarmorClusterPolicy; move them out of this directory");
+}
+
 // Nobody writes to it: reading it would hold up the agent for ever.
 TEST_F(PolicyDirectoryTest, AFifoIsAProblem) {
   PutFile(directory_ / "a.yaml", Policy("a"));
