@@ -1,8 +1,8 @@
 // The reliability suite of the BPF enforcer; runs in a guest as root (tools/vm/run reliability).
 //
 // usage: reliability [--full] [--every_call] [--NAME=N]... [PART]...
-//   PART: updates takeovers abi kills faults start_faults refusals concurrency events readers
-//   identity protection inactive; default: all but inactive.
+//   PART: updates takeovers abi kills faults takeover_faults install_faults refusals concurrency
+//   events readers identity protection inactive; default: all but inactive.
 //   NAME: kills loads updates takeovers seconds hits seed.
 #include <cstdint>
 #include <cstdlib>
@@ -22,12 +22,19 @@ using Part = void (*)(const ReliabilityOptions&, Checks&);
 
 const std::vector<std::pair<std::string, Part>>& Parts() {
   static const auto* parts = new std::vector<std::pair<std::string, Part>>{
-      {"updates", CheckUpdates},   {"takeovers", CheckTakeovers},
-      {"abi", CheckOtherAbi},      {"kills", CheckKills},
-      {"faults", CheckFaults},     {"start_faults", CheckStartFaults},
-      {"refusals", CheckRefusals}, {"concurrency", CheckConcurrency},
-      {"events", CheckEvents},     {"readers", CheckReaders},
-      {"identity", CheckIdentity}, {"protection", CheckProtection},
+      {"updates", CheckUpdates},
+      {"takeovers", CheckTakeovers},
+      {"abi", CheckOtherAbi},
+      {"kills", CheckKills},
+      {"faults", CheckFaults},
+      {"takeover_faults", CheckTakeoverFaults},
+      {"install_faults", CheckInstallFaults},
+      {"refusals", CheckRefusals},
+      {"concurrency", CheckConcurrency},
+      {"events", CheckEvents},
+      {"readers", CheckReaders},
+      {"identity", CheckIdentity},
+      {"protection", CheckProtection},
       {"inactive", CheckInactive},
   };
   return *parts;

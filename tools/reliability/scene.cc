@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -139,6 +140,8 @@ void Prober::SetUnannounced(bool unannounced) {
   page_->unannounced = unannounced ? 1 : 0;
   AwaitRounds(2);
 }
+
+void Prober::Rest(bool rest) { kill(process_, rest ? SIGSTOP : SIGCONT); }
 
 bool Prober::AwaitRounds(uint64_t more) {
   const uint64_t until = page_->rounds + more;

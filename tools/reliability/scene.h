@@ -47,6 +47,8 @@ class Prober {
   void Move();
   // Whether versions are changed without telling the prober.
   void SetUnannounced(bool unannounced);
+  // It does nothing (SIGSTOP), or goes on.
+  void Rest(bool rest);
   // Waits until the prober has done this many rounds more; false when it does not.
   bool AwaitRounds(uint64_t more);
 

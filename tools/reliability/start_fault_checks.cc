@@ -72,10 +72,19 @@ std::string TakenOverBy(const BpfEnforcerOptions& options, const std::string& ve
 
 // The two builds, loaded; the first one is in force, with the prober's profile.
 struct Builds {
-  explicit Builds(Prober& the_prober) : prober(the_prober), second(BuildOptions(true)) {
-    if (!second.status().ok()) return;
+  // The prober rests while they are loaded: on one CPU that would take twice as long.
+  explicit Builds(Prober& the_prober) : prober(the_prober) {
+    prober.Rest(true);
+    Load();
+    prober.Rest(false);
+  }
+
+  void Load() {
+    second = std::make_unique<LoadedBuild>(BuildOptions(true));
+    status = second->status();
+    if (!status.ok()) return;
     // While the second is in force, the first is loaded for its return.
-    const LoadedBuild::Result there = second.Finish();
+    const LoadedBuild::Result there = second->Finish();
     status = there.status;
     if (!status.ok()) return;
     second_version = there.version;
@@ -98,8 +107,7 @@ struct Builds {
   }
 
   Prober& prober;
-  LoadedBuild second;
-  std::unique_ptr<LoadedBuild> first;
+  std::unique_ptr<LoadedBuild> first, second;
   std::string first_version, second_version;
   // Attached by each.
   size_t programs = 0;
@@ -116,7 +124,7 @@ FaultOutcome InjectIntoTakeover(Builds& builds, bool all, bool every, int& last_
   const uint64_t wrong_before = builds.prober.Wrong();
   FailEach(builds.made, every, [&](int n) {
     if (outcome.stop) return false;
-    const LoadedBuild::Result result = builds.second.Finish(n, all, ErrorOf(n));
+    const LoadedBuild::Result result = builds.second->Finish(n, all, ErrorOf(n));
     const std::string call = absl::StrCat("call ", n, " (", result.failed, "): ");
     const Names whole = WholeVersions();
     const bool there = whole.count(builds.second_version) == 1;
@@ -145,7 +153,7 @@ FaultOutcome InjectIntoClearingUp(Builds& builds, int interrupted_at, bool every
   FaultOutcome outcome;
   std::vector<std::string> made;
   const auto fail = [&](int n) {
-    builds.second.Finish(interrupted_at, true, EIO);
+    builds.second->Finish(interrupted_at, true, EIO);
     FailingCalls calls;
     BpfEnforcer enforcer(BuildOptions(false), &calls);
     calls.Arm(n, false, ErrorOf(n));
@@ -167,30 +175,6 @@ FaultOutcome InjectIntoClearingUp(Builds& builds, int interrupted_at, bool every
   fail(INT_MAX);  // tells what calls there are
   FailEach(std::vector<std::string>(made), every, fail);
   return outcome;
-}
-
-void CheckTakeoverFaults(const ReliabilityOptions& options, Checks& checks) {
-  Installed installed(checks);
-  if (!installed.ready()) return;
-  {
-    Builds builds(installed.prober());
-    if (!checks.Need(builds.second.status(), "start_faults: load the second build")) return;
-    if (!checks.Need(builds.status, "start_faults: both builds")) return;
-    int last_kept = 0;
-    for (const bool all : {false, true}) {
-      InjectIntoTakeover(builds, all, options.every_call, last_kept)
-          .Report(checks,
-                  absl::StrCat("faults in a takeover", all ? ", one and all after it" : ""));
-    }
-    InjectIntoClearingUp(builds, last_kept, options.every_call)
-        .Report(checks, "faults in removing what is half made");
-    FailingCalls calls;
-    calls.Arm(0, false, ENOMEM);
-    checks.ExpectRefused(BpfEnforcer(BuildOptions(true), &calls).Start().status(),
-                         "cannot load the BPF programs", "a fault in loading the programs");
-  }
-  installed.prober().Judge(checks, "start_faults", false);
-  installed.CheckResting("start_faults");
 }
 
 // Nothing is installed but the directory, and `build` is loaded.
@@ -269,14 +253,40 @@ FaultOutcome InjectIntoUninstall(FirstStart& first, bool every) {
   return outcome;
 }
 
-void CheckFirstStartFaults(const ReliabilityOptions& options, Checks& checks) {
+}  // namespace
+
+void CheckTakeoverFaults(const ReliabilityOptions& options, Checks& checks) {
+  Installed installed(checks);
+  if (!installed.ready()) return;
+  {
+    Builds builds(installed.prober());
+    if (!checks.Need(builds.status, "takeover_faults: load both builds")) return;
+    int last_kept = 0;
+    for (const bool all : {false, true}) {
+      InjectIntoTakeover(builds, all, options.every_call, last_kept)
+          .Report(checks,
+                  absl::StrCat("faults in a takeover", all ? ", one and all after it" : ""));
+    }
+    InjectIntoClearingUp(builds, last_kept, options.every_call)
+        .Report(checks, "faults in removing what is half made");
+    FailingCalls calls;
+    calls.Arm(0, false, ENOMEM);
+    checks.ExpectRefused(BpfEnforcer(BuildOptions(true), &calls).Start().status(),
+                         "cannot load the BPF programs", "a fault in loading the programs");
+  }
+  installed.prober().Judge(checks, "takeover_faults", false);
+  installed.CheckResting("takeover_faults");
+}
+
+void CheckInstallFaults(const ReliabilityOptions& options, Checks& checks) {
   FirstStart first;
-  if (!checks.Need(first.build.status(), "start_faults: load")) return;
+  if (!checks.Need(first.build.status(), "install_faults: load")) return;
   const LoadedBuild::Result result = first.build.Finish();
-  if (!checks.Need(result.status, "start_faults: the first start")) return;
+  if (!checks.Need(result.status, "install_faults: the first start")) return;
   first.programs = Pins(result.version, "links");
   const std::string why = first.Empty();
-  checks.Expect(first.programs > 0 && why.empty(), "start_faults: installed and uninstalled", why);
+  checks.Expect(first.programs > 0 && why.empty(), "install_faults: installed and uninstalled",
+                why);
   if (!why.empty()) return;
   for (const bool all : {false, true}) {
     InjectIntoFirstStart(first, result, all, options.every_call)
@@ -284,14 +294,7 @@ void CheckFirstStartFaults(const ReliabilityOptions& options, Checks& checks) {
                 absl::StrCat("faults in the first start", all ? ", one and all after it" : ""));
   }
   InjectIntoUninstall(first, options.every_call).Report(checks, "faults in uninstalling");
-}
-
-}  // namespace
-
-void CheckStartFaults(const ReliabilityOptions& options, Checks& checks) {
-  CheckTakeoverFaults(options, checks);
-  CheckFirstStartFaults(options, checks);
-  checks.Need(BpfEnforcer(BuildOptions(false)).Uninstall(), "start_faults: uninstall");
+  checks.Need(BpfEnforcer(BuildOptions(false)).Uninstall(), "install_faults: uninstall");
 }
 
 }  // namespace varmor
