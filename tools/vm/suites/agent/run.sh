@@ -5,10 +5,11 @@
 policies=/tmp/policies
 . ./policies.sh
 mkdir -p $policies /tmp/logs
-agent_log=/tmp/logs/agent violations=/tmp/logs/violations
+agent_log=/tmp/logs/agent violations=/tmp/logs/violations agent_program=varmor-agent
 
 start_agent() {
-  varmor-agent --policy-dir $policies --runtimeSocket "$socket" --enableMetrics --checkInterval 5s "$@" \
+  # shellcheck disable=SC2086
+  $agent_program --policy-dir $policies --runtimeSocket "$socket" --enableMetrics --checkInterval 5s "$@" \
     >>$violations 2>>$agent_log &
   agent=$!
   eventually 120 sh -c "varmor agent status | grep -q '^ready'"
@@ -105,6 +106,19 @@ grep -q 'varmor_violations_total{enforcer="BPF",action="DENIED",policy_kind="Var
 ok $? "metrics have the violation by policy and rule"
 for i in 1 2 3 4 5; do remove_container default "race$i"; done
 
+# Another reader of the ring is faster by more than its size, because the agent stands still.
+policy flood.yaml flood BPF "$shadow"
+mv $policies/flood.yaml /tmp/flood.yaml
+kill -STOP $agent
+varmor run -f /tmp/flood.yaml --violations json -- sh -c 'i=0; while [ $i -lt 18500 ]; do true </etc/shadow; i=$((i + 1)); done' >/dev/null 2>&1
+kill -CONT $agent
+metric() { curl -s http://127.0.0.1:9581/metrics | awk -v name="$1" '$1 == name {print $2}'; }
+loses() { [ "$(metric varmor_bpf_events_lost_bytes_total)" != 0 ]; }
+eventually 30 loses
+ok $? "lost events are counted ($(metric varmor_bpf_events_lost_bytes_total) bytes)"
+eventually 30 grep -q 'violations are lost: [0-9]* bytes' $agent_log
+ok $? "and told"
+
 # The OCI hook: the container's program waits for the agent.
 cat >/tmp/runc-with-hook <<'SH'
 #!/bin/sh
@@ -175,7 +189,8 @@ ok $? "no subject of containers that ended meanwhile"
 rm -rf /sys/fs/bpf/varmor/*/links/file_open
 eventually 40 grep -q 'TAMPERING: BPF' $agent_log
 ok $? "tampering: a link that was removed is an alarm"
-eventually_denied "tampering: shadow is denied again" before 'cat /etc/shadow'
+eventually 120 denied before 'cat /etc/shadow'
+ok $? "tampering: shadow is denied again"
 
 # containerd is killed and comes back.
 kill_containerd
@@ -204,6 +219,14 @@ expect_ok "a container with both" run both aa --apparmor-profile varmor-vm-aa --
 says_status "both: ok" '^  default/both both: varmor-vm-aa AppArmor=ok Seccomp=ok'
 expect_ok "a container with neither" run neither aa
 says_status "neither: told" '^  default/neither neither: varmor-vm-aa AppArmor=it was started under .* Seccomp=it was started without'
+# A program that calls itself as a runtime's waiting process is called, and an agent that only finds it.
+ctr run --null-io -d --label app=aa $image faker /bin/sh -c "printf 'runc:[2:INIT]' >/proc/self/comm; while :; do sleep 1; done"
+eventually 20 grep -q 'runc:.2:INIT' "/proc/$(pid_of faker)/comm"
+ok $? "faker: it has the name"
+stop_agent KILL
+start_agent
+says_status "faker: told all the same" '^  default/faker faker: varmor-vm-aa AppArmor=it was started under .* Seccomp=it was started without'
+remove_container default faker
 expect_fail "both: AppArmor denies" 'denied' try_in both 'cat /etc/shadow'
 expect_fail "both: seccomp denies" 'permitted\|not implemented' try_in both 'mkdir /tmp/x'
 says_violation "the AppArmor violation names container, policy, rule" \
@@ -225,8 +248,53 @@ ok $? "without containers it goes"
 [ ! -e /var/lib/varmor/seccomp-profiles/varmor-vm-aa ]
 ok $? "and so does the seccomp file"
 
-# failMode closed without hook.
+# Without the right to read the kernel's audit records: from the log that a syslog daemon writes of its messages. The
+# agents start with several policies, which AppArmor is given at once.
 stop_agent TERM
+log=/tmp/kern.log
+: >$log
+cat /dev/kmsg | while read -r line; do
+  case $line in *"audit: type="*) echo "Nov 26 08:20:42 vm kernel: [    1.000000] ${line#*;}" >>$log ;; esac
+done &
+kmsg=$!
+echo 0 >/proc/sys/kernel/printk_ratelimit
+sleep 1
+for i in 1 2 3 4; do policy p$i.yaml p$i AppArmor "      appArmorRawRules: [{rules: 'audit deny /etc/shadow r,'}]"; done
+agent_program="/usr/bin/setpriv --bounding-set -audit_read varmor-agent"
+start_agent --auditLogPaths /nonexistent/audit.log\|$log
+ok $? "without the right to read audit records the agent starts"
+grep -q "violations of AppArmor and seccomp are read from $log: cannot read audit records" $agent_log
+ok $? "and says where it reads them"
+eventually 60 status_has '^  varmor-vm-p4 (p4.yaml): enforced'
+ok $? "four policies are enforced"
+curl -s http://127.0.0.1:9581/metrics | grep '^varmor_profile_apply_seconds_\(count\|sum\)'
+curl -s http://127.0.0.1:9581/metrics | grep -q '^varmor_profile_apply_seconds_count{enforcer="AppArmor"} 1$'
+ok $? "AppArmor was called once for all of them"
+expect_ok "a container under one of them" run logged p1 --apparmor-profile varmor-vm-p1
+from_log() { [ "$(grep -c '"containerID":"logged".*"enforcer":"AppArmor","action":"DENIED","profileName":"varmor-vm-p1".*"name":"raw"' $violations)" -ge "$1" ]; }
+for turn in 1 2; do
+  expect_fail "AppArmor denies" 'denied' try_in logged 'cat /etc/shadow'
+  eventually 20 from_log $turn
+  ok $? "violation $turn comes from the log"
+  mv $log $log.1 # rotated
+done
+kill $kmsg
+agent_program=varmor-agent
+remove_container default logged
+
+# At the end, when flags say so, nothing is left.
+rm $policies/p*.yaml
+stop_agent TERM
+policy last.yaml last AppArmorBPFSeccomp "$shadow"
+start_agent --unloadAllAaProfiles --removeAllSeccompProfiles --unloadBpf
+eventually 60 status_has '^  varmor-vm-last (last.yaml): enforced'
+ok $? "unload flags: a policy with all enforcers"
+stop_agent TERM
+! grep -q '^varmor-vm-' /sys/kernel/security/apparmor/profiles && [ ! -e /var/lib/varmor/seccomp-profiles/varmor-vm-last ] && ! varmor bpf status >/dev/null 2>&1
+ok $? "unload flags: the agent leaves nothing in the kernel"
+rm $policies/last.yaml
+
+# failMode closed without hook.
 start_agent --failMode closed --enforcers seccomp,apparmor
 policy web.yaml web BPF "$shadow"
 eventually 30 status_has 'web.yaml): failed'
