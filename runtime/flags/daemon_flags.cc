@@ -112,12 +112,12 @@ void AddDaemonFlags(GoFlags& flags, DaemonFlags& values) {
                "logs to read when the kernel's audit records cannot be had, with | between",
                values.audit_log_paths);
   flags.String("logFormat", "text or json", values.log_format);
-  flags.Int("v", "log level; 2 is for debugging", values.verbosity);
+  flags.Int("v", "log level; from 2 on the agent says more", values.verbosity);
   flags.Int("verbosity", "the same as v", values.verbosity);
   flags.String("managerIP", "address of the manager outside of a cluster", values.manager_ip);
   flags.String("kubeconfig", "file for use outside of a cluster", values.kubeconfig);
   flags.Bool("version", "print the version and exit", values.version);
-  flags.Bool("debug", "more messages", values.debug);
+  flags.Bool("debug", "the agent says more", values.debug);
 }
 
 absl::Status FinishDaemonFlags(DaemonFlags& values) {

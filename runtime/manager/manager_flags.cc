@@ -15,9 +15,6 @@ namespace {
 
 using Environment = std::function<const char*(const char*)>;
 
-// Longer ones are a slip of the pen.
-constexpr absl::Duration kLongestWait = absl::Hours(24 * 365);
-
 void AddFlags(GoFlags& parser, ManagerFlags& flags) {
   AddDaemonFlags(parser, flags.daemon);
   parser.String("serviceAccountDirectory", "token, ca.crt and namespace of this pod",
@@ -84,9 +81,10 @@ void Check(const GoFlags& parser, const ManagerFlags& flags, std::vector<std::st
   }
   for (const auto& [name, time] : {std::make_pair("-settleTime", flags.settle_time),
                                    std::make_pair("-retireTimeout", flags.retire_timeout)}) {
-    if (time < absl::ZeroDuration() || time > kLongestWait) {
+    if (time < absl::ZeroDuration() || time > kLongestInterval) {
       mistakes.push_back(absl::StrCat("flag ", name, ": ", absl::FormatDuration(time),
-                                      " is not from 0 to ", absl::FormatDuration(kLongestWait)));
+                                      " is not from 0 to ",
+                                      absl::FormatDuration(kLongestInterval)));
     }
   }
   if (!flags.InCluster() &&
