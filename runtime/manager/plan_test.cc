@@ -331,6 +331,7 @@ constexpr RefusedCase kRefusedAtUpdate[] = {
     {"U1", R"({"target": {"name": "other"}})", "Forbidden"},
     {"U4", R"({"policy": {"enforcer": "AppArmor"}})", "Forbidden"},
     {"C4", R"({"policy": {"enhanceProtect": null}})", "Forbidden"},
+    {"C6", R"({"policy": {"mode": "BehaviorModeling"}})", "Forbidden"},
     {"C8", R"({"policy": {"mode": "DefenseInDepth"}})", "Forbidden"},
     {"G1", R"({"policy": {"enforcer": "SELinux"}})", "Error"},
     {"G17", R"({"policy": {"enhanceProtect": {"hardeningRules": ["disallow-mout"]}}})", "Error"},

@@ -154,7 +154,7 @@ class ServerAdmissionTest : public ::testing::Test {
     AwaitWebhook();
   }
 
-  void TearDown() override { EXPECT_TRUE(RemoveRegistration(*client_, options_, {}).ok()); }
+  void TearDown() override { EXPECT_TRUE(RemoveIfLast(*client_, options_, {}).ok()); }
 
   void CreateNamespace(const std::string& name) {
     const auto created = client_->Create(kNamespaces, "", {{"metadata", {{"name", name}}}});
@@ -166,6 +166,7 @@ class ServerAdmissionTest : public ::testing::Test {
     options.address = "127.0.0.1";
     options.port = port;
     options.tls = state.leaf;
+    options.features = features_;
     metrics_ = std::make_unique<Metrics>();
     auto server = AdmissionServer::Start(options, BuiltinCatalogue(), *metrics_);
     ASSERT_TRUE(server.ok()) << server.status();
@@ -211,6 +212,7 @@ class ServerAdmissionTest : public ::testing::Test {
   std::unique_ptr<KubeHttpClient> client_;
   std::string name_space_;
   WebhookOptions options_;
+  PolicyFeatures features_;
   std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<AdmissionServer> server_;
 };
@@ -343,6 +345,40 @@ TEST_F(ServerAdmissionTest, UpdatesOfPoliciesAreJudgedByWhatTheyWere) {
                           Json::parse(R"({"metadata": {"labels": {"a": "b"}}})"))
                   .ok());
   EXPECT_TRUE(client_->Delete(kVarmorPolicies, name_space_, "p").ok());
+}
+
+// What another manager has begun; this one begins no recordings.
+TEST_F(ServerAdmissionTest, PoliciesWhoseBehaviourIsBeingRecordedStayAsTheyAre) {
+  const uint16_t port = server_->port();
+  server_->Drain(absl::Seconds(5));
+  server_.reset();
+  features_.behavior_modeling = true;
+  const auto certificates = EnsureCertificates(*client_, kInstallNamespace, kNames, absl::Now());
+  ASSERT_TRUE(certificates.ok()) << certificates.status();
+  StartServer(certificates->state, port);
+  Json policy = Policy(name_space_, "m", "Deployment", "AppArmor", "BehaviorModeling");
+  policy["spec"]["policy"]["modelingOptions"] = {{"duration", 1}};
+  auto stored = client_->Create(kVarmorPolicies, name_space_, policy);
+  ASSERT_TRUE(stored.ok()) << stored.status();
+  const auto set_phase = [&](const char* phase) {
+    stored = client_->Get(kVarmorPolicies, name_space_, "m");
+    Json with = *stored;
+    with["status"] = {{"profileName", "x"}, {"ready", false}, {"phase", phase}};
+    stored = client_->Update(kVarmorPolicies, with, "status");
+    ASSERT_TRUE(stored.ok()) << stored.status();
+  };
+  const auto refusal = [&](const char* enforcer, const char* mode) {
+    Json changed = *stored;
+    changed["spec"]["policy"]["enforcer"] = enforcer;
+    changed["spec"]["policy"]["mode"] = mode;
+    return std::string(client_->Update(kVarmorPolicies, changed).status().message());
+  };
+  set_phase("Modeling");
+  EXPECT_THAT(refusal("AppArmor", "AlwaysAllow"), HasSubstr("U3: spec.policy.mode"));
+  EXPECT_THAT(refusal("AppArmorSeccomp", "BehaviorModeling"),
+              HasSubstr("U5: spec.policy.enforcer"));
+  set_phase("Completed");
+  EXPECT_EQ(refusal("AppArmorSeccomp", "AlwaysAllow"), "");
 }
 
 TEST_F(ServerAdmissionTest, KubectlShowsWarnings) {
