@@ -132,7 +132,9 @@ LoadedBuild::LoadedBuild(const BpfEnforcerOptions& options) {
 LoadedBuild::~LoadedBuild() {
   if (commands_ != -1) close(commands_);
   if (answers_ != -1) close(answers_);
-  if (process_ > 0) WaitForExit(process_);
+  // That the pipe is closed it may never see: processes started since have its end, too.
+  if (process_ > 0) kill(process_, SIGKILL);
+  WaitForExit(process_);
   munmap(page_, sizeof(Page));
 }
 
