@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <memory>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -182,13 +183,27 @@ absl::Status EnsureDirectory(const std::string& path) {
       absl::StrCat("cannot make ", QuotedPath(path), ": ", SystemReason(reason)));
 }
 
-absl::StatusOr<FileLock> FileLock::Take(const std::string& path) {
+absl::Status LockOpenFile(int fd, const std::string& path, std::chrono::milliseconds timeout) {
+  const auto end = std::chrono::steady_clock::now() + timeout;
+  while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR) return Cannot("lock", path, errno);
+    if (std::chrono::steady_clock::now() > end) {
+      return absl::DeadlineExceededError(
+          absl::StrCat("another process has had the lock of ", QuotedPath(path), " for ",
+                       std::chrono::duration_cast<std::chrono::seconds>(timeout).count(),
+                       " seconds; `lsof ", path, "` shows it: continue it or end it"));
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<FileLock> FileLock::Take(const std::string& path,
+                                        std::chrono::milliseconds timeout) {
   const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd == -1) return Cannot("lock", path, errno);
   FileLock lock(fd);
-  while (flock(fd, LOCK_EX) != 0) {
-    if (errno != EINTR) return Cannot("lock", path, errno);
-  }
+  if (absl::Status locked = LockOpenFile(fd, path, timeout); !locked.ok()) return locked;
   return lock;
 }
 

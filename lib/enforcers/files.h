@@ -6,6 +6,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstddef>
 #include <string>
 #include <vector>
@@ -64,11 +65,18 @@ absl::StatusOr<std::vector<std::string>> ListDirectory(const std::string& path);
 // Creates the directory and its parents, when they are missing, with mode 0755 less the umask.
 absl::Status EnsureDirectory(const std::string& path);
 
+// Locks an open file, `path` for messages, for this descriptor alone: flock(2). Waits for whoever
+// holds it; DEADLINE_EXCEEDED when that takes longer than `timeout`.
+constexpr std::chrono::milliseconds kLockTimeout = std::chrono::minutes(2);
+absl::Status LockOpenFile(int fd, const std::string& path,
+                          std::chrono::milliseconds timeout = kLockTimeout);
+
 // An exclusive lock on a file, for as long as it lives; between threads and between processes.
 class FileLock {
  public:
-  // Waits for whoever holds it. Creates the file when it is missing.
-  static absl::StatusOr<FileLock> Take(const std::string& path);
+  // As LockOpenFile. Creates the file when it is missing.
+  static absl::StatusOr<FileLock> Take(const std::string& path,
+                                       std::chrono::milliseconds timeout = kLockTimeout);
 
   FileLock(FileLock&& other) noexcept;
   FileLock& operator=(FileLock&& other) noexcept;

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <chrono>
 #include <string>
 #include <thread>
 #include <vector>
@@ -116,6 +117,17 @@ TEST(FilesTest, DirectoriesAreListedInOrder) {
   EXPECT_EQ(EnsureDirectory(directory / "x/a"),
             absl::FailedPreconditionError(
                 absl::StrCat("cannot make \"", directory / "x/a", "\": Not a directory")));
+}
+
+TEST(FilesTest, ALockThatNobodyGivesBackIsSaid) {
+  const TemporaryDirectory directory;
+  const absl::StatusOr<FileLock> first = FileLock::Take(directory / "lock");
+  ASSERT_TRUE(first.ok()) << first.status();
+  const std::string path = directory / "lock";
+  EXPECT_EQ(FileLock::Take(path, std::chrono::milliseconds(50)).status(),
+            absl::DeadlineExceededError(absl::StrCat("another process has had the lock of \"", path,
+                                                     "\" for 0 seconds; `lsof ", path,
+                                                     "` shows it: continue it or end it")));
 }
 
 TEST(FilesTest, ALockExcludesThreads) {

@@ -2,13 +2,11 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "lib/compiler/diagnostic/diagnostic.h"
@@ -91,24 +89,12 @@ absl::Status MakeOne(BpfCalls& calls, const std::string& path) {
 
 absl::StatusOr<PinLock> PinLock::Take(const std::string& directory,
                                       std::chrono::milliseconds timeout) {
-  const auto end = std::chrono::steady_clock::now() + timeout;
   while (true) {
     UniqueFd fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!fd.ok()) return ReadFailed(absl::StrCat("directory ", Quoted(directory)), errno);
-    if (flock(fd.get(), LOCK_EX | LOCK_NB) == 0) {
-      if (IsAt(fd.get(), directory)) return PinLock(std::move(fd));
-      continue;  // it was removed, and perhaps made again
-    }
-    if (errno != EWOULDBLOCK && errno != EINTR) {
-      return ReadFailed(absl::StrCat("the lock of ", Quoted(directory)), errno);
-    }
-    if (std::chrono::steady_clock::now() > end) {
-      return absl::DeadlineExceededError(
-          absl::StrCat("another process has had the lock of ", Quoted(directory), " for ",
-                       std::chrono::duration_cast<std::chrono::seconds>(timeout).count(),
-                       " seconds; `lsof ", directory, "` shows it: continue it or end it"));
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    VARMOR_RETURN_IF_ERROR(LockOpenFile(fd.get(), directory, timeout));
+    if (IsAt(fd.get(), directory)) return PinLock(std::move(fd));
+    // It was removed, and perhaps made again.
   }
 }
 

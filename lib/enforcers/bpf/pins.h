@@ -20,16 +20,16 @@
 #include "absl/status/statusor.h"
 #include "lib/enforcers/bpf/bpf_calls.h"
 #include "lib/enforcers/bpf/unique_fd.h"
+#include "lib/enforcers/files.h"
 
 namespace varmor {
 
 // Keeps other processes and threads from changing what is pinned, for as long as it lives.
 class PinLock {
  public:
-  // Waits for whoever holds it; DEADLINE_EXCEEDED when that takes too long. NOT_FOUND when the
-  // directory is missing.
+  // As LockOpenFile. NOT_FOUND when the directory is missing.
   static absl::StatusOr<PinLock> Take(const std::string& directory,
-                                      std::chrono::milliseconds timeout = std::chrono::minutes(2));
+                                      std::chrono::milliseconds timeout = kLockTimeout);
 
  private:
   explicit PinLock(UniqueFd fd) : fd_(std::move(fd)) {}
