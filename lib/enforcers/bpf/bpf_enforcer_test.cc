@@ -32,6 +32,7 @@
 #include "lib/enforcers/bpf/cgroups.h"
 #include "lib/enforcers/bpf/embedded_programs.h"
 #include "lib/enforcers/bpf/pins.h"
+#include "lib/enforcers/bpf/profile_record.h"
 #include "lib/enforcers/bpf/testing/test_profiles.h"
 #include "lib/enforcers/files.h"
 
@@ -611,6 +612,20 @@ TEST_F(BpfEnforcerTest, WhatIsNotOursIsNamedAndLeftAlone) {
   ASSERT_EQ(bpf_obj_pin(map.get(), subjects.c_str()), 0);
   EXPECT_EQ(BpfEnforcer(options_).Start().status().message(),
             absl::StrCat("\"", subjects, "\" is not ours: it is of type 2 instead of 1"));
+}
+
+TEST_F(BpfEnforcerTest, OfAForeignMapOnlyTheLengthIsRead) {
+  // As long as a record may be, and longer than what stands in it.
+  const UniqueFd map(BpfCalls::Real().CreateMap({BPF_MAP_TYPE_ARRAY, "foreign", 4, 4096, 64, 0}));
+  ASSERT_TRUE(map.ok());
+  EXPECT_EQ(ReadRecord(map.get()).status(),
+            absl::FailedPreconditionError("it is no profile's record: its length does not fit"));
+  const uint32_t first = 0;
+  std::string piece(4096, '\0');
+  piece[7] = 1;  // the highest byte of the length
+  ASSERT_EQ(BpfCalls::Real().Update(map.get(), &first, piece.data()), 0);
+  EXPECT_EQ(ReadRecord(map.get()).status(),
+            absl::FailedPreconditionError("it is no profile's record: its length does not fit"));
 }
 
 TEST_F(BpfEnforcerTest, AHalfMadeVersionIsRemoved) {

@@ -140,7 +140,11 @@ void ReadBtf(const std::string& path, KernelFeatures& out) {
 
 // The nearest directory above `path` that is there.
 std::string Existing(std::string path) {
-  while (!path.empty() && access(path.c_str(), F_OK) != 0) path.resize(path.rfind('/'));
+  while (!path.empty() && access(path.c_str(), F_OK) != 0) {
+    const size_t slash = path.rfind('/');
+    if (slash == std::string::npos) return ".";
+    path.resize(slash);
+  }
   return path.empty() ? "/" : path;
 }
 

@@ -101,6 +101,11 @@ TEST(KernelFeaturesTest, ReleasesAreReadUpToTheMinorNumber) {
   EXPECT_FALSE(ParseRelease("", major, minor));
 }
 
+TEST(KernelFeaturesTest, ARelativeDirectoryIsLookedForHere) {
+  EXPECT_FALSE(ReadKernelFeatures("no-such-directory").bpffs);
+  EXPECT_FALSE(ReadKernelFeatures("no-such/directory").bpffs);
+}
+
 TEST(KernelFeaturesTest, ThisKernelsBtfIsReadWhereItHasOne) {
   const KernelFeatures features = ReadKernelFeatures("/sys/fs/bpf/varmor");
   EXPECT_FALSE(features.release.empty());

@@ -16,6 +16,10 @@ namespace {
 // The map is an ARRAY of pieces of this size: a length, and the serialized record.
 constexpr size_t kPiece = 4096;
 constexpr const char* kName = "varmor_record";
+// Far more than a profile's rules can have; what is longer is somebody else's map.
+constexpr uint64_t kMostBytes = 64 << 20;
+
+uint64_t PiecesFor(uint64_t size) { return (sizeof(size) + size + kPiece - 1) / kPiece; }
 
 }  // namespace
 
@@ -33,9 +37,13 @@ BpfArtifact RecordOf(const BpfArtifact& artifact) {
 absl::StatusOr<UniqueFd> WriteRecord(BpfCalls& calls, const BpfArtifact& record) {
   const std::string body = record.SerializeAsString();
   const uint64_t size = body.size();
+  if (size > kMostBytes) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the profile's record has ", size, " bytes; there is room for ", kMostBytes));
+  }
   std::string bytes(reinterpret_cast<const char*>(&size), sizeof(size));
   bytes += body;
-  const auto pieces = static_cast<uint32_t>((bytes.size() + kPiece - 1) / kPiece);
+  const auto pieces = static_cast<uint32_t>(PiecesFor(size));
   bytes.resize(pieces * kPiece);
   UniqueFd map(calls.CreateMap({BPF_MAP_TYPE_ARRAY, kName, sizeof(uint32_t), kPiece, pieces, 0}));
   if (!map.ok()) return BpfCallFailed("create the profile's record", errno);
@@ -53,16 +61,19 @@ absl::StatusOr<BpfArtifact> ReadRecord(int map) {
   if (shape.type != BPF_MAP_TYPE_ARRAY || shape.value_size != kPiece) {
     return absl::FailedPreconditionError("it is no profile's record");
   }
-  std::string bytes;
-  for (uint32_t i = 0; i < shape.max_entries; ++i) {
+  const uint32_t first = 0;
+  VARMOR_ASSIGN_OR_RETURN(std::string bytes, ReadValue(map, &first, kPiece));
+  uint64_t size = 0;
+  std::memcpy(&size, bytes.data(), sizeof(size));
+  if (size > kMostBytes || PiecesFor(size) != shape.max_entries) {
+    return absl::FailedPreconditionError("it is no profile's record: its length does not fit");
+  }
+  for (uint32_t i = 1; i < shape.max_entries; ++i) {
     VARMOR_ASSIGN_OR_RETURN(const std::string piece, ReadValue(map, &i, kPiece));
     bytes += piece;
   }
-  uint64_t size = 0;
-  std::memcpy(&size, bytes.data(), sizeof(size));
   BpfArtifact record;
-  if (size > bytes.size() - sizeof(size) ||
-      !record.ParseFromArray(bytes.data() + sizeof(size), static_cast<int>(size)) ||
+  if (!record.ParseFromArray(bytes.data() + sizeof(size), static_cast<int>(size)) ||
       record.name().empty()) {
     return absl::FailedPreconditionError("the profile's record is damaged");
   }
