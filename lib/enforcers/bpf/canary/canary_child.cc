@@ -4,7 +4,9 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -71,17 +73,44 @@ constexpr const char* kPlace = "/proc";
   _exit(CANARY_SETUP);
 }
 
-// The status of a child; -1 when it had to be killed.
+// A child as of fork, without what libraries hang on to that. `signal`: what the parent gets when
+// it ends.
+pid_t Fork(int signal) { return static_cast<pid_t>(syscall(SYS_clone, signal, 0, 0, 0, 0)); }
+
+// Exit statuses of the guardian beyond those of the canary.
+constexpr int kNoCanary = 0xf0;
+constexpr int kSignalled = 0xf1;
+
+// Between the caller and the canary. Whatever the caller does with SIGCHLD, it learns how a child
+// ended that sends another signal and does not execute a program.
+[[noreturn]] void Guardian(const char* procs, int report) {
+  signal(SIGCHLD, SIG_DFL);
+  const pid_t self = static_cast<pid_t>(syscall(SYS_getpid));
+  const pid_t canary = Fork(SIGCHLD);
+  if (canary == 0) {
+    // Who kills the guardian kills the canary.
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != self) _exit(CANARY_SETUP);
+    Child(procs, report);
+  }
+  if (canary == -1) _exit(kNoCanary);
+  int status = 0;
+  while (waitpid(canary, &status, 0) == -1 && errno == EINTR) {
+  }
+  _exit(WIFEXITED(status) ? WEXITSTATUS(status) : kSignalled);
+}
+
+// The status of the guardian; -1 when it had to be killed.
 int WaitFor(pid_t child, int timeout_ms) {
   constexpr int kStepMs = 5;
   int status = 0;
   for (int waited = 0;; waited += kStepMs) {
-    if (waitpid(child, &status, WNOHANG) == child) return status;
+    if (waitpid(child, &status, WNOHANG | __WALL) == child) return status;
     if (waited >= timeout_ms) break;
     usleep(kStepMs * 1000);
   }
   kill(child, SIGKILL);
-  waitpid(child, &status, 0);
+  waitpid(child, &status, __WALL);
   return -1;
 }
 
@@ -93,14 +122,18 @@ absl::StatusOr<int> RunCanary(const std::string& cgroup, int timeout_ms) {
   if (pipe2(report, O_CLOEXEC) != 0) {
     return absl::FailedPreconditionError(absl::StrCat("cannot make a pipe: ", SystemReason(errno)));
   }
-  const pid_t child = fork();
-  if (child == 0) Child(procs.c_str(), report[1]);
+  const pid_t child = Fork(0);
+  const int error = errno;
+  if (child == 0) Guardian(procs.c_str(), report[1]);
   close(report[1]);
   const int status = child == -1 ? -1 : WaitFor(child, timeout_ms);
   unsigned char message[2] = {};
-  const ssize_t got = child == -1 ? 0 : read(report[0], message, sizeof(message));
+  const ssize_t got = status == -1 ? 0 : read(report[0], message, sizeof(message));
   close(report[0]);
-  if (child == -1) return absl::FailedPreconditionError("cannot fork");
+  if (child == -1) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("cannot start the canary process: ", SystemReason(error)));
+  }
   if (status == -1) {
     return absl::DeadlineExceededError(
         absl::StrCat("the canary process did not end within ", timeout_ms, " ms"));
@@ -110,11 +143,14 @@ absl::StatusOr<int> RunCanary(const std::string& cgroup, int timeout_ms) {
                                                       kSteps[message[0] % std::size(kSteps)], ": ",
                                                       SystemReason(message[1])));
   }
-  if (!WIFEXITED(status) || (WEXITSTATUS(status) & ~CANARY_ALL) != 0) {
+  const int exit = WIFEXITED(status) ? WEXITSTATUS(status) : kSignalled;
+  if ((exit & ~CANARY_ALL) != 0) {
     return absl::FailedPreconditionError(
-        absl::StrCat("the canary process ended with status ", status));
+        exit == kNoCanary    ? std::string("cannot start the canary process")
+        : exit == kSignalled ? std::string("the canary process was ended by a signal")
+                             : absl::StrCat("the canary process exited with status ", exit));
   }
-  return WEXITSTATUS(status);
+  return exit;
 }
 
 }  // namespace varmor
