@@ -209,11 +209,7 @@ bool Run::MakePlace() {
   absl::StatusOr<RunRecord> record = RunRecord::Create(id_);
   if (record.ok()) {
     record_.emplace(*std::move(record));
-    const AskedPolicy& policy = asked_.policies[0];
     record_->Add("command", absl::StrJoin(arguments_.operands(), " ")).IgnoreError();
-    for (const std::unique_ptr<RunEnforcer>& enforcer : enforcers_) {
-      record_->Add(enforcer->name(), policy.profile_name).IgnoreError();
-    }
   }
   const std::string wanted = arguments_.Get("cgroup");
   const absl::StatusOr<std::string> cgroup =
@@ -233,6 +229,10 @@ bool Run::Load() {
   Enforcers loaded;
   bool good = true;
   for (std::unique_ptr<RunEnforcer>& enforcer : enforcers_) {
+    // Whoever is killed while it loads may have loaded it.
+    if (record_.has_value()) {
+      record_->Add(enforcer->name(), asked_.policies[0].profile_name).IgnoreError();
+    }
     const absl::Status status = enforcer->Load(asked_.policies[0].artifacts());
     if (status.ok()) {
       loaded.push_back(std::move(enforcer));

@@ -469,6 +469,9 @@ absl::Status AppArmorEnforcer::Remove(absl::string_view profile) {
   if (const absl::Status status = CheckProfileName(profile); !status.ok()) {
     return absl::FailedPreconditionError(absl::StrCat("not ours: ", status.message()));
   }
+  if (AppArmorIsOff(parts_->host)) {
+    return InProfile(profile, absl::NotFoundError("it is not loaded: AppArmor is not there"));
+  }
   VARMOR_RETURN_IF_ERROR(parts_->CheckKernel());
   VARMOR_ASSIGN_OR_RETURN(const FileLock lock, parts_->Lock());
   VARMOR_ASSIGN_OR_RETURN(const std::string boot_id, parts_->BootId());

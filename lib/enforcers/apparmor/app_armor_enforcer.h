@@ -60,8 +60,9 @@ class AppArmorEnforcer : public Enforcer {
   // profile name, the first counts and the others are INVALID_ARGUMENT.
   std::vector<absl::Status> ApplyAll(absl::Span<const ArtifactSet> sets);
 
-  // Children included. Who is confined is looked up just before; a process that is started under
-  // the profile in that moment would end up unconfined, so callers stop starting processes first.
+  // Children included. NOT_FOUND also where the kernel has no AppArmor, or has it switched off. Who
+  // is confined is looked up just before; a process that is started under the profile in that
+  // moment would end up unconfined, so callers stop starting processes first.
   absl::Status Remove(absl::string_view profile) override;
 
   // What the kernel holds now. Errors only when it cannot be asked.

@@ -527,6 +527,20 @@ TEST_F(AppArmorEnforcerTest, PoliciesThatNobodyUsesDoNotPileUp) {
 
 // ---- Remove.
 
+TEST_F(AppArmorEnforcerTest, WhereThereIsNoAppArmorNothingIsLoaded) {
+  PutFile(directory_ / "kernel/module/parameters/enabled", "N\n");
+  const absl::Status none = absl::NotFoundError(
+      "AppArmor profile \"varmor-ns-web\": it is not loaded: AppArmor is not there");
+  EXPECT_EQ(enforcer_->Remove(kWeb), none);
+  std::filesystem::remove_all(directory_ / "kernel/module");
+  EXPECT_EQ(enforcer_->Remove(kWeb), none);
+}
+
+TEST_F(AppArmorEnforcerTest, WhereAppArmorCannotBeAskedNobodySaysThatNothingIsLoaded) {
+  std::filesystem::remove_all(directory_ / "kernel/security/apparmor");
+  EXPECT_EQ(enforcer_->Remove(kWeb).code(), absl::StatusCode::kFailedPrecondition);
+}
+
 TEST_F(AppArmorEnforcerTest, RemoveTakesOutAProfileAndItsChildren) {
   ASSERT_EQ(Apply(ArtifactWithChild(kWeb, "/bin/sh", "child_0", "")), absl::OkStatus());
   EXPECT_EQ(enforcer_->Remove(kWeb), absl::OkStatus());

@@ -110,6 +110,12 @@ EnforcerSupport ProbeAppArmorKernel(AppArmorHost& host) {
   return support;
 }
 
+bool AppArmorIsOff(AppArmorHost& host) {
+  const std::string& module = host.paths().module;
+  if (access(module.c_str(), F_OK) != 0) return errno == ENOENT;
+  return ReadWord(module + "/parameters/enabled") == "N";
+}
+
 EnforcerSupport ProbeAppArmor(AppArmorHost& host, const AppArmorParser& parser,
                               const std::string& state_directory) {
   EnforcerSupport support = ProbeAppArmorKernel(host);

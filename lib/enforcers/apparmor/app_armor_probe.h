@@ -13,6 +13,10 @@ namespace varmor {
 // The kernel, its files, our privileges. Cheap: asked before every change.
 EnforcerSupport ProbeAppArmorKernel(AppArmorHost& host);
 
+// Whether no profile can be loaded since the kernel has no AppArmor or it is switched off. False
+// when that cannot be told.
+bool AppArmorIsOff(AppArmorHost& host);
+
 // Also the parser, which compiles a small profile, and the state directory.
 EnforcerSupport ProbeAppArmor(AppArmorHost& host, const AppArmorParser& parser,
                               const std::string& state_directory);
