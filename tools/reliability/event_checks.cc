@@ -151,7 +151,8 @@ void CheckConcurrency(const ReliabilityOptions& options, Checks& checks) {
                 absl::StrCat(turns, " denials, ", events, " events, ", dropped, " drops"));
   const auto hits_one = bare.enforcer().Hits("varmor-ns-one");
   const auto hits_two = bare.enforcer().Hits("varmor-ns-two");
-  const uint64_t hits = hits_one.ok() && hits_two.ok() ? (*hits_one)[0] + (*hits_two)[0] : 0;
+  const uint64_t hits =
+      hits_one.ok() && hits_two.ok() ? (*hits_one)[0].hits + (*hits_two)[0].hits : 0;
   checks.Expect(hits == turns, "concurrency: every denial is a hit of its rule",
                 absl::StrCat(turns, " denials, ", hits, " hits"));
 }
@@ -185,9 +186,9 @@ void CheckEvents(const ReliabilityOptions& options, Checks& checks) {
                 "events: with a stalled reader, drops are hits less what is received",
                 absl::StrCat(options.hits, " hits, ", file, " received, ", dropped, " dropped"));
   const auto hits = bare.enforcer().Hits("varmor-ns-loud");
-  checks.Expect(hits.ok() && (*hits)[0] == static_cast<uint64_t>(options.hits),
+  checks.Expect(hits.ok() && (*hits)[0].hits == static_cast<uint64_t>(options.hits),
                 "events: the rule's counter has them all",
-                absl::StrCat(options.hits, " hits, counter ", hits.ok() ? (*hits)[0] : 0));
+                absl::StrCat(options.hits, " hits, counter ", hits.ok() ? (*hits)[0].hits : 0));
 
   // The ring is full again, and another container does something that is denied.
   hit(options.hits / 10);

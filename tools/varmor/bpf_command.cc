@@ -255,16 +255,15 @@ int Dump(const std::string& profile, Console& console) {
 }
 
 struct Counters {
-  std::vector<RuleOrigin> rules;
-  std::vector<uint64_t> hits;
+  std::vector<BpfRuleHits> rules;
   std::vector<BpfDrops> drops;
 };
 
 std::string CountersAsText(const Counters& counters) {
   std::string out;
-  for (size_t i = 0; i < counters.rules.size() && i < counters.hits.size(); ++i) {
-    const RuleOrigin& rule = counters.rules[i];
-    absl::StrAppendFormat(&out, "%10d  %s: %s %s%s\n", counters.hits[i], rule.rule(), rule.action(),
+  for (const BpfRuleHits& one : counters.rules) {
+    const RuleOrigin& rule = one.rule;
+    absl::StrAppendFormat(&out, "%10d  %s: %s %s%s\n", one.hits, rule.rule(), rule.action(),
                           rule.text(),
                           rule.field().empty() ? "" : absl::StrCat(" [", rule.field(), "]"));
   }
@@ -280,11 +279,11 @@ std::string CountersAsJson(const std::string& profile, const Counters& counters)
   JsonBuilder json(document);
   json.Add(document, "profile", profile);
   Value rules(kArrayType);
-  for (size_t i = 0; i < counters.rules.size() && i < counters.hits.size(); ++i) {
-    const RuleOrigin& rule = counters.rules[i];
+  for (size_t i = 0; i < counters.rules.size(); ++i) {
+    const RuleOrigin& rule = counters.rules[i].rule;
     Value one(kObjectType);
     AddNumber(json, one, "number", i);
-    AddNumber(json, one, "hits", counters.hits[i]);
+    AddNumber(json, one, "hits", counters.rules[i].hits);
     json.Add(one, "rule", rule.rule());
     json.Add(one, "action", rule.action());
     json.Add(one, "text", rule.text());
@@ -305,19 +304,14 @@ int ShowCounters(const std::string& profile, bool as_json, Console& console) {
   BpfStartReport report;
   if (const int code = Adopt(enforcer, console, report); code != kExitClean) return code;
   Counters counters;
-  const absl::Status hits = Take(enforcer.Hits(profile), counters.hits);
+  const absl::Status hits = Take(enforcer.Hits(profile), counters.rules);
   if (absl::IsNotFound(hits)) {
     console.Error(absl::StrCat(hits.message(), "\n  fix: `varmor bpf status` lists the profiles"));
     return kExitInvalid;
   }
-  std::vector<BpfProfileState> states;
   absl::Status read = hits;
-  read.Update(Take(enforcer.Profiles(), states));
   read.Update(Take(enforcer.Drops(), counters.drops));
   if (!read.ok()) return Fault(read, console);
-  for (BpfProfileState& state : states) {
-    if (state.name == profile) counters.rules = std::move(state.rules);
-  }
   console.Out(as_json ? CountersAsJson(profile, counters) : CountersAsText(counters));
   return kExitClean;
 }

@@ -251,7 +251,7 @@ absl::StatusOr<std::vector<BpfProfileState>> BpfEnforcer::Profiles() {
   return out;
 }
 
-absl::StatusOr<std::vector<uint64_t>> BpfEnforcer::Hits(absl::string_view profile) {
+absl::StatusOr<std::vector<BpfRuleHits>> BpfEnforcer::Hits(absl::string_view profile) {
   Parts& p = *parts_;
   VARMOR_ASSIGN_OR_RETURN(const PinLock lock, p.Begin());
   const ProfileTable::Entry* entry = p.profiles->Find(profile);
@@ -259,9 +259,12 @@ absl::StatusOr<std::vector<uint64_t>> BpfEnforcer::Hits(absl::string_view profil
     return absl::NotFoundError(absl::StrCat("there is no BPF profile ", Quoted(profile)));
   }
   VARMOR_ASSIGN_OR_RETURN(const UniqueFd map, p.profiles->maps().Find("slot_hits", entry->slot));
-  std::vector<uint64_t> hits(static_cast<size_t>(entry->record.rules_size()));
+  std::vector<BpfRuleHits> hits(static_cast<size_t>(entry->record.rules_size()));
   for (uint32_t i = 0; i < hits.size(); ++i) {
-    if (bpf_map_lookup_elem(map.get(), &i, &hits[i]) != 0) return ReadFailed("the hits", errno);
+    hits[i].rule = entry->record.rules(static_cast<int>(i));
+    if (bpf_map_lookup_elem(map.get(), &i, &hits[i].hits) != 0) {
+      return ReadFailed("the hits", errno);
+    }
   }
   return hits;
 }

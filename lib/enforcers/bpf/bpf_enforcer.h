@@ -117,6 +117,11 @@ struct BpfProgramFacts {
   uint64_t run_ns = 0;
 };
 
+struct BpfRuleHits {
+  RuleOrigin rule;
+  uint64_t hits = 0;
+};
+
 struct BpfDrops {
   // "capability", "file", "exec", "socket", "egress", "ptrace", "mount", "operation", "protection".
   std::string event_class;
@@ -171,8 +176,8 @@ class BpfEnforcer : public Enforcer {
   absl::StatusOr<std::vector<BpfSubject>> Subjects();
   // Sorted by name.
   absl::StatusOr<std::vector<BpfProfileState>> Profiles();
-  // How often each rule was responsible since the profile was applied; parallel to its rules.
-  absl::StatusOr<std::vector<uint64_t>> Hits(absl::string_view profile);
+  // How often each rule was responsible since the profile was applied; by rule number.
+  absl::StatusOr<std::vector<BpfRuleHits>> Hits(absl::string_view profile);
   // Events that found no room, by class, all CPUs together; all classes.
   absl::StatusOr<std::vector<BpfDrops>> Drops();
   absl::StatusOr<std::vector<BpfProgramFacts>> ProgramFacts();

@@ -235,6 +235,9 @@ absl::StatusOr<BpfStartReport> BpfEnforcer::Adopt() {
   Parts& p = *parts_;
   p.WaitForCleaner();
   const std::string& directory = p.options.directory;
+  const absl::StatusOr<PinLock> lock = PinLock::Take(directory);
+  if (!lock.ok() && !absl::IsNotFound(lock.status())) return lock.status();
+  // Without the directory there is none.
   VARMOR_ASSIGN_OR_RETURN(const std::vector<PinnedVersion> versions, ListVersions(directory));
   BpfStartReport report;
   report.adopted = true;
@@ -250,7 +253,6 @@ absl::StatusOr<BpfStartReport> BpfEnforcer::Adopt() {
     return absl::NotFoundError(absl::StrCat(
         "no BPF enforcer of this version is loaded: ", Quoted(directory), " has none"));
   }
-  VARMOR_ASSIGN_OR_RETURN(const PinLock lock, PinLock::Take(directory));
   VARMOR_ASSIGN_OR_RETURN(const ObjectShapes shapes, CheckedShapes(BoundedLoopPrograms()));
   VARMOR_ASSIGN_OR_RETURN(ActiveVersion opened, OpenVersion(directory, report.version, shapes));
   if (absl::StartsWith(opened.name, VersionOf(BpfLoopPrograms()))) {

@@ -27,10 +27,15 @@ absl::Status Cannot(absl::string_view what, const std::string& path) {
 absl::StatusOr<RunRecord> RunRecord::Create(const std::string& id, const std::string& directory) {
   VARMOR_RETURN_IF_ERROR(EnsureDirectory(directory));
   const std::string path = absl::StrCat(directory, "/", id);
-  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
+  const int fd = open(directory.c_str(), O_WRONLY | O_TMPFILE | O_APPEND | O_CLOEXEC, 0600);
   if (fd == -1) return Cannot("make", path);
   RunRecord record(fd, path);
   if (flock(fd, LOCK_EX | LOCK_NB) != 0) return Cannot("lock", path);
+  // Nobody sees it without its lock and takes it for one of a run that was killed.
+  const std::string unnamed = absl::StrCat("/proc/self/fd/", fd);
+  if (linkat(AT_FDCWD, unnamed.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) != 0) {
+    return Cannot("make", path);
+  }
   return record;
 }
 

@@ -41,8 +41,9 @@ class RunRecord {
 // A run whose varmor is gone.
 struct AbandonedRun {
   std::string id;
-  // The file; it is locked until this goes away.
+  // By key, what it noted last.
   std::map<std::string, std::string> values;
+  // The file.
   std::string path;
 };
 

@@ -1,8 +1,10 @@
 #include "tools/varmor/run/run_record.h"
 
+#include <atomic>
 #include <map>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -19,6 +21,24 @@ TEST(RunRecordTest, ARunThatLivesIsNotAbandoned) {
   EXPECT_TRUE(record->Add("cgroup", "/sys/fs/cgroup/x").ok());
   EXPECT_TRUE(AbandonedRuns(directory).empty());
   record->Remove();
+}
+
+// A run that is taken for abandoned at its beginning loses its record.
+TEST(RunRecordTest, NobodySeesARecordBeforeItsLock) {
+  const std::string directory = Directory("begins");
+  std::atomic<bool> stop{false};
+  std::atomic<int> abandoned{0};
+  std::thread other([&] {
+    while (!stop) abandoned += static_cast<int>(AbandonedRuns(directory).size());
+  });
+  for (int i = 0; i < 1000; ++i) {
+    absl::StatusOr<RunRecord> record = RunRecord::Create(std::to_string(i), directory);
+    ASSERT_TRUE(record.ok()) << record.status();
+    record->Remove();
+  }
+  stop = true;
+  other.join();
+  EXPECT_EQ(abandoned, 0);
 }
 
 TEST(RunRecordTest, WhatARunNotedIsThereWhenItIsGone) {

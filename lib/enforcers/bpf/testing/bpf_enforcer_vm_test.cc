@@ -211,7 +211,7 @@ TEST_F(BpfEnforcerVmTest, AProfileDeniesAndReportsUntilItsCgroupIsWithdrawn) {
   EXPECT_EQ(seen[0].command, "cat");
   const auto hits = enforcer_->Hits(artifact.name());
   ASSERT_TRUE(hits.ok());
-  EXPECT_EQ(hits->at(static_cast<size_t>(seen[0].rule)), 1u);
+  EXPECT_EQ(hits->at(static_cast<size_t>(seen[0].rule)).hits, 1u);
   EXPECT_EQ(enforcer_->Remove(artifact.name()).code(), absl::StatusCode::kFailedPrecondition);
   ASSERT_TRUE(enforcer_->Withdraw(CgroupIdOfPath(cgroup_).value()).ok());
   EXPECT_EQ(Read("/tmp/vmtest/secret"), 0);
