@@ -306,6 +306,43 @@ TEST_F(BpfEnforcerTest, ATakeoverThatLeavesTwoVersionsLosesNoProfile) {
   EXPECT_EQ(Inconsistent({&one, &two}), "");
 }
 
+// Meanwhile the old build goes on with a slot whose record the new one has a copy of.
+TEST_F(BpfEnforcerTest, OfTwoRecordsForASlotTheYoungerCounts) {
+  const BpfArtifact one = DenyReading("p", {"/a"});
+  const auto old = Started();
+  ASSERT_TRUE(old->Apply(Only(one)).ok());
+  const uint32_t slot = old->Profiles()->front().slot;
+  const std::string version = report_.version;
+  const std::string another = absl::StrCat(BoundedLoopPrograms(), "another build");
+  options_.programs = another;
+  const std::string next = absl::StrCat(options_.directory, "/", VersionOf(another));
+  ASSERT_TRUE(MakeVersion(BpfCalls::Real(), next).ok());
+  for (const char* part : {"/maps/", "/profiles/"}) {
+    const std::string from = absl::StrCat(options_.directory, "/", version, part);
+    const absl::StatusOr<std::vector<std::string>> names = ListDirectory(from);
+    ASSERT_TRUE(names.ok());
+    for (const std::string& name : *names) {
+      const absl::StatusOr<UniqueFd> pin = OpenPin(from + name);
+      ASSERT_TRUE(pin.ok());
+      ASSERT_TRUE(PinAt(BpfCalls::Real(), pin->get(), absl::StrCat(next, part, name)).ok());
+    }
+  }
+  ASSERT_TRUE(CompleteVersion(BpfCalls::Real(), next).ok());
+
+  BpfArtifact last = one;
+  for (int i = 0; i < 40; ++i) {
+    last = DenyReading("p", {absl::StrCat("/b", i)});
+    ASSERT_TRUE(old->Apply(Only(last)).ok());
+    if (old->Profiles()->front().slot == slot) break;
+  }
+  ASSERT_EQ(old->Profiles()->front().slot, slot);
+  const auto started = Started();
+  EXPECT_THAT(report_.superseded, ElementsAre(version));
+  ASSERT_EQ(started->Profiles()->size(), 1u);
+  EXPECT_EQ(started->Profiles()->front().digest, last.digest());
+  EXPECT_EQ(Inconsistent({&last}), "");
+}
+
 TEST_F(BpfEnforcerTest, ALockThatNobodyGivesBackIsSaid) {
   Started();
   const absl::StatusOr<PinLock> held = PinLock::Take(options_.directory);

@@ -218,9 +218,17 @@ absl::Status CopyRecords(BpfCalls& calls, const std::string& from, const std::st
   VARMOR_ASSIGN_OR_RETURN(const std::vector<std::string> there,
                           ListDirectory(absl::StrCat(to, "/profiles")));
   for (const std::string& name : names) {
-    if (std::binary_search(there.begin(), there.end(), name)) continue;
+    const std::string target = absl::StrCat(to, "/profiles/", name);
     VARMOR_ASSIGN_OR_RETURN(const UniqueFd record, OpenPin(absl::StrCat(from, "/profiles/", name)));
-    VARMOR_RETURN_IF_ERROR(PinAt(calls, record.get(), absl::StrCat(to, "/profiles/", name)));
+    if (std::binary_search(there.begin(), there.end(), name)) {
+      VARMOR_ASSIGN_OR_RETURN(const UniqueFd other, OpenPin(target));
+      uint32_t id = 0, other_id = 0;
+      VARMOR_RETURN_IF_ERROR(MapParametersOf(record.get(), &id).status());
+      VARMOR_RETURN_IF_ERROR(MapParametersOf(other.get(), &other_id).status());
+      if (id <= other_id) continue;
+      VARMOR_RETURN_IF_ERROR(Unpin(calls, target));
+    }
+    VARMOR_RETURN_IF_ERROR(PinAt(calls, record.get(), target));
   }
   return absl::OkStatus();
 }

@@ -54,7 +54,8 @@ absl::StatusOr<ActiveVersion> OpenVersion(const std::string& directory, const st
 // The kernel's number of the map "control" of a version. NOT_FOUND when it has none.
 absl::StatusOr<uint32_t> ControlIdOf(const std::string& path);
 
-// Pins the records of profiles that the version at `from` has and the one at `to` has not.
+// Pins the records of profiles that the version at `from` has and the one at `to` has not, or has
+// an older one for the same slot: the kernel numbers maps in the order in which they are made.
 absl::Status CopyRecords(BpfCalls& calls, const std::string& from, const std::string& to);
 
 // The name of the complete version of our ABI that has the map "control" with this number: what
