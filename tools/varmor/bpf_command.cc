@@ -55,6 +55,11 @@ absl::Status Take(absl::StatusOr<T> from, T& to) {
 
 absl::Status ReadStatus(BpfEnforcer& enforcer, BpfStatus& status) {
   absl::Status read = Take(enforcer.ProgramFacts(), status.programs);
+  for (const std::string& missing : status.start.missing_programs) {
+    BpfProgramFacts facts;
+    facts.name = missing;
+    status.programs.push_back(std::move(facts));
+  }
   read.Update(Take(enforcer.Profiles(), status.profiles));
   read.Update(Take(enforcer.Subjects(), status.subjects));
   status.cgroups = CgroupPaths();

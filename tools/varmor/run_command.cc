@@ -234,6 +234,7 @@ bool Run::Load() {
       record_->Add(enforcer->name(), asked_.policies[0].profile_name).IgnoreError();
     }
     const absl::Status status = enforcer->Load(asked_.policies[0].artifacts());
+    for (const std::string& warning : enforcer->warnings()) console_.Warning(warning);
     if (status.ok()) {
       loaded.push_back(std::move(enforcer));
     } else if (absl::IsInvalidArgument(status) || absl::IsInternal(status)) {
@@ -314,7 +315,7 @@ int Run::Start() {
   }
   if (audit_ != nullptr) audit_->Follow(child->pid(), place_.cgroup);
   for (const std::unique_ptr<RunEnforcer>& enforcer : enforcers_) {
-    if (const absl::Status status = enforcer->Enrol(place_); !status.ok()) {
+    if (const absl::Status status = enforcer->Enroll(place_); !status.ok()) {
       console_.Error(
           absl::StrCat("the command was not started: ", enforcer->name(), ": ", status.message()));
       return kExitNotStarted;

@@ -76,7 +76,9 @@ struct BpfStartReport {
   std::vector<std::string> others;
   // "user namespaces: hook userns_create needs Linux 6.1", as in EnforcerSupport::limits.
   std::vector<std::string> limits;
-  // What is not as it should be and was worked around.
+  // Programs that should be attached and are not; Adopt only, since Start brings them back.
+  std::vector<std::string> missing_programs;
+  // What is not as it should be, or was worked around.
   std::vector<std::string> warnings;
 };
 
@@ -149,6 +151,10 @@ class BpfEnforcer : public Enforcer {
   // FAILED_PRECONDITION: the kernel refuses, or the directory holds what is not ours; the message
   // names the step or the pin.
   absl::StatusOr<BpfStartReport> Start();
+
+  // Start, then SelfTest unless the version in force has passed it. After an error nothing is left,
+  // but for what was in force before.
+  absl::StatusOr<BpfStartReport> StartTested();
 
   // Takes over what is pinned, of whatever build; never loads. NOT_FOUND when there is nothing.
   absl::StatusOr<BpfStartReport> Adopt();

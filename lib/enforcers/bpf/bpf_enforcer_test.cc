@@ -343,6 +343,31 @@ TEST_F(BpfEnforcerTest, OfTwoRecordsForASlotTheYoungerCounts) {
   EXPECT_EQ(Inconsistent({&last}), "");
 }
 
+// Without programs nothing is denied.
+TEST_F(BpfEnforcerTest, AFailedSelfTestLeavesNothingAndIsNotForgotten) {
+  for (int i = 0; i < 2; ++i) {
+    const absl::Status status = BpfEnforcer(options_).StartTested().status();
+    EXPECT_THAT(std::string(status.message()), HasSubstr("do not deny what a profile denies"));
+    EXPECT_FALSE(std::filesystem::exists(options_.directory));
+  }
+}
+
+TEST_F(BpfEnforcerTest, AFailedSelfTestLeavesWhatWasThereBefore) {
+  const auto before = Started();
+  const BpfArtifact one = DenyReading("p", {"/a"});
+  ASSERT_TRUE(before->Apply(Only(one)).ok());
+  EXPECT_FALSE(BpfEnforcer(options_).StartTested().ok());
+  EXPECT_EQ(Inconsistent({&one}), "");
+}
+
+TEST_F(BpfEnforcerTest, WhatPassedTheSelfTestIsNotTestedAgain) {
+  Started();
+  const std::string version = absl::StrCat(options_.directory, "/", report_.version);
+  ASSERT_TRUE(MarkTested(BpfCalls::Real(), version).ok());
+  const absl::StatusOr<BpfStartReport> report = BpfEnforcer(options_).StartTested();
+  EXPECT_TRUE(report.ok()) << report.status();
+}
+
 TEST_F(BpfEnforcerTest, ALockThatNobodyGivesBackIsSaid) {
   Started();
   const absl::StatusOr<PinLock> held = PinLock::Take(options_.directory);

@@ -19,6 +19,7 @@
 #include "lib/enforcers/bpf/canary/embedded_canary.h"
 #include "lib/enforcers/bpf/cgroups.h"
 #include "lib/enforcers/bpf/kernel_features.h"
+#include "lib/enforcers/bpf/pins.h"
 #include "lib/enforcers/files.h"
 
 namespace varmor {
@@ -85,6 +86,22 @@ absl::Status RemoveLeftovers(BpfEnforcer& enforcer, const std::string& mount,
 
 }  // namespace
 
+absl::StatusOr<BpfStartReport> BpfEnforcer::StartTested() {
+  Parts& p = *parts_;
+  VARMOR_ASSIGN_OR_RETURN(const BpfStartReport report, Start());
+  if (IsTested(p.version->path)) return report;
+  const absl::Status passed = SelfTest();
+  if (passed.ok()) return report;
+  // What was there before goes on, however little it may do; and what others did meanwhile.
+  if (report.adopted || !report.superseded.empty() || !report.others.empty()) return passed;
+  const absl::StatusOr<std::vector<BpfProfileState>> profiles = Profiles();
+  if (!profiles.ok() || !profiles->empty()) return passed;
+  const absl::Status gone = Uninstall();
+  if (gone.ok()) return passed;
+  return absl::Status(passed.code(),
+                      absl::StrCat(passed.message(), "; the programs stay: ", gone.message()));
+}
+
 absl::Status BpfEnforcer::SelfTest() {
   BpfArtifact canary;
   const absl::string_view bytes = CanaryArtifact();
@@ -116,6 +133,7 @@ absl::Status BpfEnforcer::SelfTest() {
   const absl::Status removed = Remove(canary.name());
   if (!absl::IsFailedPrecondition(removed)) status.Update(removed);
   RemoveCgroup(path).IgnoreError();
+  if (status.ok()) status = MarkTested(*parts_->calls, parts_->version->path);
   return status;
 }
 

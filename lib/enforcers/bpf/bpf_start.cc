@@ -7,6 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "lib/compiler/diagnostic/diagnostic.h"
 #include "lib/compiler/status/status_macros.h"
 #include "lib/enforcers/bpf/bpf_enforcer_parts.h"
@@ -85,6 +86,11 @@ absl::StatusOr<std::vector<std::string>> ProgramsFor(absl::string_view object,
                                                      const BpfEnforcerOptions& options) {
   VARMOR_ASSIGN_OR_RETURN(const ObjectPtr opened, OpenProgramObject(object));
   return ConfigureObject(opened.get(), features, options.test_programs, options.maps_only);
+}
+
+std::string NotAttached(const std::string& version, const std::vector<std::string>& programs) {
+  return absl::StrCat("version ", version,
+                      " lacks programs that should be attached: ", absl::StrJoin(programs, ", "));
 }
 
 absl::Status CheckOptions(const BpfEnforcerOptions& options) {
@@ -195,11 +201,12 @@ absl::StatusOr<BpfStartReport> BpfEnforcer::Start() {
   std::optional<ActiveVersion> active;
   for (const std::string& name : found.ours) {
     VARMOR_ASSIGN_OR_RETURN(ActiveVersion opened, OpenVersion(directory, name, shapes));
-    const absl::Status links = CheckLinks(opened.path, programs);
-    if (!links.ok() && !absl::IsNotFound(links)) return links;
-    const bool fits = absl::StartsWith(name, chosen.version) && links.ok();
-    if (absl::StartsWith(name, chosen.version) && !links.ok()) {
-      report.warnings.push_back(absl::StrCat("version ", name, ": ", links.message()));
+    VARMOR_ASSIGN_OR_RETURN(const std::vector<std::string> missing,
+                            MissingPrograms(opened.path, programs));
+    const bool same_build = absl::StartsWith(name, chosen.version);
+    const bool fits = same_build && missing.empty();
+    if (same_build && !missing.empty()) {
+      report.warnings.push_back(NotAttached(name, missing) + "; they are loaded anew");
     }
     if (!report.adopted) active = std::move(opened);
     report.adopted |= fits;
@@ -255,10 +262,25 @@ absl::StatusOr<BpfStartReport> BpfEnforcer::Adopt() {
   }
   VARMOR_ASSIGN_OR_RETURN(const ObjectShapes shapes, CheckedShapes(BoundedLoopPrograms()));
   VARMOR_ASSIGN_OR_RETURN(ActiveVersion opened, OpenVersion(directory, report.version, shapes));
+  absl::string_view object;
   if (absl::StartsWith(opened.name, VersionOf(BpfLoopPrograms()))) {
+    object = BpfLoopPrograms();
     report.variant = "bpf_loop";
   } else if (absl::StartsWith(opened.name, VersionOf(BoundedLoopPrograms()))) {
+    object = BoundedLoopPrograms();
     report.variant = "bounded loops";
+  }
+  // What programs another build has nobody knows.
+  std::vector<std::string> programs;
+  if (!object.empty()) {
+    const KernelFeatures features = ReadKernelFeatures(directory);
+    VARMOR_RETURN_IF_ERROR(features.unread);
+    VARMOR_ASSIGN_OR_RETURN(programs, ProgramsFor(object, features, p.options));
+  }
+  VARMOR_ASSIGN_OR_RETURN(report.missing_programs, MissingPrograms(opened.path, programs));
+  if (!report.missing_programs.empty()) {
+    report.warnings.push_back(NotAttached(opened.name, report.missing_programs) +
+                              "; the next start of the enforcer loads them anew");
   }
   VARMOR_RETURN_IF_ERROR(p.Use(std::move(opened)));
   VARMOR_RETURN_IF_ERROR(p.profiles->Refresh(report.warnings));

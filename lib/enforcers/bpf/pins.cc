@@ -19,6 +19,7 @@ namespace varmor {
 namespace {
 
 constexpr const char* kComplete = "complete";
+constexpr const char* kTested = "tested";
 // In the order in which they are removed.
 constexpr const char* kParts[] = {"links", "test_programs", "profiles", "maps"};
 
@@ -61,13 +62,14 @@ absl::Status CheckParts(const std::string& path, const std::string& version) {
   VARMOR_ASSIGN_OR_RETURN(const std::vector<std::string> parts, ListDirectory(path));
   for (const std::string& part : parts) {
     const std::string inside = absl::StrCat(path, "/", part);
-    const bool known = part == kComplete ||
-                       std::find(std::begin(kParts), std::end(kParts), part) != std::end(kParts);
+    const bool mark = part == kComplete || part == kTested;
+    const bool known =
+        mark || std::find(std::begin(kParts), std::end(kParts), part) != std::end(kParts);
     if (!known || !IsDirectory(inside)) return Foreign(inside, "a version has no such part");
     VARMOR_ASSIGN_OR_RETURN(const std::vector<std::string> pins, ListDirectory(inside));
     for (const std::string& pin : pins) {
       const std::string where = absl::StrCat(inside, "/", pin);
-      if (part == kComplete || IsDirectory(where) || !Belongs(part, pin, our_abi)) {
+      if (mark || IsDirectory(where) || !Belongs(part, pin, our_abi)) {
         return Foreign(where, "nothing of this name is pinned by this program");
       }
     }
@@ -139,10 +141,17 @@ absl::Status CompleteVersion(BpfCalls& calls, const std::string& path) {
   return MakeOne(calls, absl::StrCat(path, "/", kComplete));
 }
 
+absl::Status MarkTested(BpfCalls& calls, const std::string& path) {
+  return IsTested(path) ? absl::OkStatus() : MakeOne(calls, absl::StrCat(path, "/", kTested));
+}
+
+bool IsTested(const std::string& path) { return IsDirectory(absl::StrCat(path, "/", kTested)); }
+
 bool IsComplete(const std::string& path) { return IsDirectory(absl::StrCat(path, "/", kComplete)); }
 
 absl::Status RemoveVersion(BpfCalls& calls, const std::string& path) {
   VARMOR_RETURN_IF_ERROR(RemoveEmpty(calls, absl::StrCat(path, "/", kComplete)));
+  VARMOR_RETURN_IF_ERROR(RemoveEmpty(calls, absl::StrCat(path, "/", kTested)));
   for (const char* part : kParts) {
     const std::string inside = absl::StrCat(path, "/", part);
     const absl::StatusOr<std::vector<std::string>> pins = ListDirectory(inside);

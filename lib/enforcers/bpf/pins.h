@@ -3,6 +3,7 @@
 //     /sys/fs/bpf/varmor/
 //       v1-0123456789ab/         a version: ABI and digest of its programs
 //         complete/              made last; without it the version is half made, or half removed
+//         tested/                its programs have proved that they deny
 //         maps/subjects ...      the maps of programs_abi.h
 //         links/file_open ...    what keeps the programs attached
 //         profiles/7             what is known about the profile in slot 7; profile_record.h
@@ -52,6 +53,9 @@ absl::StatusOr<std::vector<PinnedVersion>> ListVersions(const std::string& direc
 absl::Status MakeVersion(BpfCalls& calls, const std::string& path);
 absl::Status CompleteVersion(BpfCalls& calls, const std::string& path);
 bool IsComplete(const std::string& path);
+// Notes that the programs of a version passed the self-test.
+absl::Status MarkTested(BpfCalls& calls, const std::string& path);
+bool IsTested(const std::string& path);
 
 // Unpins everything of a version, "complete" first and links next. An error leaves the rest.
 absl::Status RemoveVersion(BpfCalls& calls, const std::string& path);

@@ -248,7 +248,8 @@ absl::StatusOr<std::string> FindVersionWithControl(const std::string& directory,
   return absl::NotFoundError("no version has these maps any more");
 }
 
-absl::Status CheckLinks(const std::string& path, const std::vector<std::string>& programs) {
+absl::StatusOr<std::vector<std::string>> MissingPrograms(const std::string& path,
+                                                         const std::vector<std::string>& programs) {
   const std::string links = absl::StrCat(path, "/links");
   VARMOR_ASSIGN_OR_RETURN(const std::vector<std::string> pinned, ListDirectory(links));
   for (const std::string& name : pinned) {
@@ -260,11 +261,11 @@ absl::Status CheckLinks(const std::string& path, const std::vector<std::string>&
     return absl::FailedPreconditionError(
         absl::StrCat(Quoted(pin), " is not ours: it is no link of that LSM program"));
   }
+  std::vector<std::string> missing;
   for (const std::string& program : programs) {
-    if (std::find(pinned.begin(), pinned.end(), program) != pinned.end()) continue;
-    return absl::NotFoundError(absl::StrCat("program ", program, " is not attached"));
+    if (!std::binary_search(pinned.begin(), pinned.end(), program)) missing.push_back(program);
   }
-  return absl::OkStatus();
+  return missing;
 }
 
 absl::StatusOr<ActiveVersion> LoadVersion(BpfCalls& calls, const LoadRequest& request) {

@@ -63,9 +63,10 @@ absl::Status CopyRecords(BpfCalls& calls, const std::string& from, const std::st
 absl::StatusOr<std::string> FindVersionWithControl(const std::string& directory,
                                                    uint32_t control_id);
 
-// Whether the links of a version are there and of its programs. NOT_FOUND names the first of
-// `programs` that is not attached; FAILED_PRECONDITION a pin that is no link of ours.
-absl::Status CheckLinks(const std::string& path, const std::vector<std::string>& programs);
+// Those of `programs` that a version does not have attached, in their order. FAILED_PRECONDITION
+// names a pin that is no link of ours.
+absl::StatusOr<std::vector<std::string>> MissingPrograms(const std::string& path,
+                                                         const std::vector<std::string>& programs);
 
 // Loads, pins and attaches. All that is made is removed again after an error. INTERNAL with the
 // verifier's words when the kernel refuses a program.

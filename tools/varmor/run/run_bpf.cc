@@ -33,9 +33,8 @@ class Bpf : public RunEnforcer {
 
   absl::Status Load(const ArtifactSet& artifacts) override {
     if (artifacts.bpf == nullptr) return absl::InternalError("there is no BPF profile");
-    VARMOR_ASSIGN_OR_RETURN(const BpfStartReport started, enforcer_.Start());
-    // Who loaded the programs has asked whether they are called.
-    if (!started.adopted) VARMOR_RETURN_IF_ERROR(enforcer_.SelfTest());
+    VARMOR_ASSIGN_OR_RETURN(BpfStartReport started, enforcer_.StartTested());
+    warnings_ = std::move(started.warnings);
     VARMOR_ASSIGN_OR_RETURN(profile_, LoadedByOthers(*artifacts.bpf));
     if (profile_.empty()) {
       VARMOR_RETURN_IF_ERROR(enforcer_.Apply(artifacts));
@@ -48,7 +47,9 @@ class Bpf : public RunEnforcer {
     return opened;
   }
 
-  absl::Status Enrol(const RunPlace& place) override {
+  std::vector<std::string> warnings() const override { return warnings_; }
+
+  absl::Status Enroll(const RunPlace& place) override {
     if (place.cgroup.empty()) {
       return absl::FailedPreconditionError("BPF profiles need the command in a cgroup of its own");
     }
@@ -144,6 +145,7 @@ class Bpf : public RunEnforcer {
   bool ours_ = false;
   uint64_t cgroup_ = 0;
   uint64_t drops_ = 0;
+  std::vector<std::string> warnings_;
 };
 
 }  // namespace

@@ -40,8 +40,10 @@ class RunEnforcer {
 
   // Makes the profile ready, before the command's process exists. After an error nothing is left.
   virtual absl::Status Load(const ArtifactSet& artifacts) = 0;
+  // What the user is to know of that.
+  virtual std::vector<std::string> warnings() const { return {}; }
   // The command's process waits in its place.
-  virtual absl::Status Enrol(const RunPlace& /*place*/) { return absl::OkStatus(); }
+  virtual absl::Status Enroll(const RunPlace& /*place*/) { return absl::OkStatus(); }
   // In the command's process, last before exec.
   virtual absl::Status Confine() { return absl::OkStatus(); }
 

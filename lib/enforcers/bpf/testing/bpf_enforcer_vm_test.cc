@@ -241,6 +241,26 @@ TEST_F(BpfEnforcerVmTest, AKilledLoaderLeavesTheProfileInForceAndTheNextTakesItO
   EXPECT_NE(Read("/tmp/vmtest/secret"), 0);
 }
 
+TEST_F(BpfEnforcerVmTest, AMissingProgramIsToldAndBroughtBack) {
+  ASSERT_NO_FATAL_FAILURE(Start());
+  const std::string link =
+      absl::StrCat("/sys/fs/bpf/varmor/", report_.version, "/links/file_mprotect");
+  ASSERT_EQ(unlink(link.c_str()), 0);
+  const auto adopted = BpfEnforcer(BpfEnforcerOptions()).Adopt();
+  ASSERT_TRUE(adopted.ok()) << adopted.status();
+  EXPECT_THAT(adopted->missing_programs, testing::ElementsAre("file_mprotect"));
+  ASSERT_NO_FATAL_FAILURE(Start());
+  ASSERT_EQ(report_.warnings.size(), 1u);
+  EXPECT_EQ(report_.warnings[0],
+            absl::StrCat("version ", report_.superseded.front(),
+                         " lacks programs that should be attached: file_mprotect; they are loaded "
+                         "anew"));
+  EXPECT_EQ(
+      access(absl::StrCat("/sys/fs/bpf/varmor/", report_.version, "/links/file_mprotect").c_str(),
+             F_OK),
+      0);
+}
+
 // Runs a prober beside `work`; it must not get through once.
 class ProberTest : public BpfEnforcerVmTest {
  protected:

@@ -167,6 +167,18 @@ sleep 0.5
 exits 0 "prune" varmor bpf prune
 nothing_left "nothing is left"
 
+# A program that somebody detached.
+exits 0 "something is loaded" varmor run -f bpf.yaml -- true
+rm /sys/fs/bpf/varmor/*/links/file_mprotect
+exits 0 "bpf status with a missing program" varmor bpf status
+says "status: names it" '^  file_mprotect .*NOT ATTACHED'
+exits 0 "the next run" varmor run -f bpf.yaml -- true
+says "tells that it was missing" 'warning: version .* lacks programs that should be attached: file_mprotect; they are loaded anew'
+exits 0 "and brings it back" varmor bpf status
+grep -q 'NOT ATTACHED' $said
+[ $? = 1 ]
+ok $? "all programs are attached again"
+
 # Fault: a policy that forbids the command itself.
 policy exec.yaml BPF "      bpfRawRules:
         processes:
