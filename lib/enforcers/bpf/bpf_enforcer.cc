@@ -14,6 +14,7 @@
 #include "lib/enforcers/bpf/bpf_enforcer_parts.h"
 #include "lib/enforcers/bpf/bpf_reads.h"
 #include "lib/enforcers/bpf/cgroups.h"
+#include "lib/enforcers/bpf/inside_processes.h"
 #include "lib/enforcers/bpf/kernel_features.h"
 #include "lib/enforcers/bpf/programs/programs_abi.h"
 #include "lib/enforcers/node_facts.h"
@@ -199,6 +200,32 @@ absl::Status BpfEnforcer::Enroll(const BpfSubject& subject) {
 absl::Status BpfEnforcer::Withdraw(uint64_t cgroup) {
   VARMOR_ASSIGN_OR_RETURN(const PinLock lock, parts_->Begin());
   return parts_->subjects->Delete(cgroup);
+}
+
+absl::StatusOr<std::map<uint64_t, size_t>> BpfEnforcer::Inside() {
+  Parts& p = *parts_;
+  VARMOR_ASSIGN_OR_RETURN(const PinLock lock, p.Begin());
+  const auto tasks = p.version->maps.find("tasks");
+  const auto count = [&] {
+    return tasks != p.version->maps.end()
+               ? CountInside(tasks->second.get())
+               : CountInsideByAddress(p.version->map("tasks_by_address"));
+  };
+  VARMOR_ASSIGN_OR_RETURN(const auto before, p.subjects->Read());
+  VARMOR_ASSIGN_OR_RETURN(auto inside, count());
+  // Who was being started during the first look is found by the second one, unless it starts
+  // another and ends; then the subject's counter has grown.
+  VARMOR_ASSIGN_OR_RETURN(const auto again, count());
+  VARMOR_ASSIGN_OR_RETURN(const auto after, p.subjects->Read());
+  for (const auto& [cgroup, processes] : again) {
+    inside[cgroup] = std::max(inside[cgroup], processes);
+  }
+  for (const auto& [cgroup, subject] : after) {
+    const auto known = before.find(cgroup);
+    if (known != before.end() && known->second.forks == subject.forks) continue;
+    inside[cgroup] = std::max<size_t>(inside[cgroup], 1);
+  }
+  return inside;
 }
 
 absl::StatusOr<std::vector<BpfSubject>> BpfEnforcer::Subjects() {

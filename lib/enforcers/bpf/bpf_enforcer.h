@@ -21,7 +21,9 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -175,8 +177,12 @@ class BpfEnforcer : public Enforcer {
   // are none; NOT_FOUND when there is no such profile. After other errors nothing has changed, or
   // the message says that the cgroup "has the profile".
   absl::Status Enroll(const BpfSubject& subject);
-  // NOT_FOUND when it is not confined.
+  // Frees whoever is inside, wherever. NOT_FOUND when it is not confined.
   absl::Status Withdraw(uint64_t cgroup);
+  // How many processes are inside each subject, by cgroup, wherever they have moved since; no entry
+  // for none. Once a cgroup is gone and has no entry, nobody will ever be inside. Fails where this
+  // process cannot see all others.
+  absl::StatusOr<std::map<uint64_t, size_t>> Inside();
 
   // Sorted by cgroup.
   absl::StatusOr<std::vector<BpfSubject>> Subjects();

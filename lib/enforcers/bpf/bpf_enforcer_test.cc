@@ -3,9 +3,12 @@
 #include "lib/enforcers/bpf/bpf_enforcer.h"
 
 #include <sched.h>
+#include <signal.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -368,6 +371,34 @@ TEST_F(BpfEnforcerTest, WhatPassedTheSelfTestIsNotTestedAgain) {
   EXPECT_TRUE(report.ok()) << report.status();
 }
 
+TEST_F(BpfEnforcerTest, ProcessesInsideAreCountedWhereverTheyAre) {
+  const auto enforcer = Started();
+  const absl::StatusOr<std::map<uint64_t, size_t>> none = enforcer->Inside();
+  if (absl::IsFailedPrecondition(none.status())) GTEST_SKIP() << "NOT TESTED: " << none.status();
+  ASSERT_TRUE(none.ok()) << none.status();
+  EXPECT_TRUE(none->empty());
+  ASSERT_TRUE(enforcer->parts().subjects->Put(77, 1, 0, {}).ok());
+  const pid_t child = fork();
+  if (child == 0) {
+    pause();
+    _exit(0);
+  }
+  const UniqueFd process(static_cast<int>(syscall(SYS_pidfd_open, child, 0)));
+  ASSERT_TRUE(process.ok());
+  varmor_task task{};
+  task.cgroup = 77;
+  task.flags = VARMOR_TASK_INSIDE;
+  const int key = process.get();
+  ASSERT_EQ(bpf_map_update_elem(enforcer->parts().version->map("tasks"), &key, &task, BPF_ANY), 0);
+  EXPECT_EQ(*enforcer->Inside(), (std::map<uint64_t, size_t>{{77, 1}}));
+  // Also before it is waited for it does nothing any more.
+  kill(child, SIGKILL);
+  siginfo_t ended;
+  ASSERT_EQ(waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOWAIT), 0);
+  EXPECT_TRUE(enforcer->Inside()->empty());
+  waitpid(child, nullptr, 0);
+}
+
 TEST_F(BpfEnforcerTest, ALockThatNobodyGivesBackIsSaid) {
   Started();
   const absl::StatusOr<PinLock> held = PinLock::Take(options_.directory);
@@ -693,7 +724,7 @@ TEST_F(BpfEnforcerTest, OfAForeignMapOnlyTheLengthIsRead) {
 TEST_F(BpfEnforcerTest, AHalfMadeVersionIsRemoved) {
   Started();
   const std::string whole = report_.version;
-  const std::string half = absl::StrCat(options_.directory, "/v1-00000000000f");
+  const std::string half = absl::StrCat(options_.directory, "/v2-00000000000f");
   ASSERT_EQ(mkdir(half.c_str(), 0700), 0);
   ASSERT_EQ(mkdir((half + "/maps").c_str(), 0700), 0);
   Started();

@@ -69,6 +69,11 @@ int BPF_PROG(bprm_committed_creds, struct linux_binprm *bprm) {
 
 #define EAGAIN 11
 
+static __always_inline void count_fork(__u64 id) {
+  struct varmor_subject *subject = bpf_map_lookup_elem(&subjects, &id);
+  if (subject) __sync_fetch_and_add(&subject->forks, 1);
+}
+
 SEC("lsm/task_alloc")
 int BPF_PROG(task_alloc, struct task_struct *task) {
   struct varmor_task *record = task_record(current_task());
@@ -77,6 +82,7 @@ int BPF_PROG(task_alloc, struct task_struct *task) {
     copy.mounting = 0;
     /* A child of whom nobody knows that it is confined is not. */
     if (!make_record(task, &copy) && (copy.flags & VARMOR_TASK_INSIDE)) return -EAGAIN;
+    if (copy.flags & VARMOR_TASK_INSIDE) count_fork(copy.cgroup);
   }
   return 0;
 }

@@ -13,7 +13,7 @@
 #include "lib/compiler/artifact/bpf_map_abi.h"
 
 /* Changes whenever the meaning of a byte of this file or the name of a map does. */
-#define VARMOR_PROGRAMS_ABI 1u
+#define VARMOR_PROGRAMS_ABI 2u
 
 /* Map "control": ARRAY of one. Written by the loader only. */
 struct varmor_control {
@@ -37,6 +37,9 @@ struct varmor_subject {
   /* The programs': when the subject has used up its share of a ring that is almost full; report.h.
    * The loader writes 0. */
   __u32 used_until;
+  /* The programs': grows with every task that one inside starts. While it stands still, whoever is
+   * inside was there before. The loader writes 0. */
+  __u32 forks;
 };
 
 /* Executing in the host's mount namespace enters the subject as well. */
@@ -191,7 +194,7 @@ struct varmor_event {
 
 #ifndef __VMLINUX_H__
 VARMOR_PATH_ASSERT(sizeof(struct varmor_control) == 16);
-VARMOR_PATH_ASSERT(sizeof(struct varmor_subject) == 16);
+VARMOR_PATH_ASSERT(sizeof(struct varmor_subject) == 20);
 VARMOR_PATH_ASSERT(sizeof(struct varmor_task) == 24);
 VARMOR_PATH_ASSERT(sizeof(struct varmor_pod_address) == 20);
 VARMOR_PATH_ASSERT(sizeof(struct varmor_event) == 96);

@@ -261,6 +261,48 @@ TEST_F(BpfEnforcerVmTest, AMissingProgramIsToldAndBroughtBack) {
       0);
 }
 
+// Processes that left the cgroup before it went away, each of which starts the next one and ends,
+// so that none of them is there for long.
+TEST_F(BpfEnforcerVmTest, WhoLeftACgroupIsInsideUntilTheLastOneEnds) {
+  ASSERT_NO_FATAL_FAILURE(Start());
+  const BpfArtifact artifact = DenyReading("leaves", {"/tmp/vmtest/secret"});
+  ASSERT_TRUE(enforcer_->Apply(Only(artifact)).ok());
+  Confine(artifact.name());
+  const uint64_t id = CgroupIdOfPath(cgroup_).value();
+  for (const char* file : {"free", "ended"}) unlink(absl::StrCat("/tmp/vmtest/", file).c_str());
+  std::ofstream("/tmp/vmtest/chain")
+      << "if [ $1 = 0 ]; then cat /tmp/vmtest/secret && touch /tmp/vmtest/free; "
+         "touch /tmp/vmtest/ended; exit; fi\n"
+         "sh /tmp/vmtest/chain $(($1 - 1)) &\n";
+  RunInCgroup(cgroup_, {"/bin/sh", "-c",
+                        absl::StrCat("(echo 0 >", FindCgroupMount().value(),
+                                     "/cgroup.procs; exec sh /tmp/vmtest/chain 200) "
+                                     ">/dev/null 2>&1 &")});
+  absl::Status removed;
+  for (int i = 0; i < 100 && !(removed = RemoveCgroup(cgroup_)).ok(); ++i) usleep(20000);
+  ASSERT_TRUE(removed.ok()) << removed;
+  int looks = 0;
+  while (access("/tmp/vmtest/ended", F_OK) != 0) {
+    const auto inside = enforcer_->Inside();
+    ASSERT_TRUE(inside.ok()) << inside.status();
+    if (inside->count(id) > 0) {
+      ++looks;
+    } else {
+      EXPECT_EQ(access("/tmp/vmtest/ended", F_OK), 0) << "after " << looks << " looks";
+    }
+  }
+  std::cout << "looks while processes were inside: " << looks << "\n";
+  EXPECT_GT(looks, 0);
+  bool gone = false;
+  for (int i = 0; i < 200 && !gone; ++i) {
+    gone = enforcer_->Inside()->count(id) == 0;
+    usleep(20000);
+  }
+  EXPECT_TRUE(gone);
+  EXPECT_NE(access("/tmp/vmtest/free", F_OK), 0);
+  ASSERT_TRUE(MakeCgroup(cgroup_).ok());
+}
+
 // Runs a prober beside `work`; it must not get through once.
 class ProberTest : public BpfEnforcerVmTest {
  protected:
