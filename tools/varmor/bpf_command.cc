@@ -13,6 +13,7 @@
 #include "lib/compiler/emit/bpf_json.h"
 #include "lib/enforcers/bpf/bpf_dump.h"
 #include "lib/enforcers/bpf/bpf_enforcer.h"
+#include "lib/enforcers/bpf/cgroups.h"
 #include "lib/enforcers/capabilities.h"
 #include "rapidjson/document.h"
 #include "tools/varmor/command.h"
@@ -20,7 +21,6 @@
 #include "tools/varmor/exit_code.h"
 #include "tools/varmor/json_document.h"
 #include "tools/varmor/run/leftovers.h"
-#include "tools/varmor/run/run_cgroup.h"
 
 namespace varmor {
 namespace {
@@ -42,7 +42,10 @@ struct BpfStatus {
   std::vector<BpfProgramFacts> programs;
   std::vector<BpfProfileState> profiles;
   std::vector<BpfSubject> subjects;
-  std::map<uint64_t, std::string> cgroups;
+  // Parallel to the subjects; NOT_FOUND when the cgroup is gone.
+  std::vector<absl::StatusOr<std::string>> cgroups;
+  // By cgroup, the processes inside, where that can be told.
+  absl::StatusOr<std::map<uint64_t, size_t>> inside = absl::UnknownError("");
   std::vector<Leftover> leftovers;
 };
 
@@ -62,7 +65,16 @@ absl::Status ReadStatus(BpfEnforcer& enforcer, BpfStatus& status) {
   }
   read.Update(Take(enforcer.Profiles(), status.profiles));
   read.Update(Take(enforcer.Subjects(), status.subjects));
-  status.cgroups = CgroupPaths();
+  std::string mount;
+  read.Update(Take(FindCgroupMount(), mount));
+  for (const BpfSubject& subject : status.subjects) {
+    status.cgroups.push_back(CgroupPathOfId(subject.cgroup, mount));
+  }
+  status.inside = enforcer.Inside();
+  if (!status.inside.ok()) {
+    status.start.warnings.push_back(absl::StrCat("how many processes are confined cannot be told: ",
+                                                 status.inside.status().message()));
+  }
   status.leftovers = FindLeftovers();
   return read;
 }
@@ -96,19 +108,25 @@ int Fault(const absl::Status& status, Console& console) {
   return kExitFault;
 }
 
-std::string CgroupText(const BpfStatus& status, uint64_t cgroup) {
-  const auto found = status.cgroups.find(cgroup);
-  return found == status.cgroups.end() ? "" : found->second;
+// 0 also when that cannot be told.
+size_t InsideOf(const BpfStatus& status, uint64_t cgroup) {
+  if (!status.inside.ok()) return 0;
+  const auto found = status.inside->find(cgroup);
+  return found == status.inside->end() ? 0 : found->second;
+}
+
+std::string CgroupText(const absl::StatusOr<std::string>& path, size_t inside) {
+  if (path.ok()) return *path;
+  if (!absl::IsNotFound(path.status())) return absl::StrCat("(", path.status().message(), ")");
+  return inside > 0 ? "(its cgroup is gone, processes that left it still run)"
+                    : "(its cgroup is gone; `varmor bpf prune` removes it)";
 }
 
 std::string RunText(const Leftover& leftover) {
   const auto command = leftover.run.values.find("command");
   return absl::StrCat("run ", leftover.run.id, " (",
-                      command == leftover.run.values.end() ? "" : command->second, "): ",
-                      leftover.processes == 0
-                          ? "nothing of it runs any more; `varmor bpf prune` takes the rest back"
-                          : absl::StrCat(Count(leftover.processes, "process", "processes"),
-                                         " still run, confined"));
+                      command == leftover.run.values.end() ? "" : command->second,
+                      "): ", LeftoverText(leftover));
 }
 
 std::string StatusAsText(const BpfStatus& status) {
@@ -137,12 +155,13 @@ std::string StatusAsText(const BpfStatus& status) {
                     profile.digest.substr(0, 12), "\n");
   }
   absl::StrAppend(&out, Count(status.subjects.size(), "subject", "subjects"), "\n");
-  for (const BpfSubject& subject : status.subjects) {
-    const std::string path = CgroupText(status, subject.cgroup);
-    absl::StrAppend(&out, "  ", subject.cgroup, " ",
-                    path.empty() ? "(its cgroup is gone; `varmor bpf prune` removes it)" : path,
-                    ": ", subject.profile, subject.any_namespace ? ", any mount namespace" : "",
-                    "\n");
+  for (size_t i = 0; i < status.subjects.size(); ++i) {
+    const BpfSubject& subject = status.subjects[i];
+    const size_t inside = InsideOf(status, subject.cgroup);
+    absl::StrAppend(&out, "  ", subject.cgroup, " ", CgroupText(status.cgroups[i], inside), ": ",
+                    subject.profile,
+                    inside > 0 ? absl::StrCat(", ", Count(inside, "process", "processes")) : "",
+                    subject.any_namespace ? ", any mount namespace" : "", "\n");
   }
   for (const Leftover& leftover : status.leftovers) {
     absl::StrAppend(&out, "left behind: ", RunText(leftover), "\n");
@@ -190,11 +209,13 @@ Value ProfilesAsJson(JsonBuilder& json, const BpfStatus& status) {
 
 Value SubjectsAsJson(JsonBuilder& json, const BpfStatus& status) {
   Value subjects(kArrayType);
-  for (const BpfSubject& subject : status.subjects) {
+  for (size_t i = 0; i < status.subjects.size(); ++i) {
+    const BpfSubject& subject = status.subjects[i];
     Value one(kObjectType);
     AddNumber(json, one, "cgroup", subject.cgroup);
-    json.Add(one, "path", CgroupText(status, subject.cgroup));
+    json.Add(one, "path", status.cgroups[i].ok() ? *status.cgroups[i] : "");
     json.Add(one, "profile", subject.profile);
+    if (status.inside.ok()) AddNumber(json, one, "processes", InsideOf(status, subject.cgroup));
     json.Add(one, "anyNamespace", subject.any_namespace);
     Value addresses(kArrayType);
     for (const std::string& address : subject.addresses) json.Append(addresses, address);
@@ -217,7 +238,7 @@ std::string StatusAsJson(const BpfStatus& status) {
     Value one(kObjectType);
     json.Add(one, "run", leftover.run.id);
     for (const auto& [key, value] : leftover.run.values) json.Add(one, key, value);
-    AddNumber(json, one, "processes", leftover.processes);
+    if (leftover.processes.ok()) AddNumber(json, one, "processes", *leftover.processes);
     json.Append(left, std::move(one));
   }
   json.Add(document, "leftBehind", std::move(left));
@@ -335,6 +356,7 @@ int ShowPrune(Console& console) {
   }
   const PruneReport report = Prune(adopted.ok() ? &enforcer : nullptr);
   for (const std::string& line : report.removed) console.Out(absl::StrCat("removed ", line, "\n"));
+  for (const std::string& line : report.kept) console.Note(line);
   for (const std::string& line : report.problems) console.Error(line);
   if (report.still_running > 0) {
     console.Note(absl::StrCat(Count(report.still_running, "killed run has", "killed runs have"),

@@ -71,6 +71,8 @@ class Run {
   void OpenAudit();
   int Start();
   int Execute(RunChild& child);
+  // Whether the command's cgroup is gone. Tells the console if not.
+  bool RemovePlace();
   void Clean();
   void TellLeftovers();
 
@@ -324,6 +326,18 @@ int Run::Start() {
   return Execute(*child);
 }
 
+bool Run::RemovePlace() {
+  const absl::Status removed = RemoveRunCgroup(place_.cgroup);
+  if (removed.ok()) return true;
+  const absl::StatusOr<std::vector<pid_t>> left = ProcessesIn(place_.cgroup);
+  const std::string what = left.ok() && !left->empty()
+                               ? absl::StrCat(Count(left->size(), "process", "processes"),
+                                              " of the command still run, confined")
+                               : std::string(removed.message());
+  console_.Note(absl::StrCat(what, "; ", kPruneFix));
+  return false;
+}
+
 void Run::Clean() {
   for (const std::unique_ptr<RunEnforcer>& enforcer : enforcers_) {
     if (const std::string losses = enforcer->ReportRest(); !losses.empty()) {
@@ -334,12 +348,8 @@ void Run::Clean() {
     audit_->Report(kLastRecordsMs);
     if (audit_->overruns() > 0) console_.Warning("some violations were lost: too many at once");
   }
-  const size_t left = place_.cgroup.empty() ? 0 : ProcessesIn(place_.cgroup).size();
-  if (left > 0) {
-    console_.Note(absl::StrCat(Count(left, "process", "processes"),
-                               " of the command still run, confined; ", kPruneFix));
-    return;
-  }
+  // First, so that nobody enters it any more.
+  if (!place_.cgroup.empty() && !RemovePlace()) return;
   bool clean = true;
   for (const std::unique_ptr<RunEnforcer>& enforcer : enforcers_) {
     const absl::Status status = enforcer->Unload();
@@ -347,20 +357,15 @@ void Run::Clean() {
     clean = false;
     console_.Note(absl::StrCat(enforcer->name(), ": ", status.message(), "; ", kPruneFix));
   }
-  if (!place_.cgroup.empty()) clean &= RemoveCgroup(place_.cgroup).ok();
   if (clean && record_.has_value()) record_->Remove();
 }
 
 void Run::TellLeftovers() {
   for (const Leftover& leftover : FindLeftovers()) {
     const auto command = leftover.run.values.find("command");
-    console_.Note(absl::StrCat(
-        "an earlier run was killed (", leftover.run.id, ", ",
-        command == leftover.run.values.end() ? "" : command->second, "): ",
-        leftover.processes == 0
-            ? std::string("nothing of it runs any more; `varmor bpf prune` takes the rest back")
-            : absl::StrCat(Count(leftover.processes, "process", "processes"),
-                           " of it still run, confined")));
+    console_.Note(absl::StrCat("an earlier run was killed (", leftover.run.id, ", ",
+                               command == leftover.run.values.end() ? "" : command->second,
+                               "): ", LeftoverText(leftover)));
   }
 }
 

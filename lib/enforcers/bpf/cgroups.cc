@@ -7,12 +7,15 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <climits>
+#include <cstring>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "lib/compiler/diagnostic/diagnostic.h"
 #include "lib/compiler/status/status_macros.h"
+#include "lib/enforcers/bpf/unique_fd.h"
 #include "lib/enforcers/files.h"
 
 namespace varmor {
@@ -53,6 +56,31 @@ absl::StatusOr<uint64_t> CgroupIdOfPath(const std::string& path) {
         absl::StrCat(Quoted(path), " is no directory of a cgroup v2 mount"));
   }
   return directory.st_ino;
+}
+
+absl::StatusOr<std::string> CgroupPathOfId(uint64_t id, const std::string& mount) {
+  const UniqueFd root(open(mount.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  struct statfs system;
+  if (!root.ok() || fstatfs(root.get(), &system) != 0) return Cannot("look at", mount);
+  if (system.f_type != CGROUP2_SUPER_MAGIC) {
+    return absl::InvalidArgumentError(absl::StrCat(Quoted(mount), " is no cgroup v2 mount"));
+  }
+  constexpr int kKernfsHandle = 0xfe;  // FILEID_KERNFS, include/linux/exportfs.h
+  alignas(file_handle) char bytes[sizeof(file_handle) + sizeof(id)] = {};
+  auto* handle = reinterpret_cast<file_handle*>(bytes);
+  handle->handle_bytes = sizeof(id);
+  handle->handle_type = kKernfsHandle;
+  std::memcpy(bytes + sizeof(file_handle), &id, sizeof(id));
+  const UniqueFd directory(open_by_handle_at(root.get(), handle, O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!directory.ok() && errno == ESTALE) {
+    return absl::NotFoundError(absl::StrCat("cgroup ", id, " is gone"));
+  }
+  if (!directory.ok()) return Cannot("look up", absl::StrCat(id));
+  char path[PATH_MAX];
+  const ssize_t size =
+      readlink(absl::StrCat("/proc/self/fd/", directory.get()).c_str(), path, sizeof(path));
+  if (size < 0) return Cannot("read the path of", absl::StrCat(id));
+  return std::string(path, static_cast<size_t>(size));
 }
 
 absl::StatusOr<std::string> CgroupOfProcess(pid_t pid) {

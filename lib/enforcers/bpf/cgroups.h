@@ -21,6 +21,11 @@ absl::StatusOr<std::string> FindCgroupMount(const std::string& mountinfo = "/pro
 // is no directory of a cgroup v2 mount.
 absl::StatusOr<uint64_t> CgroupIdOfPath(const std::string& path);
 
+// The directory of the cgroup with this number, below the mount. NOT_FOUND when there is none any
+// more; other errors do not tell whether there is. Needs CAP_DAC_READ_SEARCH, and answers for the
+// whole hierarchy also in a cgroup namespace.
+absl::StatusOr<std::string> CgroupPathOfId(uint64_t id, const std::string& mount);
+
 // Path of a process's cgroup below the mount: "/" or "/kubepods/pod1/c1". `pid` 0: this process.
 absl::StatusOr<std::string> CgroupOfProcess(pid_t pid);
 

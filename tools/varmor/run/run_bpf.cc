@@ -91,6 +91,12 @@ class Bpf : public RunEnforcer {
 
   absl::Status Unload() override {
     if (cgroup_ != 0) {
+      VARMOR_ASSIGN_OR_RETURN(const auto inside, enforcer_.Inside());
+      if (const auto left = inside.find(cgroup_); left != inside.end()) {
+        return absl::FailedPreconditionError(
+            absl::StrCat("processes of the command still run outside of its cgroup, confined (",
+                         left->second, ")"));
+      }
       const absl::Status withdrawn = enforcer_.Withdraw(cgroup_);
       if (!withdrawn.ok() && !absl::IsNotFound(withdrawn)) return withdrawn;
       cgroup_ = 0;

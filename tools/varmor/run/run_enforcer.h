@@ -54,7 +54,8 @@ class RunEnforcer {
   // none is.
   virtual std::string ReportRest() { return ""; }
 
-  // Takes back what Load and Enrol did. FAILED_PRECONDITION when somebody is still confined.
+  // Takes back what Load and Enroll did. The command's cgroup is gone. FAILED_PRECONDITION when
+  // somebody is still confined, and stays so.
   virtual absl::Status Unload() = 0;
 };
 

@@ -144,7 +144,7 @@ while [ ! -e /tmp/started ]; do sleep 0.1; done
 kill -KILL $runner
 wait $runner 2>/dev/null
 exits 0 "the next run works" varmor run -f bpf.yaml -- true
-says "and tells of the one that was killed" 'note: an earlier run was killed (.*process.* still run, confined'
+says "and tells of the one that was killed" 'note: an earlier run was killed (.*process.* still runs\?, confined'
 exits 0 "prune while it runs" varmor bpf prune
 varmor bpf status | grep -q 'left behind: run .*still run'
 ok $? "status tells of it too"
@@ -163,6 +163,23 @@ says "is told of" 'note: [0-9] process.* of the command still run, confined'
 while [ ! -e /tmp/later_status ]; do sleep 0.1; done
 [ "$(cat /tmp/later_status)" = 1 ] && [ ! -s /tmp/later ]
 ok $? "the process that outlived the command was confined"
+sleep 0.5
+exits 0 "prune" varmor bpf prune
+nothing_left "nothing is left"
+
+# Processes that leave the command's cgroup stay confined, and varmor keeps their profile for them.
+rm -f /tmp/go /tmp/later /tmp/later_status
+exits 0 "a command that leaves a process outside of its cgroup" varmor run -f bpf.yaml -- \
+  sh -c '(echo 0 >/sys/fs/cgroup/cgroup.procs; while [ ! -e /tmp/go ]; do sleep 0.1; done; cat /etc/shadow >/tmp/later; echo $? >/tmp/later_status) >/dev/null 2>&1 & while ! grep -qx "0::/" /proc/$!/cgroup; do sleep 0.1; done'
+says "is told of" 'note: BPF: processes of the command still run outside of its cgroup, confined ([0-9]*)'
+exits 0 "prune leaves it" varmor bpf prune
+says "and says so" 'whose cgroup is gone, stays: [0-9]* process.* that left it still run'
+exits 0 "bpf status" varmor bpf status
+says "status: the processes that left their cgroup" '(its cgroup is gone, processes that left it still run): varmor-vm-demo-run-[0-9a-f]*, [0-9]* process'
+touch /tmp/go
+while [ ! -e /tmp/later_status ]; do sleep 0.1; done
+[ "$(cat /tmp/later_status)" = 1 ] && [ ! -s /tmp/later ]
+ok $? "the process that left the cgroup was confined"
 sleep 0.5
 exits 0 "prune" varmor bpf prune
 nothing_left "nothing is left"
