@@ -65,6 +65,12 @@ class Run {
   // Whether the run goes on without an enforcer. Tells the console either way.
   bool GoOnWithout(absl::string_view enforcer, absl::string_view problem, absl::string_view fix);
   void TellWhatIsMissing(absl::string_view enforcer);
+  // Whether an enforcer other than `enforcer`, and not missing, enforces a rule.
+  bool EnforcedElsewhere(const std::string& rule, const std::string& field,
+                         absl::string_view enforcer);
+  // Whether an enforcer can enforce all its rules here, or the run goes on all the same. Tells the
+  // console what not.
+  bool CheckRules(RunEnforcer& enforcer);
   bool Probe();
   bool MakePlace();
   bool Load();
@@ -141,19 +147,47 @@ Run::Enforcers Run::WantedEnforcers() {
   return out;
 }
 
+bool Run::EnforcedElsewhere(const std::string& rule, const std::string& field,
+                            absl::string_view enforcer) {
+  return absl::c_any_of(asked_.batch.results[0].coverage, [&](const Coverage& other) {
+    return other.field == field && other.rule == rule && other.enforcer != enforcer &&
+           other.state == "enforced" && !absl::c_linear_search(missing_, other.enforcer);
+  });
+}
+
+// How messages call a rule.
+std::string RuleName(const std::string& rule, const std::string& field) {
+  return rule == "raw" || rule.empty() ? absl::StrCat("the rule at ", field) : rule;
+}
+
+bool Run::CheckRules(RunEnforcer& enforcer) {
+  std::vector<std::string> lost;
+  for (const UnenforcedRule& one : enforcer.Unenforced(asked_.policies[0].artifacts())) {
+    if (EnforcedElsewhere(one.rule.rule(), one.rule.field(), enforcer.name())) continue;
+    std::string text =
+        absl::StrCat(RuleName(one.rule.rule(), one.rule.field()), " (", one.reason, ")");
+    if (!absl::c_linear_search(lost, text)) lost.push_back(std::move(text));
+  }
+  if (lost.empty()) return true;
+  if (best_effort_) {
+    console_.Warning(
+        absl::StrCat("by ", enforcer.name(), " NOT ENFORCED: ", absl::StrJoin(lost, ", ")));
+    return true;
+  }
+  console_.Error(absl::StrCat(enforcer.name(),
+                              " cannot enforce on this kernel: ", absl::StrJoin(lost, ", "),
+                              "\n  fix: run it without, with --best-effort"));
+  return false;
+}
+
 void Run::TellWhatIsMissing(absl::string_view enforcer) {
   std::vector<std::string> lost;
-  const std::vector<Coverage>& coverage = asked_.batch.results[0].coverage;
-  for (const Coverage& one : coverage) {
+  for (const Coverage& one : asked_.batch.results[0].coverage) {
     if (one.enforcer != enforcer || one.state != "enforced") continue;
-    const bool elsewhere =
-        std::any_of(coverage.begin(), coverage.end(), [&](const Coverage& other) {
-          return other.field == one.field && other.rule == one.rule && other.enforcer != enforcer &&
-                 other.state == "enforced" && !absl::c_linear_search(missing_, other.enforcer);
-        });
-    const std::string name =
-        one.rule == "raw" || one.rule.empty() ? absl::StrCat("the rule at ", one.field) : one.rule;
-    if (!elsewhere && !absl::c_linear_search(lost, name)) lost.push_back(name);
+    const std::string name = RuleName(one.rule, one.field);
+    if (!EnforcedElsewhere(one.rule, one.field, enforcer) && !absl::c_linear_search(lost, name)) {
+      lost.push_back(name);
+    }
   }
   if (lost.empty()) {
     console_.Warning(absl::StrCat("every rule that ", enforcer,
@@ -203,6 +237,7 @@ bool Run::Probe() {
     available.push_back(std::move(enforcer));
   }
   enforcers_ = std::move(available);
+  for (const std::unique_ptr<RunEnforcer>& enforcer : enforcers_) good &= CheckRules(*enforcer);
   return good;
 }
 

@@ -37,6 +37,8 @@ struct Hook {
   // What is not enforced without it, and the first kernel that has it.
   const char* what;
   const char* since;
+  // What the texts of rules begin with that nothing else enforces; null: there are none.
+  const char* rules = nullptr;
 };
 
 // Names and versions: include/linux/lsm_hook_defs.h of the kernels.
@@ -59,25 +61,26 @@ constexpr Hook kHooks[] = {
     {"file_truncate", false, "truncating open files", "6.2"},
     {"mmap_file", false, "mapping files for execution", "5.7"},
     {"file_mprotect", false, "making mapped files executable", "5.7"},
-    {"socket_create", false, "creating sockets", "5.7 with CONFIG_SECURITY_NETWORK"},
-    {"socket_connect", false, "connecting", "5.7 with CONFIG_SECURITY_NETWORK"},
+    {"socket_create", false, "creating sockets", "5.7 with CONFIG_SECURITY_NETWORK", "socket "},
+    {"socket_connect", false, "connecting", "5.7 with CONFIG_SECURITY_NETWORK", "egress "},
     {"socket_sendmsg", false, "sending without connecting", "5.7 with CONFIG_SECURITY_NETWORK"},
     {"unix_stream_connect", false, "connecting to sockets with a path",
      "5.7 with CONFIG_SECURITY_NETWORK"},
     {"unix_may_send", false, "sending to sockets with a path", "5.7 with CONFIG_SECURITY_NETWORK"},
     {"sctp_bind_connect", false, "connecting by SCTP", "5.7 with CONFIG_SECURITY_NETWORK"},
-    {"ptrace_access_check", false, "tracing", "5.7"},
+    {"ptrace_access_check", false, "tracing", "5.7", "ptrace "},
     {"ptrace_traceme", false, "being traced", "5.7"},
-    {"sb_mount", false, "mounting", "5.7"},
+    {"sb_mount", false, "mounting", "5.7", "mount "},
     {"sb_umount", false, "unmounting", "5.7"},
     {"sb_remount", false, "remounting by the new mount calls", "5.7"},
     {"sb_kern_mount", false, "new file systems by the new mount calls", "5.7"},
     {"fs_context_parse_param", false, "sources given to the new mount calls", "5.7"},
     {"move_mount", false, "attaching mounts by the new mount calls", "5.7"},
     {"sb_pivotroot", false, "changing the root", "5.7"},
-    {"userns_create", false, "creating user namespaces", "6.1"},
-    {"bpf", false, "loading BPF programs", "5.7"},
-    {"socket_setsockopt", false, "attaching socket filters", "5.7 with CONFIG_SECURITY_NETWORK"},
+    {"userns_create", false, "creating user namespaces", "6.1", "create a user namespace"},
+    {"bpf", false, "loading BPF programs", "5.7", "load a BPF program"},
+    {"socket_setsockopt", false, "attaching socket filters", "5.7 with CONFIG_SECURITY_NETWORK",
+     "attach a socket filter"},
     {"uring_override_creds", false, "other credentials in io_uring", "5.16"},
     {"task_kill", false, "signalling the protected process", "5.7"},
 };
@@ -159,6 +162,10 @@ void ReadLsms(const std::string& path, KernelFeatures& out) {
   for (const absl::string_view lsm : absl::StrSplit(out.lsms, ',')) out.lsm_active |= lsm == "bpf";
 }
 
+std::string Lacking(const Hook& hook) {
+  return absl::StrCat("this kernel has no hook ", hook.name, "; Linux ", hook.since, " does");
+}
+
 EnforcerSupport Missing(std::string problem, std::string fix) {
   EnforcerSupport support;
   support.problem = std::move(problem);
@@ -208,14 +215,27 @@ const std::vector<std::string>& EssentialHooks() {
   return *hooks;
 }
 
+std::vector<UnenforcedRule> UnenforcedRules(const BpfArtifact& artifact,
+                                            const KernelFeatures& features) {
+  std::vector<UnenforcedRule> out;
+  for (const RuleOrigin& rule : artifact.rules()) {
+    if (rule.action() == "allow") continue;
+    for (const Hook& hook : kHooks) {
+      if (hook.rules == nullptr || features.HasHook(hook.name)) continue;
+      if (!absl::StartsWith(rule.text(), hook.rules)) continue;
+      out.push_back({rule, Lacking(hook)});
+    }
+  }
+  return out;
+}
+
 std::vector<std::string> LimitsOf(const KernelFeatures& features) {
   std::vector<std::string> limits;
   for (const Hook& hook : kHooks) {
     // Before 6.2 path_truncate sees these as well.
     if (hook.name == absl::string_view("file_truncate") && !features.AtLeast(6, 2)) continue;
     if (features.HasHook(hook.name)) continue;
-    limits.push_back(absl::StrCat(hook.what, ": this kernel has no hook ", hook.name, "; Linux ",
-                                  hook.since, " does"));
+    limits.push_back(absl::StrCat(hook.what, ": ", Lacking(hook)));
   }
   if (!features.HasHelper("task_storage_get")) {
     limits.push_back(

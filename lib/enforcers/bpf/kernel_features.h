@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "lib/enforcers/enforcer.h"
+#include "proto/artifact.pb.h"
 
 namespace varmor {
 
@@ -61,9 +62,19 @@ EnforcerSupport SupportOf(const KernelFeatures& features, const std::string& dir
 
 // Hooks without which nothing is confined.
 const std::vector<std::string>& EssentialHooks();
-// "user namespaces: hook userns_create is missing, Linux 6.1 has it", for each of `hooks` that the
-// kernel lacks, and for missing task storage.
+// "creating user namespaces: this kernel has no hook userns_create; Linux 6.1 does", for each hook
+// that the kernel lacks, and for missing task storage.
 std::vector<std::string> LimitsOf(const KernelFeatures& features);
+
+// A rule that denies or audits what the kernel has no hook for.
+struct UnenforcedRule {
+  RuleOrigin rule;
+  // "this kernel has no hook userns_create; Linux 6.1 does".
+  std::string reason;
+};
+// In the order of the artifact's rules.
+std::vector<UnenforcedRule> UnenforcedRules(const BpfArtifact& artifact,
+                                            const KernelFeatures& features);
 
 }  // namespace varmor
 

@@ -1,9 +1,14 @@
 #include "lib/enforcers/bpf/kernel_features.h"
 
+#include <algorithm>
 #include <string>
 
+#include "absl/strings/match.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "lib/compiler/catalogue/catalogue.h"
+#include "lib/compiler/compile.h"
+#include "lib/compiler/load/load_policy.h"
 
 namespace varmor {
 namespace {
@@ -99,6 +104,62 @@ TEST(KernelFeaturesTest, ReleasesAreReadUpToTheMinorNumber) {
   EXPECT_EQ(major * 100 + minor, 700);
   EXPECT_FALSE(ParseRelease("linux", major, minor));
   EXPECT_FALSE(ParseRelease("", major, minor));
+}
+
+BpfArtifact CompileRules(const std::string& rules) {
+  const LoadResult loaded =
+      LoadPolicies({{"p.yaml",
+                     "apiVersion: crd.varmor.org/v1beta1\nkind: VarmorPolicy\n"
+                     "metadata: {name: p, namespace: ns}\nspec:\n"
+                     "  target: {kind: Deployment, name: web}\n  policy:\n    enforcer: BPF\n"
+                     "    mode: EnhanceProtect\n    enhanceProtect:\n" +
+                         rules}},
+                   {});
+  EXPECT_EQ(loaded.policies.size(), 1u);
+  if (loaded.policies.empty()) return {};
+  const absl::StatusOr<CompileResult> result =
+      Compile(loaded.policies.front(), {}, BuiltinCatalogue());
+  EXPECT_TRUE(result.ok() && result->bpf.has_value()) << rules;
+  return result.ok() && result->bpf.has_value() ? *result->bpf : BpfArtifact();
+}
+
+struct Needs {
+  const char* hook;
+  const char* rules;
+};
+
+// A rule for each hook that is all that enforces it.
+const Needs kNeeds[] = {
+    {"userns_create", "      hardeningRules: [disallow-create-user-ns]\n"},
+    {"bpf", "      hardeningRules: [disallow-load-all-bpf-prog]\n"},
+    {"socket_setsockopt", "      hardeningRules: [disallow-load-bpf-via-setsockopt]\n"},
+    {"socket_create",
+     "      bpfRawRules: {network: {sockets: [{qualifiers: [deny], domains: [packet]}]}}\n"},
+    {"socket_connect",
+     "      bpfRawRules: {network: {egress: {toDestinations: [{qualifiers: [deny], ip: "
+     "10.0.0.1}]}}}\n"},
+    {"ptrace_access_check",
+     "      bpfRawRules: {ptrace: {qualifiers: [deny], permissions: [readby]}}\n"},
+    {"sb_mount", "      hardeningRules: [disallow-umount]\n"},
+};
+
+TEST(KernelFeaturesTest, ARuleThatTheKernelHasNoHookForIsNamed) {
+  for (const Needs& needs : kNeeds) {
+    SCOPED_TRACE(needs.hook);
+    const BpfArtifact artifact = CompileRules(needs.rules);
+    KernelFeatures features = Good();
+    for (const Needs& other : kNeeds) features.hooks.insert(other.hook);
+    EXPECT_TRUE(UnenforcedRules(artifact, features).empty());
+    features.hooks.erase(needs.hook);
+    const std::vector<UnenforcedRule> rules = UnenforcedRules(artifact, features);
+    ASSERT_FALSE(rules.empty());
+    EXPECT_THAT(rules[0].reason,
+                testing::StartsWith("this kernel has no hook " + std::string(needs.hook)));
+    EXPECT_TRUE(std::any_of(rules.begin(), rules.end(), [&](const UnenforcedRule& one) {
+      const std::string name = one.rule.rule() == "raw" ? "RawRules" : one.rule.rule();
+      return absl::StrContains(needs.rules, name);
+    }));
+  }
 }
 
 TEST(KernelFeaturesTest, ARelativeDirectoryIsLookedForHere) {

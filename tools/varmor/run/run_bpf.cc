@@ -31,6 +31,11 @@ class Bpf : public RunEnforcer {
   absl::string_view name() const override { return "BPF"; }
   EnforcerSupport Probe() override { return enforcer_.Probe(); }
 
+  std::vector<UnenforcedRule> Unenforced(const ArtifactSet& artifacts) override {
+    if (artifacts.bpf == nullptr) return {};
+    return UnenforcedRules(*artifacts.bpf, ReadKernelFeatures(BpfEnforcerOptions().directory));
+  }
+
   absl::Status Load(const ArtifactSet& artifacts) override {
     if (artifacts.bpf == nullptr) return absl::InternalError("there is no BPF profile");
     VARMOR_ASSIGN_OR_RETURN(BpfStartReport started, enforcer_.StartTested());

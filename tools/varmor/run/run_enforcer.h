@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "lib/compiler/simulate/decide.h"
+#include "lib/enforcers/bpf/kernel_features.h"
 #include "lib/enforcers/enforcer.h"
 
 namespace varmor {
@@ -37,6 +38,8 @@ class RunEnforcer {
   // "AppArmor", "BPF", "Seccomp".
   virtual absl::string_view name() const = 0;
   virtual EnforcerSupport Probe() = 0;
+  // Where it is available: rules that it does not enforce on this kernel all the same.
+  virtual std::vector<UnenforcedRule> Unenforced(const ArtifactSet& /*artifacts*/) { return {}; }
 
   // Makes the profile ready, before the command's process exists. After an error nothing is left.
   virtual absl::Status Load(const ArtifactSet& artifacts) = 0;
