@@ -2,8 +2,14 @@
 
 #include <chrono>
 #include <string>
+#include <thread>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "lib/enforcers/files.h"
 
 namespace varmor {
 namespace {
@@ -45,12 +51,23 @@ TEST(RunProgramTest, MoreThanTheLimitIsReadAndForgotten) {
 }
 
 TEST(RunProgramTest, TooMuchTimeEndsItAndItsChildren) {
-  ProgramRun run = Shell("sleep 1000 & sleep 1000");
-  run.time_limit = std::chrono::milliseconds(100);
+  ProgramRun run = Shell("sleep 1000 & echo $!; sleep 1000");
+  run.time_limit = std::chrono::milliseconds(1000);
   const absl::StatusOr<ProgramResult> result = RunProgram(run);
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_TRUE(result->timed_out);
   EXPECT_FALSE(result->ok());
+  ASSERT_THAT(result->output, testing::MatchesRegex("[0-9]+\n"));
+  const std::string child =
+      absl::StrCat("/proc/", absl::StripAsciiWhitespace(result->output), "/stat");
+  bool runs = true;
+  for (int i = 0; i < 500 && runs; ++i) {
+    // Whoever is to wait for it may not have done so yet: state Z, man:proc(5).
+    const absl::StatusOr<std::string> state = ReadFileWhole(child);
+    runs = state.ok() && !absl::StrContains(*state, ") Z ");
+    if (runs) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_FALSE(runs) << child;
 }
 
 TEST(RunProgramTest, AProgramThatClosesItsOutputsHasNoMoreTime) {
