@@ -62,7 +62,8 @@ class Run {
 
   bool Compile();
   Enforcers WantedEnforcers();
-  // Whether the run goes on without an enforcer. Tells the console either way.
+  // Whether the run goes on without an enforcer; `problem` is "is not available: WHY" or the like.
+  // Tells the console either way.
   bool GoOnWithout(absl::string_view enforcer, absl::string_view problem, absl::string_view fix);
   void TellWhatIsMissing(absl::string_view enforcer);
   // Whether an enforcer other than `enforcer`, and not missing, enforces a rule.
@@ -200,9 +201,8 @@ void Run::TellWhatIsMissing(absl::string_view enforcer) {
 
 bool Run::GoOnWithout(absl::string_view enforcer, absl::string_view problem,
                       absl::string_view fix) {
-  const std::string text =
-      absl::StrCat("the policy wants ", enforcer, ", which is not available: ", problem,
-                   fix.empty() ? "" : "\n  fix: ", fix);
+  const std::string text = absl::StrCat("the policy wants ", enforcer, ", which ", problem,
+                                        fix.empty() ? "" : "\n  fix: ", fix);
   if (!best_effort_) {
     console_.Error(absl::StrCat(text, "\n  fix: or run it without, with --best-effort"));
     return false;
@@ -222,12 +222,14 @@ bool Run::Probe() {
   for (std::unique_ptr<RunEnforcer>& enforcer : enforcers_) {
     const EnforcerSupport support = enforcer->Probe();
     if (!support.available) {
-      good &= GoOnWithout(enforcer->name(), support.problem, support.fix);
+      good &= GoOnWithout(enforcer->name(), absl::StrCat("is not available: ", support.problem),
+                          support.fix);
       continue;
     }
     if (enforcer->name() == "BPF" && place_.cgroup.empty()) {
-      good &= GoOnWithout("BPF", absl::StrCat("the command needs a cgroup: ", cgroup_problem_),
-                          "name one with --cgroup");
+      good &= GoOnWithout(
+          "BPF", absl::StrCat("is not available: the command needs a cgroup: ", cgroup_problem_),
+          "name one with --cgroup");
       continue;
     }
     if (!support.limits.empty()) {
@@ -278,7 +280,8 @@ bool Run::Load() {
       console_.Error(absl::StrCat(enforcer->name(), ": ", status.message()));
       good = false;
     } else {
-      good &= GoOnWithout(enforcer->name(), status.message(), "");
+      good &= GoOnWithout(enforcer->name(),
+                          absl::StrCat("cannot be put in force: ", status.message()), "");
     }
   }
   enforcers_ = std::move(loaded);

@@ -31,15 +31,6 @@ absl::StatusOr<BpfProgramFacts> FactsOf(int program) {
   return facts;
 }
 
-absl::StatusOr<UniqueFd> ProgramOf(int link) {
-  bpf_link_info info{};
-  __u32 size = sizeof(info);
-  if (bpf_obj_get_info_by_fd(link, &info, &size) != 0) return ReadFailed("a link", errno);
-  UniqueFd program(bpf_prog_get_fd_by_id(info.prog_id));
-  if (!program.ok()) return ReadFailed("a link's program", errno);
-  return program;
-}
-
 }  // namespace
 
 absl::StatusOr<std::vector<BpfDrops>> BpfEnforcer::Drops() {
@@ -70,7 +61,7 @@ absl::StatusOr<std::vector<BpfProgramFacts>> BpfEnforcer::ProgramFacts() {
       VARMOR_ASSIGN_OR_RETURN(UniqueFd program, OpenPin(absl::StrCat(directory, "/", name)));
       const bool attached = part[0] == 'l';
       if (attached) {
-        VARMOR_ASSIGN_OR_RETURN(program, ProgramOf(program.get()));
+        VARMOR_ASSIGN_OR_RETURN(program, ProgramOfLink(program.get()));
       }
       VARMOR_ASSIGN_OR_RETURN(BpfProgramFacts facts, FactsOf(program.get()));
       facts.name = name;

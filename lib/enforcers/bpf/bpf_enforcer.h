@@ -151,7 +151,8 @@ class BpfEnforcer : public Enforcer {
   // is in force": then V is, and the next Start finishes.
   //
   // FAILED_PRECONDITION: the kernel refuses, or the directory holds what is not ours; the message
-  // names the step or the pin.
+  // names the step or the pin. INVALID_ARGUMENT for sizes in the options; INTERNAL with the
+  // verifier's words; PERMISSION_DENIED, RESOURCE_EXHAUSTED, and DEADLINE_EXCEEDED for the lock.
   absl::StatusOr<BpfStartReport> Start();
 
   // Start, then SelfTest unless the version in force has passed it. After an error nothing is left,
@@ -173,9 +174,10 @@ class BpfEnforcer : public Enforcer {
   absl::Status Remove(absl::string_view profile) override;
 
   // Confines a cgroup; or gives a confined one another profile or other addresses, in one step.
-  // INVALID_ARGUMENT for the root cgroup, this process's cgroup, those above it, and addresses that
-  // are none; NOT_FOUND when there is no such profile. After other errors nothing has changed, or
-  // the message says that the cgroup "has the profile".
+  // Whether there is a cgroup of that number is not asked. INVALID_ARGUMENT for the root cgroup,
+  // this process's cgroup, those above it, and addresses that are none; NOT_FOUND when there is no
+  // such profile. After other errors nothing has changed, or the message says that the cgroup "has
+  // the profile".
   absl::Status Enroll(const BpfSubject& subject);
   // Frees whoever is inside, wherever. NOT_FOUND when it is not confined.
   absl::Status Withdraw(uint64_t cgroup);

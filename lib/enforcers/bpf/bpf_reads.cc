@@ -54,6 +54,15 @@ absl::StatusOr<UniqueFd> MapById(uint32_t id) {
   return fd;
 }
 
+absl::StatusOr<UniqueFd> ProgramOfLink(int link) {
+  bpf_link_info info{};
+  __u32 size = sizeof(info);
+  if (bpf_obj_get_info_by_fd(link, &info, &size) != 0) return ReadFailed("a link", errno);
+  UniqueFd program(bpf_prog_get_fd_by_id(info.prog_id));
+  if (!program.ok()) return ReadFailed("a link's program", errno);
+  return program;
+}
+
 absl::StatusOr<uint64_t> MapMemory(int fd) {
   VARMOR_ASSIGN_OR_RETURN(const std::string text,
                           ReadFileWhole(absl::StrCat("/proc/self/fdinfo/", fd)));

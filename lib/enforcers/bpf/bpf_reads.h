@@ -20,6 +20,9 @@ absl::StatusOr<UniqueFd> OpenPin(const std::string& path);
 absl::StatusOr<BpfMapParameters> MapParametersOf(int fd, uint32_t* id = nullptr);
 absl::StatusOr<UniqueFd> MapById(uint32_t id);
 
+// The program of a link.
+absl::StatusOr<UniqueFd> ProgramOfLink(int link);
+
 // Bytes that the kernel counts for a map; 0 when it does not say.
 absl::StatusOr<uint64_t> MapMemory(int fd);
 

@@ -19,7 +19,7 @@ struct KernelFeatures {
   int major = 0;
   int minor = 0;
   bool root = false;
-  // CAP_BPF or CAP_SYS_ADMIN; the others too.
+  // CAP_SYS_ADMIN is in force for this thread.
   bool may_load = false;
   // /sys/kernel/btf/vmlinux can be read.
   bool btf = false;

@@ -84,13 +84,6 @@ const ProfileTable::Entry* ProfileTable::Find(absl::string_view name) const {
   return found == entries_.end() ? nullptr : &found->second;
 }
 
-const ProfileTable::Entry* ProfileTable::FindNumber(uint32_t number) const {
-  for (const auto& [name, entry] : entries_) {
-    if (entry.number == number) return &entry;
-  }
-  return nullptr;
-}
-
 absl::Status ProfileTable::Sweep() {
   VARMOR_ASSIGN_OR_RETURN(const std::vector<std::string> records, ListDirectory(records_));
   std::vector<uint32_t> left;

@@ -49,7 +49,6 @@ class ProfileTable {
   const std::map<std::string, Entry>& entries() const { return entries_; }
   // Null when there is none.
   const Entry* Find(absl::string_view name) const;
-  const Entry* FindNumber(uint32_t number) const;
 
   // Puts checked and bound artifacts in force; parallel results. After Refresh. Slots that are not
   // needed any more are added to `unused`, for Release.

@@ -339,7 +339,6 @@ std::vector<std::string> ConfigureObject(bpf_object* object, const KernelFeature
   // The programs' constants; programs/maps.h.
   SetConstant(object, "use_task_storage", storage);
   SetConstant(object, "rename_has_flags", features.path_rename_arguments >= 5);
-  SetConstant(object, "use_cmpxchg", features.AtLeast(5, 12));
   bpf_map* map = bpf_object__find_map_by_name(object, "tasks");
   if (map != nullptr) bpf_map__set_autocreate(map, storage);
   map = bpf_object__find_map_by_name(object, "tasks_by_address");

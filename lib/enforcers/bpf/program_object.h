@@ -60,7 +60,7 @@ void SetConstant(bpf_object* object, absl::string_view name, uint32_t value);
 std::vector<std::string> ConfigureObject(bpf_object* object, const KernelFeatures& features,
                                          bool test_programs, bool maps_only);
 
-// Runs `call` and returns what libbpf printed meanwhile in this thread.
+// What libbpf printed in this thread since OpenProgramObject or ClearLibbpfMessages; the first MiB.
 std::string LibbpfMessages();
 void ClearLibbpfMessages();
 

@@ -159,17 +159,13 @@ absl::StatusOr<ActiveVersion> Load(BpfCalls& calls, const LoadRequest& request) 
 }
 
 // The name that the kernel has for the program of a link; "" when it is no link of an LSM program.
-absl::StatusOr<std::string> ProgramOfLink(int link) {
+absl::StatusOr<std::string> NameOfProgram(int link) {
   VARMOR_ASSIGN_OR_RETURN(const std::string text,
                           ReadFileWhole(absl::StrCat("/proc/self/fdinfo/", link)));
   if (!absl::StrContains(text, "link_type:")) return std::string();
-  bpf_link_info info{};
-  __u32 size = sizeof(info);
-  if (bpf_obj_get_info_by_fd(link, &info, &size) != 0) return ReadFailed("a link", errno);
-  const UniqueFd program(bpf_prog_get_fd_by_id(info.prog_id));
-  if (!program.ok()) return ReadFailed("a link's program", errno);
+  VARMOR_ASSIGN_OR_RETURN(const UniqueFd program, ProgramOfLink(link));
   bpf_prog_info about{};
-  size = sizeof(about);
+  __u32 size = sizeof(about);
   if (bpf_obj_get_info_by_fd(program.get(), &about, &size) != 0) {
     return ReadFailed("what the kernel knows about a program", errno);
   }
@@ -256,7 +252,7 @@ absl::StatusOr<std::vector<std::string>> MissingPrograms(const std::string& path
     const std::string pin = absl::StrCat(links, "/", name);
     VARMOR_ASSIGN_OR_RETURN(const UniqueFd link, OpenPin(pin));
     // The kernel keeps the first 15 bytes of a name.
-    VARMOR_ASSIGN_OR_RETURN(const std::string program, ProgramOfLink(link.get()));
+    VARMOR_ASSIGN_OR_RETURN(const std::string program, NameOfProgram(link.get()));
     if (program == name.substr(0, BPF_OBJ_NAME_LEN - 1)) continue;
     return absl::FailedPreconditionError(
         absl::StrCat(Quoted(pin), " is not ours: it is no link of that LSM program"));
