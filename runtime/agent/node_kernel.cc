@@ -7,9 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <filesystem>
 #include <map>
-#include <system_error>
 #include <utility>
 
 #include "absl/memory/memory.h"
@@ -27,27 +25,6 @@
 
 namespace varmor {
 namespace {
-
-namespace fs = std::filesystem;
-
-// The cgroups that there are; the value says whether it is one of `varmor run`.
-std::map<uint64_t, bool> Cgroups(const std::string& mount) {
-  std::map<uint64_t, bool> out;
-  const auto add = [&](const std::string& path) {
-    struct stat facts = {};
-    if (stat(path.c_str(), &facts) != 0) return;
-    out[facts.st_ino] = absl::StrContains(path, "/varmor-run-");
-  };
-  if (mount.empty()) return out;
-  add(mount);
-  std::error_code error;
-  fs::recursive_directory_iterator entry(mount, error);
-  for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
-    std::error_code ignored;
-    if (entry->is_directory(ignored)) add(entry->path().string());
-  }
-  return out;
-}
 
 std::string FirstLine(const std::string& path) {
   const absl::StatusOr<std::string> text = ReadFileWhole(path, 1 << 16);
@@ -140,10 +117,8 @@ absl::Status EnforcersKernel::Start(EnforcerKind kind, std::vector<std::string>&
 absl::Status EnforcersKernel::StartBpf(std::vector<std::string>& warnings) {
   bpf_ = absl::make_unique<BpfEnforcer>(options_.bpf_options);
   bpf_started_ = false;
-  VARMOR_ASSIGN_OR_RETURN(const BpfStartReport report, bpf_->Start());
+  VARMOR_ASSIGN_OR_RETURN(const BpfStartReport report, bpf_->StartTested());
   warnings.insert(warnings.end(), report.warnings.begin(), report.warnings.end());
-  // Who loaded the programs asks whether they are called.
-  if (!report.adopted) VARMOR_RETURN_IF_ERROR(bpf_->SelfTest());
   VARMOR_ASSIGN_OR_RETURN(cgroup_mount_, options_.bpf_options.cgroup_mount.empty()
                                              ? FindCgroupMount()
                                              : options_.bpf_options.cgroup_mount);
@@ -296,22 +271,25 @@ absl::Status EnforcersKernel::Withdraw(uint64_t cgroup) { return bpf_->Withdraw(
 absl::StatusOr<std::vector<LoadedSubject>> EnforcersKernel::Subjects() {
   VARMOR_ASSIGN_OR_RETURN(const std::vector<BpfSubject> subjects, bpf_->Subjects());
   std::vector<LoadedSubject> out;
-  if (subjects.empty()) return out;
-  const std::map<uint64_t, bool> cgroups = Cgroups(cgroup_mount_);
-  if (cgroups.empty()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("cannot read the cgroups below ", cgroup_mount_));
-  }
+  bool any_gone = false;
   for (const BpfSubject& subject : subjects) {
     LoadedSubject one;
     one.cgroup = subject.cgroup;
     one.profile = subject.profile;
     one.addresses = subject.addresses;
     std::sort(one.addresses.begin(), one.addresses.end());
-    const auto found = cgroups.find(subject.cgroup);
-    one.cgroup_exists = found != cgroups.end();
-    one.of_a_run = one.cgroup_exists ? found->second : IsProfileOfRun(subject.profile);
+    const absl::StatusOr<std::string> path = CgroupPathOfId(subject.cgroup, cgroup_mount_);
+    if (!path.ok() && !absl::IsNotFound(path.status())) return path.status();
+    one.cgroup_exists = path.ok();
+    any_gone |= !path.ok();
+    one.of_a_run =
+        path.ok() ? absl::StrContains(*path, "/varmor-run-") : IsProfileOfRun(subject.profile);
     out.push_back(std::move(one));
+  }
+  if (!any_gone) return out;
+  VARMOR_ASSIGN_OR_RETURN(const auto inside, bpf_->Inside());
+  for (LoadedSubject& one : out) {
+    one.processes_left = !one.cgroup_exists && inside.count(one.cgroup) > 0;
   }
   return out;
 }

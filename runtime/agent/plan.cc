@@ -95,8 +95,11 @@ class Planner {
     }
     for (const LoadedSubject& one : actual_.subjects) {
       if (kept.count(one.cgroup) > 0) continue;
-      const bool stays = one.of_a_run || wanted_.undecided.count(one.profile) > 0;
-      if (!one.cgroup_exists || (wanted_.complete && !stays)) {
+      const bool outlived =
+          one.processes_left && wanted_profiles_.count({EnforcerKind::kBpf, one.profile}) > 0;
+      const bool stays = one.of_a_run || outlived || wanted_.undecided.count(one.profile) > 0;
+      const bool over = !one.cgroup_exists && !one.processes_left;
+      if (over || (wanted_.complete && !stays)) {
         actions_.push_back(SubjectAction(Kind::kWithdraw, one.cgroup, one.profile));
       } else {
         still_confined_.insert(one.profile);

@@ -71,6 +71,8 @@ struct LoadedSubject {
   std::string profile;
   std::vector<std::string> addresses;  // sorted
   bool cgroup_exists = true;
+  // The cgroup is gone, but processes that left it before still run, confined.
+  bool processes_left = false;
   // Made by `varmor run`, which takes it back itself.
   bool of_a_run = false;
 };

@@ -193,6 +193,21 @@ TEST_F(PlanAgentTest, RunsAreLeftAlone) {
   EXPECT_THAT(Plan(), IsEmpty());
 }
 
+// A container that is gone, and a process of it that moved to another cgroup before.
+TEST_F(PlanAgentTest, WhoLeftACgroupStaysConfinedAsLongAsThePolicyIsThere) {
+  Want("varmor-a", {{kBpf, "1"}});
+  Loaded(kBpf, "varmor-a", "1");
+  LoadedSubject& subject = LoadedIn(7, "varmor-a");
+  subject.cgroup_exists = false;
+  subject.processes_left = true;
+  EXPECT_THAT(Plan(), IsEmpty());
+  wanted_ = {};
+  wanted_.complete = false;
+  EXPECT_THAT(Plan(), IsEmpty());
+  wanted_.complete = true;
+  EXPECT_THAT(Plan(), ElementsAre("withdraw 7 from varmor-a", "remove BPF varmor-a"));
+}
+
 TEST_F(PlanAgentTest, SubjectsOfARunThatIsOverGo) {
   LoadedSubject& subject = LoadedIn(7, "varmor-a-run-01234567");
   subject.of_a_run = true;
