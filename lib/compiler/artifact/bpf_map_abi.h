@@ -133,6 +133,7 @@ struct varmor_mount_accept {
 #define VARMOR_ACTION_ALLOW 4u
 
 /* Bits BpfMountBit of ir/bpf_rules.h that varmor_mount_rule_applies() knows. */
+#define VARMOR_MOUNT_MOVE (1ull << 13)
 #define VARMOR_MOUNT_UMOUNT (1ull << 33)
 #define VARMOR_MOUNT_PIVOT_ROOT (1ull << 39)
 
@@ -148,9 +149,12 @@ struct varmor_mount_rule {
 };
 
 /* Whether a rule is about a call with the bits `ops` of BpfMountBit. Flags can be absent from mount
- * calls only: umount and pivot_root take none, so they are not "rw". */
+ * calls only: umount and pivot_root take none, so they are not "rw". pivot_root moves the root:
+ * rules about moving count as well, but those that allow it. */
 static inline int varmor_mount_rule_applies(const struct varmor_mount_rule *rule, __u64 ops) {
   if (ops & rule->any) return 1;
+  if ((ops & VARMOR_MOUNT_PIVOT_ROOT) && (rule->action & VARMOR_ACTION_ALLOW) == 0)
+    return (rule->any & VARMOR_MOUNT_MOVE) != 0;
   if (ops & (VARMOR_MOUNT_UMOUNT | VARMOR_MOUNT_PIVOT_ROOT)) return 0;
   return (~ops & rule->none) != 0;
 }

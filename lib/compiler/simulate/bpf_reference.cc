@@ -154,9 +154,11 @@ ReferenceVerdict BpfReference::Mount(absl::string_view source, absl::string_view
   Tally tally(1);
   for (const BpfMount& rule : rules_.mounts) {
     const bool has_flags = (ops & (kMountUmount | kMountPivotRoot)) == 0;
-    const bool matches = ((ops & rule.any) != 0 || (has_flags && (~ops & rule.none) != 0)) &&
-                         (rule.fstype == "*" || rule.fstype == fstype) &&
-                         NaiveMatch(rule.source, source);
+    const bool moves_root =
+        (ops & kMountPivotRoot) != 0 && (rule.any & kMountMove) != 0 && !rule.action.allow;
+    const bool matches =
+        ((ops & rule.any) != 0 || (has_flags && (~ops & rule.none) != 0) || moves_root) &&
+        (rule.fstype == "*" || rule.fstype == fstype) && NaiveMatch(rule.source, source);
     tally.Add(matches, rule.action, rule.origin);
   }
   return tally.Verdict(rules_.default_deny);

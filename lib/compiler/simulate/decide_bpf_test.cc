@@ -220,6 +220,14 @@ TEST(DecideBpfTest, AbsentFlagsAreThoseOfMountCalls) {
                   {R"(mount { source: "/a" fstype: "none" flags: "pivot-root" })", "deny 0"}});
 }
 
+TEST(DecideBpfTest, PivotRootMovesTheRoot) {
+  ExpectVerdicts(RawRules(R"(mounts { source_pattern: "/a/**" fstype: "*" flags: "move" })"),
+                 {{R"(mount { source: "/a/b" fstype: "none" flags: "pivot-root" })", "deny 0"},
+                  {R"(mount { source: "/b" fstype: "none" flags: "pivot-root" })", "allow"}});
+  ExpectVerdicts(RawRules(R"(mounts { source_pattern: "/a/**" fstype: "*" flags: "bind" })"),
+                 {{R"(mount { source: "/a/b" fstype: "none" flags: "pivot-root" })", "allow"}});
+}
+
 TEST(DecideBpfTest, W23_PropagationDoesNotHitBinds) {
   ExpectVerdicts(RawRules(R"(mounts { source_pattern: "**" fstype: "*" flags: "make-rprivate" })"),
                  {{R"(mount { source: "/a" fstype: "none" flags: "make-rprivate" })", "deny 0"},

@@ -25,7 +25,7 @@ constexpr const char* kOperations[] = {
     "symlink",       "link",  "rename",     "chmod",   "chown",      "connect",    "exec",
     "exec",          "mmap",  "capable",    "socket",  "connect",    "sendmsg",    "ptrace",
     "traceme",       "mount", "umount",     "remount", "move_mount", "pivot_root", "mount",
-    "userns_create", "bpf",   "setsockopt", "kill"};
+    "userns_create", "bpf",   "setsockopt", "kill",    "prlimit"};
 static_assert(std::size(kOperations) == VARMOR_OPS, "every operation has a name");
 
 constexpr uint32_t kOldName = VARMOR_ACCESS_READ | VARMOR_ACCESS_WRITE;

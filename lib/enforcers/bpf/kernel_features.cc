@@ -83,6 +83,8 @@ constexpr Hook kHooks[] = {
      "attach a socket filter"},
     {"uring_override_creds", false, "other credentials in io_uring", "5.16"},
     {"task_kill", false, "signalling the protected process", "5.7"},
+    {"file_send_sigiotask", false, "signalling the protected process by its input", "5.7"},
+    {"task_setrlimit", false, "limits of the protected process", "5.7"},
 };
 
 void ReadHelpers(const btf* kernel, KernelFeatures& out) {

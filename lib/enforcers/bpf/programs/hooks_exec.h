@@ -77,13 +77,16 @@ static __always_inline void count_fork(__u64 id) {
 SEC("lsm/task_alloc")
 int BPF_PROG(task_alloc, struct task_struct *task) {
   struct varmor_task *record = task_record(current_task());
-  if (record) {
-    struct varmor_task copy = *record;
-    copy.mounting = 0;
-    /* A child of whom nobody knows that it is confined is not. */
-    if (!make_record(task, &copy) && (copy.flags & VARMOR_TASK_INSIDE)) return -EAGAIN;
-    if (copy.flags & VARMOR_TASK_INSIDE) count_fork(copy.cgroup);
-  }
+  struct varmor_task copy;
+  /* No record, or one that cannot be looked up for a moment: only making one tells which. */
+  if (!record) record = adopt_task(current_task());
+  if (!record) return -EAGAIN;
+  copy = *record;
+  copy.mounting = 0;
+  copy.permitted = 0;
+  /* A child of whom nobody knows that it is confined is not. */
+  if (!make_record(task, &copy) && (copy.flags & VARMOR_TASK_INSIDE)) return -EAGAIN;
+  if (copy.flags & VARMOR_TASK_INSIDE) count_fork(copy.cgroup);
   return 0;
 }
 

@@ -49,6 +49,8 @@ int BPF_PROG(file_open, struct file *file) {
   if (!confined(&self)) return 0;
   /* execve asks bprm_check_security. */
   if (file->f_flags & FMODE_EXEC_FLAG) return 0;
+  /* The layer's file behind one of an overlay, which was judged. */
+  if (file->f_mode & FMODE_NOACCOUNT) return 0;
   if (file->f_mode & FMODE_READ) access |= VARMOR_ACCESS_READ;
   if (file->f_mode & FMODE_WRITE) {
     access |= file->f_flags & KERNEL_O_APPEND ? VARMOR_ACCESS_APPEND : VARMOR_ACCESS_WRITE;

@@ -57,6 +57,8 @@ int BPF_PROG(sb_mount, const char *source, const struct path *target, const char
   long length;
   int result;
   if (!confined(&self)) return 0;
+  /* Over the pins, no agent would find them. */
+  if (target->mnt->mnt_sb->s_magic == BPF_FS_MAGIC) return refuse(&self, 0, VARMOR_OP_MOUNT);
   if (!has_mount_rules(&self)) return 0;
   if ((flags & MS_MGC_MSK) == MS_MGC_VAL) flags &= ~MS_MGC_MSK;
   operation = mount_operation(flags);
@@ -92,13 +94,36 @@ int BPF_PROG(sb_mount, const char *source, const struct path *target, const char
   return result;
 }
 
+/* Mounts on a mount that are looked through for a BPF file system. */
+#define VARMOR_CHILD_MOUNTS 32
+
+/* Whether a BPF file system is mounted on it, or more than can be looked through. */
+static __noinline int carries_bpf_fs(__u64 address) {
+  struct mount *mount = (struct mount *)address;
+  struct list_head *head = __builtin_preserve_access_index(&mount->mnt_mounts);
+  struct list_head *link = BPF_CORE_READ(head, next);
+  for (int i = 0; i < VARMOR_CHILD_MOUNTS; i++) {
+    struct mount *child;
+    if (!link || link == head) return 0;
+    child = (void *)link - bpf_core_field_offset(((struct mount *)0)->mnt_child);
+    if (BPF_CORE_READ(child, mnt.mnt_sb, s_magic) == BPF_FS_MAGIC) return 1;
+    link = BPF_CORE_READ(link, next);
+  }
+  return 1;
+}
+
+/* The pins go with the last mount of their file system, and with them all that is in force. */
 SEC("lsm/sb_umount")
 int BPF_PROG(sb_umount, struct vfsmount *vfs) {
   struct varmor_self self;
   struct varmor_scratch *room;
-  int result = check_ancestor(vfs, vfs->mnt_root, VARMOR_OP_UMOUNT);
+  int result;
+  if (!confined(&self)) return 0;
+  if (vfs->mnt_sb->s_magic == BPF_FS_MAGIC || carries_bpf_fs(mount_of(vfs)))
+    return refuse(&self, 0, VARMOR_OP_UMOUNT);
+  result = check_ancestor(vfs, vfs->mnt_root, VARMOR_OP_UMOUNT);
   if (result) return result;
-  if (!confined(&self) || !has_mount_rules(&self)) return 0;
+  if (!has_mount_rules(&self)) return 0;
   room = start_mount(&self, VARMOR_OP_UMOUNT, VARMOR_MOUNT_UMOUNT, 0);
   if (!room) return no_room(&self, VARMOR_EVENT_MOUNT, VARMOR_OP_UMOUNT, 1);
   if (walk_path(room, vfs, vfs->mnt_root) == VARMOR_WALK_UNRESOLVED)
@@ -137,7 +162,9 @@ SEC("lsm/sb_kern_mount")
 int BPF_PROG(sb_kern_mount, struct super_block *sb) {
   struct varmor_self self;
   struct varmor_scratch *room;
+  struct varmor_task *record;
   __u64 permitted;
+  int result;
   if (!confined(&self)) return 0;
   permitted = take_mounting();
   room = start_mount(&self, VARMOR_OP_NEW_SUPERBLOCK, VARMOR_MOUNT_NEW | (sb->s_flags & SB_RDONLY),
@@ -151,10 +178,14 @@ int BPF_PROG(sb_kern_mount, struct super_block *sb) {
   } else {
     tally_mount(room->index);
   }
-  if (sb->s_bdev && is_disk(&self, sb->s_dev)) {
+  /* File systems over several disks have a number of their own. */
+  if (sb->s_bdev &&
+      (is_disk(&self, sb->s_dev) || is_disk(&self, BPF_CORE_READ(sb, s_bdev, bd_dev))))
     tally_verdict(&room->job.tally, &self.profile->disk_mount);
-  }
-  return finish_mount(room);
+  result = finish_mount(room);
+  record = task_record(current_task());
+  if (record && result == 0) record->permitted = (__u64)sb;
+  return result;
 }
 
 SEC("lsm/sb_remount")
@@ -195,9 +226,15 @@ int BPF_PROG(fs_context_parse_param, struct fs_context *context, struct fs_param
   return result;
 }
 
+/* Whether sb_kern_mount has permitted the task this file system just before. */
+static __always_inline int was_permitted(struct super_block *sb) {
+  struct varmor_task *record = task_record(current_task());
+  return record && record->permitted == (__u64)sb;
+}
+
 /* Attaching a mount elsewhere. One that is in no namespace was made by fsmount, whose file system
- * sb_kern_mount has judged, or copied by open_tree, which no hook sees: of a part of a file system,
- * or of one with a usual place, it is a bind. */
+ * sb_kern_mount has judged, or copied by open_tree, which no hook sees. What the task was not just
+ * permitted, a part of a file system, and one with a usual place: a bind. */
 SEC("lsm/move_mount")
 int BPF_PROG(move_mount, const struct path *from, const struct path *to) {
   struct varmor_self self;
@@ -205,21 +242,25 @@ int BPF_PROG(move_mount, const struct path *from, const struct path *to) {
   struct super_block *sb = from->dentry->d_sb;
   int result;
   if (!confined(&self)) return 0;
+  /* Over the pins, no agent would find them. */
+  if (to->mnt->mnt_sb->s_magic == BPF_FS_MAGIC) return refuse(&self, 0, VARMOR_OP_MOVE_MOUNT);
   if (has_mount_rules(&self)) {
     room = start_mount(&self, VARMOR_OP_MOVE_MOUNT, VARMOR_MOUNT_MOVE, 0);
     if (!room) return no_room(&self, VARMOR_EVENT_MOUNT, VARMOR_OP_MOVE_MOUNT, 1);
     result = walk_path(room, from->mnt, from->dentry);
     if (result == VARMOR_WALK_DETACHED) {
-      __u32 anchor = anchor_of((__u32)sb->s_magic);
-      room->job.detail = VARMOR_MOUNT_BIND;
-      /* The path in its file system: in a container's own that is the path there. */
-      if (!walk_file_system(room, from->dentry) ||
-          (anchor != 0 && !prepend_anchor(room->index, anchor)))
-        room->job.reason = VARMOR_REASON_UNRESOLVED;
-      if (anchor == 0 && from->mnt->mnt_root == sb->s_root) {
+      const __u32 anchor = anchor_of((__u32)sb->s_magic);
+      if (anchor == 0 && from->mnt->mnt_root == sb->s_root && was_permitted(sb)) {
         release_scratch(room);
         return 0;
       }
+      room->job.detail = VARMOR_MOUNT_BIND;
+      /* The path in its file system: in a container's own that is the path there. */
+      if (walk_file_system(room, from->dentry) &&
+          (anchor == 0 || prepend_anchor(room->index, anchor)))
+        name_top(room);
+      else
+        room->job.reason = VARMOR_REASON_UNRESOLVED;
     } else if (result != VARMOR_WALK_RESOLVED) {
       room->job.reason = VARMOR_REASON_UNRESOLVED;
     }

@@ -125,6 +125,26 @@ int BPF_PROG(task_kill, struct task_struct *task, void *info, int signal) {
   return refuse(&self, (__u32)signal, VARMOR_OP_KILL);
 }
 
+/* A signal for input that is ready, to whom somebody has made the owner of a file: who that was
+ * nobody tells, so the agent gets none. */
+SEC("lsm/file_send_sigiotask")
+int BPF_PROG(file_send_sigiotask, struct task_struct *task, void *owner, int signal) {
+  const struct varmor_control *settings = the_control();
+  if (!settings || settings->protected_process == 0) return 0;
+  return answer_of(task->tgid == (int)settings->protected_process);
+}
+
+/* Limits on time, memory or files, of which a process dies or fails. */
+SEC("lsm/task_setrlimit")
+int BPF_PROG(task_setrlimit, struct task_struct *task, unsigned int resource) {
+  struct varmor_self self;
+  const struct varmor_control *settings = the_control();
+  if (!settings || settings->protected_process == 0) return 0;
+  if (task->tgid != (int)settings->protected_process) return 0;
+  if (!confined(&self)) return 0;
+  return refuse(&self, resource, VARMOR_OP_PRLIMIT);
+}
+
 /* include/uapi/linux/bpf.h. By number, any program, map or link of the machine could be had. */
 SEC("lsm/bpf")
 int BPF_PROG(bpf, int command) {

@@ -24,6 +24,10 @@ struct file_system_type {
   const char *name;
 };
 
+struct block_device {
+  __u32 bd_dev;
+};
+
 struct super_block {
   /* dev_t of the kernel: major << 20 | minor. */
   __u32 s_dev;
@@ -39,7 +43,17 @@ struct inode {
   __u32 i_rdev;
 };
 
+struct seqcount {
+  unsigned int sequence;
+};
+
+struct seqcount_spinlock {
+  struct seqcount seqcount;
+};
+
 struct dentry {
+  /* Odd while it gets another name or parent. */
+  struct seqcount_spinlock d_seq;
   struct dentry *d_parent;
   struct qstr d_name;
   struct inode *d_inode;
@@ -62,7 +76,13 @@ struct vfsmount {
   struct super_block *mnt_sb;
 };
 
+struct list_head {
+  struct list_head *next;
+};
+
 struct mount {
+  struct list_head mnt_mounts;
+  struct list_head mnt_child;
   struct mount *mnt_parent;
   struct dentry *mnt_mountpoint;
   struct vfsmount mnt;
@@ -190,6 +210,8 @@ union bpf_attr;
 /* include/linux/fs.h */
 #define FMODE_READ 0x1u
 #define FMODE_WRITE 0x2u
+#define FMODE_NOACCOUNT \
+  0x20000000u                 /* opened by the kernel for itself, as the layers of an overlay */
 #define FMODE_EXEC_FLAG 0x20u /* __FMODE_EXEC, in f_flags while execve opens the file */
 #define KERNEL_O_APPEND 0x400u
 #define SB_RDONLY 0x1u

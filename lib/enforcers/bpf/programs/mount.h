@@ -7,7 +7,6 @@
 /* BpfMountBit of lib/compiler/ir/bpf_rules.h. */
 #define VARMOR_MOUNT_REMOUNT (1ull << 5)
 #define VARMOR_MOUNT_BIND (1ull << 12)
-#define VARMOR_MOUNT_MOVE (1ull << 13)
 #define VARMOR_MOUNT_UNBINDABLE (1ull << 17)
 #define VARMOR_MOUNT_PRIVATE (1ull << 18)
 #define VARMOR_MOUNT_SLAVE (1ull << 19)

@@ -263,6 +263,8 @@ static __always_inline int finish_file(const struct varmor_self *self, struct va
 /* Whether a string of the kernel's is the path in a room; 0 also where that cannot be told cheaply.
  */
 static __always_inline int is_path(struct varmor_scratch *room, const char *name) {
+  /* Variables, for the compiler to load whole words. */
+  const char *path, *given = room->after;
   __u32 begin, length, last;
   begin = *(volatile __u32 *)&room->begin;
   length = VARMOR_PATH_BUFFER - begin;
@@ -270,15 +272,16 @@ static __always_inline int is_path(struct varmor_scratch *room, const char *name
   asm volatile("%0 &= 4095" : "+r"(begin));
   asm volatile("%0 &= 255" : "+r"(length));
   if (bpf_probe_read_kernel(room->after, length + 1, name) != 0) return 0;
-  if (room->after[length] != 0) return 0;
+  if (given[length] != 0) return 0;
+  path = &room->buffer[begin];
   for (__u32 i = 0; i + 8 <= VARMOR_NAME_BYTES; i += 8) {
     if (i + 8 > length) break;
-    if (*(__u64 *)&room->buffer[begin + i] != *(__u64 *)&room->after[i]) return 0;
+    if (*(const __u64 *)(path + i) != *(const __u64 *)(given + i)) return 0;
   }
   /* The rest, with bytes before it. */
   last = length - 8;
   asm volatile("%0 &= 255" : "+r"(last));
-  return *(__u64 *)&room->buffer[begin + last] == *(__u64 *)&room->after[last];
+  return *(const __u64 *)(path + last) == *(const __u64 *)(given + last);
 }
 
 /* Judges one file for a confined task: 0 or -EPERM. `given`, where it is not null: the name by

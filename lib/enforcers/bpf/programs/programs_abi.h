@@ -57,6 +57,8 @@ struct varmor_task {
   /* What sb_mount permitted just now: the first 8 bytes of a type of file system, or the address of
    * the super_block of a remount; 0: nothing. */
   __u64 mounting;
+  /* The super_block that sb_kern_mount permitted last, by its address; 0: none. */
+  __u64 permitted;
 };
 
 /* The task has executed a program in the subject: everything it and its children do is judged, in
@@ -152,6 +154,7 @@ enum varmor_event_operation {
   VARMOR_OP_BPF,
   VARMOR_OP_SETSOCKOPT,
   VARMOR_OP_KILL,
+  VARMOR_OP_PRLIMIT,
   VARMOR_OPS,
 };
 
@@ -175,7 +178,7 @@ struct varmor_event {
   __u32 uid;
   /* File, exec, ptrace: the bits asked for. Capability: its number. Operation: its number. Socket:
    * the address family. Egress: the port. Protection: what the operation names: a bpf() command, a
-   * signal. */
+   * signal, a resource of setrlimit. */
   __u32 wanted;
   /* CLOCK_BOOTTIME. */
   __u64 boot_ns;
@@ -195,7 +198,7 @@ struct varmor_event {
 #ifndef __VMLINUX_H__
 VARMOR_PATH_ASSERT(sizeof(struct varmor_control) == 16);
 VARMOR_PATH_ASSERT(sizeof(struct varmor_subject) == 20);
-VARMOR_PATH_ASSERT(sizeof(struct varmor_task) == 24);
+VARMOR_PATH_ASSERT(sizeof(struct varmor_task) == 32);
 VARMOR_PATH_ASSERT(sizeof(struct varmor_pod_address) == 20);
 VARMOR_PATH_ASSERT(sizeof(struct varmor_event) == 96);
 #endif

@@ -57,29 +57,45 @@ static __always_inline int in_host_namespace(struct task_struct *task,
   return BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum) == settings->host_mount_namespace;
 }
 
-/* The id of the subject that a cgroup, by its address, or one above it is; 0 for none. */
-__noinline __u64 subject_above(__u64 address) {
-  struct cgroup *group = (struct cgroup *)address;
-  for (int i = 0; i < VARMOR_CGROUP_DEPTH && group; i++) {
-    __u64 id = BPF_CORE_READ(group, kn, id);
-    if (bpf_map_lookup_elem(&subjects, &id)) return id;
-    group = (struct cgroup *)BPF_CORE_READ(group, self.parent);
+/* A way up from a cgroup. */
+struct varmor_ascent {
+  __u64 group;
+  /* Until this cgroup none counts; 0: all do. */
+  __u64 from;
+  __u64 found;
+};
+
+static long ascend(__u32 round, void *context) {
+  struct varmor_ascent *ascent = context;
+  struct cgroup *group = (struct cgroup *)ascent->group;
+  __u64 id;
+  if (!group) return 1;
+  id = BPF_CORE_READ(group, kn, id);
+  if (id == ascent->from) ascent->from = 0;
+  if (ascent->from == 0 && bpf_map_lookup_elem(&subjects, &id)) {
+    ascent->found = id;
+    return 1;
   }
+  ascent->group = (__u64)BPF_CORE_READ(group, self.parent);
   return 0;
+}
+
+/* The id of the subject that a cgroup, by its address, or one above it is; 0 for none. Unless 0,
+ * `from` is the id of one of them, and what is below that one does not count. */
+__noinline __u64 subject_above(__u64 address, __u64 from) {
+  struct varmor_ascent ascent = {.group = address, .from = from};
+#ifdef VARMOR_PATH_LOOP
+  VARMOR_PATH_LOOP(VARMOR_CGROUP_DEPTH, ascend, &ascent);
+#else
+  for (__u32 i = 0; i < VARMOR_CGROUP_DEPTH; i++) {
+    if (ascend(i, &ascent)) break;
+  }
+#endif
+  return ascent.found;
 }
 
 static __always_inline __u64 subject_by_cgroup(struct task_struct *task) {
-  return subject_above((__u64)BPF_CORE_READ(task, cgroups, dfl_cgrp));
-}
-
-/* The address of the cgroup with this id, which the one at `address` is or is below; 0 for none. */
-__noinline __u64 cgroup_above(__u64 address, __u64 id) {
-  struct cgroup *group = (struct cgroup *)address;
-  for (int i = 0; i < VARMOR_CGROUP_DEPTH && group; i++) {
-    if (BPF_CORE_READ(group, kn, id) == id) return (__u64)group;
-    group = (struct cgroup *)BPF_CORE_READ(group, self.parent);
-  }
-  return 0;
+  return subject_above((__u64)BPF_CORE_READ(task, cgroups, dfl_cgrp), 0);
 }
 
 /* The subject that a task without the flag INSIDE belongs to all the same: it executed its program
@@ -89,7 +105,7 @@ static __noinline int find_subject_again(struct task_struct *task, struct varmor
   __u64 id;
   if (!settings || !record) return 0;
   record->generation = settings->generation;
-  id = subject_above(cgroup_above((__u64)BPF_CORE_READ(task, cgroups, dfl_cgrp), record->cgroup));
+  id = subject_above((__u64)BPF_CORE_READ(task, cgroups, dfl_cgrp), record->cgroup);
   if (id == 0) return 0;
   record->cgroup = id;
   record->flags |= VARMOR_TASK_INSIDE;
@@ -152,7 +168,7 @@ static __always_inline int confined(struct varmor_self *self) {
 /* The same for a task that is about to execute a program: entering counts. */
 static __always_inline int confined_after_exec(struct varmor_self *self) {
   struct task_struct *task = current_task();
-  const struct varmor_control *settings = the_control();
+  const struct varmor_control *settings;
   const struct varmor_subject *subject;
   self->profile = 0;
   self->subject = subject_of(task);
@@ -160,6 +176,7 @@ static __always_inline int confined_after_exec(struct varmor_self *self) {
     subject = bpf_map_lookup_elem(&subjects, &self->subject);
     if (subject) return take_profile(self, subject);
   }
+  settings = the_control();
   if (!settings) return 0;
   self->subject = subject_by_cgroup(task);
   subject = bpf_map_lookup_elem(&subjects, &self->subject);

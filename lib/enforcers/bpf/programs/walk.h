@@ -41,6 +41,15 @@ struct varmor_walk {
   __u32 pad;
 };
 
+/* A name that is read while the object gets another one is a mixture of both, which no rule knows.
+ * So this is asked before and after: where it was odd or has changed, the name is read again. Loads
+ * stay in order on x86. */
+static __always_inline __u32 name_sequence(const struct dentry *dentry) {
+  return *(
+      const volatile __u32 *)((const void *)dentry +
+                              bpf_core_field_offset(((struct dentry *)0)->d_seq.seqcount.sequence));
+}
+
 /* Puts "/NAME" before the path; 0 when it does not fit or cannot be read. */
 static __always_inline int put_name(struct varmor_scratch *scratch, const void *name,
                                     __u32 length) {
@@ -61,27 +70,18 @@ static __always_inline int put_name(struct varmor_scratch *scratch, const void *
 /* Components in one round. */
 #define VARMOR_WALK_STRIDE 4
 
-static __always_inline __u64 short_name_offset(void) {
-  if (bpf_core_field_exists(((struct dentry___shortname *)0)->d_shortname))
-    return bpf_core_field_offset(((struct dentry___shortname *)0)->d_shortname);
-  return bpf_core_field_offset(((struct dentry *)0)->d_iname);
-}
-
-/* Puts "/" and the name of a dentry before the path; 0 as put_name. A name in the dentry itself is
- * fetched by words without a call, which would cost as much as all the rest. The last word reaches
- * over the path's beginning, which is put back. */
-static __always_inline int put_dentry(struct varmor_scratch *scratch, struct dentry *dentry) {
+/* Puts "/" and the name of a dentry before the path; 0 as put_name. A name that fits with its
+ * terminator stands in the dentry itself, and is fetched by words without a call, which would cost
+ * as much as all the rest. The last word reaches over the path's beginning, which is put back. */
+static __always_inline int put_dentry(struct varmor_scratch *scratch, struct dentry *dentry,
+                                      __u64 names) {
   const __u64 length = dentry->d_name.len;
-  const void *name = dentry->d_name.name;
-  const __u64 *words = (const void *)dentry + short_name_offset();
+  const __u64 *words = (const void *)dentry + names;
   __u64 begin = *(volatile __u32 *)&scratch->begin, end = begin;
-  __u64 in_place = (__u64)words;
   __u64 *behind, first;
   char *to;
-  /* Else the compiler would read through `name`, which is no pointer to the verifier. */
-  asm volatile("" : "+r"(in_place));
-  if (length > sizeof(dentry->d_iname) || (__u64)name != in_place)
-    return put_name(scratch, name, (__u32)length);
+  if (length >= sizeof(dentry->d_iname))
+    return put_name(scratch, dentry->d_name.name, (__u32)length);
   if (begin < length + 1) return 0;
   begin -= length + 1;
   asm volatile("%0 &= 4095" : "+r"(begin));
@@ -105,30 +105,49 @@ static __always_inline int put_dentry(struct varmor_scratch *scratch, struct den
 #else
 #define VARMOR_WALK_STRIDE 1
 
-static __always_inline int put_dentry(struct varmor_scratch *scratch, struct dentry *dentry) {
+static __always_inline int put_dentry(struct varmor_scratch *scratch, struct dentry *dentry,
+                                      __u64 names) {
+  (void)names;
   return put_name(scratch, dentry->d_name.name, dentry->d_name.len);
 }
 #endif
 
-/* Some components within the object's mount. */
-static long walk_in_mount(__u32 round, void *context) {
-  struct varmor_walk *walk = context;
+/* Some components within the object's mount; the same again when a name changed meanwhile. `names`:
+ * where in a dentry names that fit stand. */
+static __always_inline long walk_some(struct varmor_walk *walk, __u64 names) {
   struct dentry *dentry = walk->dentry;
+  const __u32 begin = *(volatile __u32 *)&walk->scratch->begin;
+  __u32 changes = 0;
 #pragma unroll
   for (int i = 0; i < VARMOR_WALK_STRIDE; i++) {
     struct dentry *parent;
+    __u32 sequence;
     if (dentry == walk->root) {
+      if (changes) goto again;
       walk->arrived = 1;
       return 1;
     }
+    sequence = name_sequence(dentry) & ~1u;
     parent = dentry->d_parent;
     /* The root of a file system, and not that of the mount. */
     if (parent == dentry) return 1;
-    if (!put_dentry(walk->scratch, dentry)) return 1;
+    if (!put_dentry(walk->scratch, dentry, names)) return 1;
+    changes |= name_sequence(dentry) ^ sequence;
     dentry = parent;
   }
+  if (changes) goto again;
   walk->dentry = dentry;
   return 0;
+again:
+  *(volatile __u32 *)&walk->scratch->begin = begin;
+  return 0;
+}
+
+static long walk_in_mount(__u32 round, void *context) {
+  /* Twice, since the verifier takes the one away that is not for its kernel. */
+  if (bpf_core_field_exists(((struct dentry___shortname *)0)->d_shortname))
+    return walk_some(context, bpf_core_field_offset(((struct dentry___shortname *)0)->d_shortname));
+  return walk_some(context, bpf_core_field_offset(((struct dentry *)0)->d_iname));
 }
 
 /* Finds the top of the caller's own namespace, where most walks end. It is there for as long as the
@@ -172,7 +191,10 @@ static __always_inline int enter_mount(struct varmor_walk *walk, __u64 address) 
 static long walk_above(__u32 round, void *context) {
   struct varmor_walk *walk = context;
   struct dentry *dentry = (struct dentry *)walk->at;
+  const __u32 begin = *(volatile __u32 *)&walk->scratch->begin;
+  __u32 sequence;
   __u64 parent;
+  int put;
   if (walk->at == walk->mount_root) {
     if (walk->parent == walk->mount) {
       walk->arrived = 2;
@@ -182,11 +204,16 @@ static long walk_above(__u32 round, void *context) {
     walk->at = walk->mountpoint;
     return !enter_mount(walk, walk->parent);
   }
+  sequence = BPF_CORE_READ(dentry, d_seq.seqcount.sequence) & ~1u;
   parent = (__u64)BPF_CORE_READ(dentry, d_parent);
   if (parent == walk->at || parent == 0) return 1;
-  if (!put_name(walk->scratch, BPF_CORE_READ(dentry, d_name.name),
-                BPF_CORE_READ(dentry, d_name.len)))
-    return 1;
+  put = put_name(walk->scratch, BPF_CORE_READ(dentry, d_name.name),
+                 BPF_CORE_READ(dentry, d_name.len));
+  if (BPF_CORE_READ(dentry, d_seq.seqcount.sequence) != sequence) {
+    *(volatile __u32 *)&walk->scratch->begin = begin;
+    return 0;
+  }
+  if (!put) return 1;
   walk->at = parent;
   return 0;
 }
@@ -252,6 +279,10 @@ static __always_inline int walk_path(struct varmor_scratch *scratch, struct vfsm
   VARMOR_WALK(walk_in_mount, &walk);
   scratch->mount_begin = *(volatile __u32 *)&scratch->begin;
   find_top(&walk);
+  if (walk.arrived == 1 && mount_of(vfs) == walk.top) {
+    name_top(scratch);
+    return VARMOR_WALK_RESOLVED;
+  }
   if (!enter_mount(&walk, mount_of(vfs))) return VARMOR_WALK_UNRESOLVED;
   /* Not arrived: any address that is not the root's, nor anything's. */
   walk.at = walk.arrived == 1 ? walk.mount_root : 0;

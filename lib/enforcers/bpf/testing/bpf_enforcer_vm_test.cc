@@ -303,6 +303,59 @@ TEST_F(BpfEnforcerVmTest, WhoLeftACgroupIsInsideUntilTheLastOneEnds) {
   ASSERT_TRUE(MakeCgroup(cgroup_).ok());
 }
 
+// escapes.c: each way works without a policy, and none with it.
+class EscapeTest : public BpfEnforcerVmTest {
+ protected:
+  void Enforce(const std::vector<std::string>& rules) {
+    ASSERT_NO_FATAL_FAILURE(Start());
+    const BpfArtifact artifact = CompileProfile("escapes", rules);
+    const absl::Status status = enforcer_->Apply(Only(artifact));
+    ASSERT_TRUE(status.ok()) << status;
+    Confine(artifact.name());
+  }
+  int Try(const std::vector<std::string>& way) {
+    std::vector<std::string> words = {"escapes"};
+    words.insert(words.end(), way.begin(), way.end());
+    return RunInCgroup(cgroup_, words);
+  }
+};
+
+constexpr char kSecretRule[] =
+    "files: [{qualifiers: [deny], pattern: /tmp/vmtest/secret, permissions: [read]}]";
+
+TEST_F(EscapeTest, ACopyOfTheWholeTreeIsABind) {
+  ASSERT_EQ(Try({"copy"}), 1);
+  ASSERT_NO_FATAL_FAILURE(Enforce(
+      {kSecretRule,
+       "mounts: [{qualifiers: [deny], sourcePattern: \"**\", fstype: \"*\", flags: [bind]}]"}));
+  EXPECT_EQ(Try({"copy"}), 0);
+}
+
+TEST_F(EscapeTest, PivotRootMovesTheRoot) {
+  ASSERT_EQ(Try({"pivot"}), 1);
+  ASSERT_NO_FATAL_FAILURE(Enforce(
+      {kSecretRule,
+       "mounts: [{qualifiers: [deny], sourcePattern: \"**\", fstype: \"*\", flags: [move]}]"}));
+  EXPECT_EQ(Try({"pivot"}), 0);
+}
+
+// In the mount namespace of its own that it has: with the pins' own, nothing would be left to test.
+TEST_F(EscapeTest, ThePinsCannotBeTakenAway) {
+  ASSERT_EQ(Try({"unpin"}), 1);
+  ASSERT_NO_FATAL_FAILURE(Enforce({kSecretRule}));
+  EXPECT_EQ(Try({"unpin"}), 0);
+}
+
+TEST_F(EscapeTest, ANameIsNeverAMixture) {
+  mkdir("/tmp/vmtest/aaaaaaaaaaaaaaaaaaaaaaaaaaaa", 0755);
+  mkdir("/tmp/vmtest/aaaaaaaaaaaaaaaaaaaaaaaaaaaa/sub", 0755);
+  std::ofstream("/tmp/vmtest/aaaaaaaaaaaaaaaaaaaaaaaaaaaa/sub/secret") << "secret\n";
+  ASSERT_EQ(Try({"rename", "1"}), 1);
+  ASSERT_NO_FATAL_FAILURE(
+      Enforce({"files: [{qualifiers: [deny], pattern: /**/sub/secret, permissions: [read]}]"}));
+  EXPECT_EQ(Try({"rename", "10"}), 0);
+}
+
 // Runs a prober beside `work`; it must not get through once.
 class ProberTest : public BpfEnforcerVmTest {
  protected:
