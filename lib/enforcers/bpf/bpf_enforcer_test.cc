@@ -34,6 +34,7 @@
 #include "lib/enforcers/bpf/bpf_reads.h"
 #include "lib/enforcers/bpf/cgroups.h"
 #include "lib/enforcers/bpf/embedded_programs.h"
+#include "lib/enforcers/bpf/inside_processes.h"
 #include "lib/enforcers/bpf/pins.h"
 #include "lib/enforcers/bpf/profile_record.h"
 #include "lib/enforcers/bpf/testing/test_profiles.h"
@@ -397,6 +398,24 @@ TEST_F(BpfEnforcerTest, ProcessesInsideAreCountedWhereverTheyAre) {
   ASSERT_EQ(waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOWAIT), 0);
   EXPECT_TRUE(enforcer->Inside()->empty());
   waitpid(child, nullptr, 0);
+}
+
+TEST_F(BpfEnforcerTest, RecordsByAddressAreCountedWhenTheyAreInside) {
+  const UniqueFd map(BpfCalls::Real().CreateMap(
+      {BPF_MAP_TYPE_HASH, "by_address", sizeof(uint64_t), sizeof(varmor_task), 8, 0}));
+  ASSERT_TRUE(map.ok());
+  const std::pair<uint64_t, uint32_t> kTasks[] = {
+      {77, VARMOR_TASK_INSIDE}, {77, VARMOR_TASK_INSIDE}, {77, 0}, {78, VARMOR_TASK_INSIDE}};
+  uint64_t address = 0xffff888000000000;
+  for (const auto& [cgroup, flags] : kTasks) {
+    varmor_task task{};
+    task.cgroup = cgroup;
+    task.flags = flags;
+    ASSERT_EQ(BpfCalls::Real().Update(map.get(), &++address, &task), 0);
+  }
+  const absl::StatusOr<std::map<uint64_t, size_t>> inside = CountInsideByAddress(map.get());
+  ASSERT_TRUE(inside.ok()) << inside.status();
+  EXPECT_EQ(*inside, (std::map<uint64_t, size_t>{{77, 2}, {78, 1}}));
 }
 
 TEST_F(BpfEnforcerTest, ALockThatNobodyGivesBackIsSaid) {
