@@ -73,15 +73,6 @@ static int ForeignFile(void) { return MakeFile(kOtherUser, 0, 0644); }
 static int ClosedFile(void) { return MakeFile(kOtherUser, 0, 0); }
 static int GroupFile(void) { return MakeFile(0, kOtherGroup, 0644); }
 
-// The tmpfs of older kernels has no attributes of files; the container's root has.
-static int FileWithAttributes(void) {
-  int flags = 0;
-  const int error = OwnFile();
-  if (error != 0 || ioctl(prepared_fd, FS_IOC_GETFLAGS, &flags) == 0) return error;
-  prepared_fd = open("/attributes", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  return prepared_fd < 0 ? Unprepared("cannot make a file") : 0;
-}
-
 // A process of another user. It is ready when it has written its byte.
 static int ForeignProcess(void) {
   int ends[2];
@@ -392,7 +383,7 @@ static const struct capability kCapabilities[] = {
     {"setgid", CAP_SETGID, NULL, Setgid, NULL},
     {"setuid", CAP_SETUID, NULL, Setuid, NULL},
     {"setpcap", CAP_SETPCAP, NULL, Setpcap, NULL},
-    {"linux_immutable", CAP_LINUX_IMMUTABLE, FileWithAttributes, LinuxImmutable, NULL},
+    {"linux_immutable", CAP_LINUX_IMMUTABLE, OwnFile, LinuxImmutable, NULL},
     {"net_bind_service", CAP_NET_BIND_SERVICE, NULL, NetBindService, NULL},
     {"net_broadcast", CAP_NET_BROADCAST, NULL, NULL, "the kernel asks nowhere for it"},
     {"net_admin", CAP_NET_ADMIN, NULL, NetAdmin, NULL},
