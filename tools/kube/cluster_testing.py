@@ -173,6 +173,7 @@ def doc_commands(file, heading):
 def follow(commands, change_agent):
     """Runs what a person would. `change_agent`: takes the pod of the agent's manifest, before it is applied."""
     for words in commands:
+        started = time.monotonic()
         if words[-1] == "runtime/deploy/agent.yaml" and words[1] == "apply":
             address = get("service", "varmor-status-svc", "varmor")["spec"]["clusterIP"]
             services.lead(address)
@@ -189,6 +190,9 @@ def follow(commands, change_agent):
             wait(" ".join(words), lambda words=words: run(words))
         else:
             run(words)
+        took = time.monotonic() - started
+        if took > 10:
+            print(f"  {took:.0f} s: {' '.join(words)}", flush=True)
 
 
 def show_state():
