@@ -30,12 +30,16 @@ static __always_inline int check_file(struct vfsmount *vfs, struct dentry *dentr
 }
 
 /* Renaming or unmounting a directory that stands above what rules are about: no default. */
+static __always_inline int check_ancestor_of(const struct varmor_self *self, struct vfsmount *vfs,
+                                             struct dentry *dentry, __u16 operation) {
+  return judge_file(self, vfs, dentry, VARMOR_TABLES_FILE, VARMOR_EVENT_FILE, operation,
+                    VARMOR_ACCESS_ANCESTOR, 0, 0, 0);
+}
+
 static __always_inline int check_ancestor(struct vfsmount *vfs, struct dentry *dentry,
                                           __u16 operation) {
   struct varmor_self self;
-  if (!confined(&self)) return 0;
-  return judge_file(&self, vfs, dentry, VARMOR_TABLES_FILE, VARMOR_EVENT_FILE, operation,
-                    VARMOR_ACCESS_ANCESTOR, 0, 0, 0);
+  return confined(&self) ? check_ancestor_of(&self, vfs, dentry, operation) : 0;
 }
 
 /* Neither reading nor writing, but ioctl, which disks can be read and written with; the kernel asks

@@ -121,7 +121,7 @@ int BPF_PROG(sb_umount, struct vfsmount *vfs) {
   if (!confined(&self)) return 0;
   if (vfs->mnt_sb->s_magic == BPF_FS_MAGIC || carries_bpf_fs(mount_of(vfs)))
     return refuse(&self, 0, VARMOR_OP_UMOUNT);
-  result = check_ancestor(vfs, vfs->mnt_root, VARMOR_OP_UMOUNT);
+  result = check_ancestor_of(&self, vfs, vfs->mnt_root, VARMOR_OP_UMOUNT);
   if (result) return result;
   if (!has_mount_rules(&self)) return 0;
   room = start_mount(&self, VARMOR_OP_UMOUNT, VARMOR_MOUNT_UMOUNT, 0);
@@ -270,7 +270,7 @@ int BPF_PROG(move_mount, const struct path *from, const struct path *to) {
   }
   /* A detached mount hides nothing that was there. */
   if (classify_mount(mount_of(from->mnt)) != VARMOR_WALK_RESOLVED) return 0;
-  return check_ancestor(from->mnt, from->dentry, VARMOR_OP_MOVE_MOUNT);
+  return check_ancestor_of(&self, from->mnt, from->dentry, VARMOR_OP_MOVE_MOUNT);
 }
 
 #endif /* LIB_ENFORCERS_BPF_PROGRAMS_HOOKS_MOUNT_H_ */
