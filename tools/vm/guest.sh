@@ -106,7 +106,7 @@ saved_guest() {
 
 # run_guest DIR COMMAND OUT SAVED: the command's output is ours. Sets `status`.
 run_guest() {
-  local root=$VMLAB_CACHE/images/$kernel/base.ext4 resume=() ended=0 command_line
+  local root=$VMLAB_CACHE/images/$kernel/base.ext4 resume=() ended=0 started=$SECONDS command_line
   work=$(mktemp -d "$VMLAB_CACHE/run.XXXXXX")
   trap 'stop_guest' EXIT
   trap 'exit 130' INT TERM HUP
@@ -129,10 +129,15 @@ run_guest() {
     tar -C "$3" --no-same-owner -xf "$work/results" 2>/dev/null || true
   fi
   status=$(sed -n 's/.*RC=\([0-9]*\).*/\1/p' "$work/status")
-  if [ "$ended" = 124 ] || [ "$ended" = 137 ]; then
+  # 137: `timeout` had to kill it after its five seconds of grace, or somebody else did, before.
+  if [ "$ended" = 124 ] || { [ "$ended" = 137 ] && [ $((SECONDS - started)) -ge "$timeout" ]; }; then
     say "time-out after $timeout s; the end of the console:"
     tail -n 20 "$work/console" >&2
     status=124
+  elif [ "$ended" = 137 ]; then
+    say "qemu was killed by signal 9 after $((SECONDS - started)) s, perhaps since this machine has no memory left; the end of the console:"
+    tail -n 20 "$work/console" >&2
+    status=125
   elif [ -z "$status" ]; then
     say "the guest died; the end of its console:"
     tail -n 40 "$work/console" >&2
