@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """`varmor check` with lint, run as people run it.
 
-usage: lint_test.py [-v] [Class.test]
+usage: lint_test.py [Class.test]
 Needs: bazel-bin/tools/varmor/varmor (a test's working directory has it).
 """
 
@@ -14,6 +14,9 @@ import sys
 import tempfile
 import textwrap
 import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import counted_tests  # noqa: E402  (beside this file, also in Bazel's runfiles)
 
 TOOL = pathlib.Path("tools/varmor/varmor").resolve()
 PAGE = pathlib.Path("docs/lint.md").resolve()
@@ -223,4 +226,4 @@ class LintTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=[sys.argv[0], *sys.argv[1:]])
+    counted_tests.main()

@@ -12,7 +12,8 @@ import unittest
 import xml.etree.ElementTree
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import tool_test  # noqa: E402  (beside this file, also in Bazel's runfiles)
+import counted_tests  # noqa: E402  (beside this file, also in Bazel's runfiles)
+import tool_test  # noqa: E402
 from tool_test import CLEAN, FINDINGS, INVALID, policy  # noqa: E402
 
 DOCS = os.path.join(tool_test.ROOT, "docs")
@@ -478,10 +479,4 @@ class Guides(MeaningTest):
 
 
 if __name__ == "__main__":
-    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])
-    if len(sys.argv) > 1:
-        suite = unittest.defaultTestLoader.loadTestsFromNames(sys.argv[1:], sys.modules["__main__"])
-    outcome = unittest.TextTestRunner(resultclass=tool_test.XmlResult, verbosity=2).run(suite)
-    if "XML_OUTPUT_FILE" in os.environ:
-        outcome.write(os.environ["XML_OUTPUT_FILE"])
-    sys.exit(0 if outcome.wasSuccessful() and outcome.testsRun > 0 else 1)
+    counted_tests.main()

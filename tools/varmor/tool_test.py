@@ -13,10 +13,12 @@ import subprocess
 import sys
 import tempfile
 import unittest
-import xml.sax.saxutils
 
 import jsonschema
 import yaml
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import counted_tests  # noqa: E402  (beside this file, also in Bazel's runfiles)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -681,33 +683,5 @@ class Guide(ToolTest):
                     self.assertTrue(re.fullmatch(pattern, output), "expected:\n%s\ngot:\n%s" % (expected, output))
 
 
-class XmlResult(unittest.TextTestResult):
-    """Also writes the file from which Bazel and tools/test_summary.py count test cases."""
-
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.names = []
-
-    def startTest(self, test):
-        super().startTest(test)
-        self.names.append(test.id())
-
-    def write(self, path):
-        bad = {getattr(test, "test_case", test).id() for test, _ in self.failures + self.errors}
-        skipped = {test.id() for test, _ in self.skipped}
-        with open(path, "w") as f:
-            f.write("<testsuites><testsuite name='tool_test'>\n")
-            for name in self.names:
-                body = "<failure/>" if name in bad else "<skipped/>" if name in skipped else ""
-                f.write("<testcase name=%s>%s</testcase>\n" % (xml.sax.saxutils.quoteattr(name), body))
-            f.write("</testsuite></testsuites>\n")
-
-
 if __name__ == "__main__":
-    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])
-    if len(sys.argv) > 1:
-        suite = unittest.defaultTestLoader.loadTestsFromNames(sys.argv[1:], sys.modules["__main__"])
-    outcome = unittest.TextTestRunner(resultclass=XmlResult, verbosity=2).run(suite)
-    if "XML_OUTPUT_FILE" in os.environ:
-        outcome.write(os.environ["XML_OUTPUT_FILE"])
-    sys.exit(0 if outcome.wasSuccessful() and outcome.testsRun > 0 else 1)
+    counted_tests.main()

@@ -71,6 +71,9 @@ start_agent() {
 [ "$(id -u)" = 0 ] || { echo "needs root"; exit 1; }
 if grep -qE 'bpf|apparmor' /sys/kernel/security/lsm 2>/dev/null; then
   echo "skipped: this machine has $(cat /sys/kernel/security/lsm); the guest's suite is for it"
+  # Counted as that, and not as passed.
+  echo '<testsuites><testsuite name="agent"><testcase name="containerd"><skipped/></testcase></testsuite></testsuites>' \
+    >"${XML_OUTPUT_FILE:-/dev/null}"
   exit 0
 fi
 start_containerd "$dir/containerd" || exit 1
