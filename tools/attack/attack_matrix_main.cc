@@ -12,7 +12,8 @@
 //     --verbose            prints every row
 //     --list               prints the cases and runs nothing
 //
-// Exit status: 0 when nothing failed; 1 when something did; 2 usage; 3 the machine cannot run it.
+// Exit status: 0 when nothing failed; 1 when something did or nothing was attacked; 2 usage, or a
+// name that does not exist; 3 the machine cannot run it.
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -69,6 +70,11 @@ bool ReadArgument(absl::string_view word, Arguments& arguments) {
     arguments.enforcers = absl::StrSplit(word, ',');
   } else if (absl::ConsumePrefix(&word, "--modes=")) {
     arguments.modes = absl::StrSplit(word, ',');
+    for (const std::string& mode : arguments.modes) {
+      if (mode == "enforce" || mode == "observe") continue;
+      std::cerr << "attack_matrix: there is no mode \"" << mode << "\": enforce or observe\n";
+      return false;
+    }
   } else if (absl::ConsumePrefix(&word, "--attacker=")) {
     arguments.attacker = std::string(word);
   } else if (absl::ConsumePrefix(&word, "--page=")) {
@@ -171,10 +177,7 @@ Enforcements FindEnforcements(const Arguments& arguments, const EnforcementOptio
   Enforcements found;
   for (const std::string& name : arguments.enforcers) {
     std::unique_ptr<Enforcement> enforcement = MakeEnforcement(name, options);
-    if (enforcement == nullptr) {
-      report.missing.push_back(absl::StrCat(name, ": there is no such enforcer"));
-      continue;
-    }
+    if (enforcement == nullptr) continue;  // SelectCases will say so
     const EnforcerSupport support = enforcement->Probe();
     if (!support.available) {
       report.missing.push_back(absl::StrCat(name, " was not tried: ", support.problem));
@@ -216,7 +219,7 @@ void RunMachine(const Arguments& arguments, const MatrixOptions& options,
   std::cout << "the machine: "
             << (made.ok() ? MatrixTotals(*made) : std::string(made.status().ToString())) << "\n";
   if (!made.ok()) {
-    rows.push_back({"the machine's own processes", "BPF", "(the whole case)", "", true, "", "",
+    rows.push_back({kMachineCase, "BPF", "(the whole case)", "", true, "", "",
                     MatrixRow::Result::kFailed, std::string(made.status().message())});
     return;
   }
@@ -245,14 +248,7 @@ absl::StatusOr<std::vector<AttackCase>> WantedCases(const Arguments& arguments,
   absl::StatusOr<std::vector<AttackCase>> scenarios = ScenarioCases(options);
   if (!scenarios.ok()) return scenarios;
   cases->insert(cases->end(), scenarios->begin(), scenarios->end());
-  cases->erase(std::remove_if(cases->begin(), cases->end(),
-                              [&arguments](const AttackCase& attack_case) {
-                                return (!arguments.rules.empty() &&
-                                        !Contains(arguments.rules, attack_case.rule)) ||
-                                       !Contains(arguments.enforcers, attack_case.enforcer);
-                              }),
-               cases->end());
-  return cases;
+  return SelectCases(arguments.rules, arguments.enforcers, *std::move(cases));
 }
 
 int Run(const Arguments& arguments) {
@@ -277,8 +273,10 @@ int Run(const Arguments& arguments) {
     const bool observe = case_options.observe = mode == "observe";
     auto cases = WantedCases(arguments, case_options);
     if (!cases.ok()) {
-      std::cerr << "attack_matrix: " << cases.status() << "\n";
-      return 3;
+      std::cerr << "attack_matrix: " << cases.status().message() << "\n";
+      std::error_code ignored;
+      fs::remove_all(scratch, ignored);
+      return absl::IsInvalidArgument(cases.status()) ? 2 : 3;
     }
     if (arguments.list) {
       PrintCases(*cases);
@@ -286,8 +284,7 @@ int Run(const Arguments& arguments) {
     }
     std::vector<MatrixRow>& rows = observe ? report.observed : report.enforced;
     RunMode(arguments, *cases, observe, *matrix, enforcements, rows);
-    const bool wanted =
-        arguments.rules.empty() || Contains(arguments.rules, "the machine's own processes");
+    const bool wanted = arguments.rules.empty() || Contains(arguments.rules, kMachineCase);
     if (!observe && wanted && enforcements.count("BPF") > 0) {
       matrix->EndAll();
       RunMachine(arguments, options, rows);
@@ -305,6 +302,10 @@ int Run(const Arguments& arguments) {
   all.insert(all.end(), report.observed.begin(), report.observed.end());
   std::cout << "matrix: " << absl::StrReplaceAll(MatrixTotals(all), {{"not proven", "skipped"}})
             << "\n";
+  if (all.empty()) {
+    std::cerr << "attack_matrix: nothing was attacked: no enforcer of these cases works here\n";
+    return 1;
+  }
   const bool failed = AnyFailed(report.enforced) || AnyFailed(report.observed) ||
                       (arguments.require && !report.missing.empty());
   return failed ? 1 : 0;

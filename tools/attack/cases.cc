@@ -1,15 +1,19 @@
 #include "tools/attack/cases.h"
 
+#include <algorithm>
+#include <set>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "google/protobuf/text_format.h"
 #include "lib/compiler/artifacts_of.h"
 #include "lib/compiler/bind/bind_app_armor.h"
 #include "lib/compiler/bind/bind_bpf.h"
 #include "lib/compiler/catalogue/catalogue.h"
 #include "lib/compiler/catalogue/testing/rule_examples.h"
+#include "lib/compiler/diagnostic/diagnostic.h"
 #include "lib/compiler/load/load_policy.h"
 #include "lib/compiler/simulate/decide.h"
 #include "lib/compiler/status/status_macros.h"
@@ -163,6 +167,43 @@ absl::StatusOr<std::vector<AttackCase>> CatalogueCases(const CaseOptions& option
     }
   }
   return cases;
+}
+
+absl::StatusOr<std::vector<AttackCase>> SelectCases(const std::vector<std::string>& rules,
+                                                    const std::vector<std::string>& enforcers,
+                                                    std::vector<AttackCase> cases) {
+  const auto named = [](const std::vector<std::string>& names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  std::set<std::string> there = {kMachineCase};
+  for (const AttackCase& attack_case : cases) there.insert(attack_case.rule);
+  for (const std::string& rule : rules) {
+    if (there.count(rule) > 0) continue;
+    return absl::InvalidArgumentError(absl::StrCat("there is no case ", Quoted(rule),
+                                                   "; there are: ", absl::StrJoin(there, ", ")));
+  }
+  for (const std::string& enforcer : enforcers) {
+    if (std::any_of(std::begin(kEnforcers), std::end(kEnforcers),
+                    [&](const EnforcerNames& names) { return names.in_policies == enforcer; })) {
+      continue;
+    }
+    return absl::InvalidArgumentError(absl::StrCat("there is no enforcer ", Quoted(enforcer),
+                                                   "; there are: AppArmor, BPF, Seccomp"));
+  }
+  std::set<std::string> of_rules;
+  std::vector<AttackCase> selected;
+  for (AttackCase& attack_case : cases) {
+    if (!rules.empty() && !named(rules, attack_case.rule)) continue;
+    of_rules.insert(attack_case.enforcer);
+    if (named(enforcers, attack_case.enforcer)) selected.push_back(std::move(attack_case));
+  }
+  if (named(rules, kMachineCase)) of_rules.insert("BPF");
+  if (selected.empty() && !(named(rules, kMachineCase) && named(enforcers, "BPF"))) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "nothing to attack: no case of these rules is for ", absl::StrJoin(enforcers, " or "),
+        "; there are some for: ", absl::StrJoin(of_rules, ", ")));
+  }
+  return selected;
 }
 
 }  // namespace varmor

@@ -78,6 +78,16 @@ absl::StatusOr<AttackCase> MakeCase(const CaseDraft& draft, const CaseOptions& o
 // In the order of the catalogue, and of the enforcers above. INTERNAL as MakeCase.
 absl::StatusOr<std::vector<AttackCase>> CatalogueCases(const CaseOptions& options);
 
+// A name for SelectCases that no case has: those of machine.h have no policy.
+constexpr char kMachineCase[] = "the machine's own processes";
+
+// Of `cases` those whose rule and enforcer are named; no rules at all mean every rule.
+// INVALID_ARGUMENT, with the names that there are, for a name that does not exist and when a run
+// of them would attack nothing.
+absl::StatusOr<std::vector<AttackCase>> SelectCases(const std::vector<std::string>& rules,
+                                                    const std::vector<std::string>& enforcers,
+                                                    std::vector<AttackCase> cases);
+
 }  // namespace varmor
 
 #endif  // TOOLS_ATTACK_CASES_H_

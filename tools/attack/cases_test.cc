@@ -5,7 +5,10 @@
 #include <map>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "gtest/gtest.h"
 #include "lib/compiler/catalogue/catalogue.h"
 #include "proto/builtin_rule.pb.h"
@@ -75,9 +78,7 @@ TEST(CasesTest, TheTableOfAttacksNamesCasesThatThereAre) {
       return attack_case.rule == name && attack_case.enforcer == "BPF";
     };
     // That one has no policy of its own.
-    EXPECT_TRUE(name == "the machine's own processes" ||
-                std::any_of(cases->begin(), cases->end(), is_it))
-        << name;
+    EXPECT_TRUE(name == kMachineCase || std::any_of(cases->begin(), cases->end(), is_it)) << name;
   }
 }
 
@@ -96,6 +97,47 @@ TEST(CasesTest, ObservedPoliciesDenyNothing) {
       EXPECT_EQ(event.verdict.reported, event.denied) << event.event.ShortDebugString();
     }
   }
+}
+
+// The rules and enforcers of those that SelectCases finds, or what it says.
+std::string Selected(const std::vector<std::string>& rules,
+                     const std::vector<std::string>& enforcers) {
+  std::vector<AttackCase> cases(4);
+  cases[0].rule = cases[1].rule = "two";
+  cases[0].enforcer = "AppArmor";
+  cases[1].enforcer = "BPF";
+  cases[2].rule = "one";
+  cases[2].enforcer = "BPF";
+  cases[3].rule = "filter";
+  cases[3].enforcer = "Seccomp";
+  const auto selected = SelectCases(rules, enforcers, std::move(cases));
+  if (!selected.ok()) return std::string(selected.status().message());
+  return absl::StrJoin(*selected, ", ", [](std::string* out, const AttackCase& one) {
+    absl::StrAppend(out, one.rule, " ", one.enforcer);
+  });
+}
+
+TEST(SelectCasesTest, TakesRulesAndEnforcersByTheirNames) {
+  const std::vector<std::string> all = {"AppArmor", "BPF", "Seccomp"};
+  EXPECT_EQ(Selected({}, all), "two AppArmor, two BPF, one BPF, filter Seccomp");
+  EXPECT_EQ(Selected({}, {"BPF"}), "two BPF, one BPF");
+  EXPECT_EQ(Selected({"two", "filter"}, all), "two AppArmor, two BPF, filter Seccomp");
+  EXPECT_EQ(Selected({kMachineCase}, all), "");
+}
+
+TEST(SelectCasesTest, ARunOfNothingIsAMistake) {
+  const std::vector<std::string> all = {"AppArmor", "BPF", "Seccomp"};
+  EXPECT_EQ(Selected({"two", ""}, all),
+            "there is no case \"\"; there are: filter, one, the machine's own processes, two");
+  EXPECT_EQ(Selected({"tow"}, all),
+            "there is no case \"tow\"; there are: filter, one, the machine's own processes, two");
+  EXPECT_EQ(Selected({}, {"bpf"}),
+            "there is no enforcer \"bpf\"; there are: AppArmor, BPF, Seccomp");
+  EXPECT_EQ(Selected({"two"}, {"Seccomp"}),
+            "nothing to attack: no case of these rules is for Seccomp; there are some for: "
+            "AppArmor, BPF");
+  EXPECT_EQ(Selected({kMachineCase}, {"Seccomp"}),
+            "nothing to attack: no case of these rules is for Seccomp; there are some for: BPF");
 }
 
 }  // namespace

@@ -103,7 +103,7 @@ class Rows {
   void Add(const std::string& event, bool denied, const std::string& with,
            const std::string& expected) {
     const bool as_expected = with == expected;
-    rows_.push_back({"the machine's own processes", "BPF", event, "", denied, "", with,
+    rows_.push_back({kMachineCase, "BPF", event, "", denied, "", with,
                      as_expected ? MatrixRow::Result::kPassed : MatrixRow::Result::kFailed,
                      as_expected ? "" : absl::StrCat("expected: ", expected)});
   }
