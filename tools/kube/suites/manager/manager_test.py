@@ -378,15 +378,17 @@ def install():
     kubectl(["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"])
 
 
-def test_documentation_does_what_it_says():
-    """Every command of docs/cluster.md in its order; the manager and the agents are ours."""
+def doc_lines():
+    """The consoles of docs/cluster.md: lines up to its first policy, and the others."""
     text = open(f"{ROOT}/docs/cluster.md").read()
     lines = "\n".join(re.findall(r"```console\n(.*?)```", text, re.S)).splitlines()
-    commands = [line for line in lines if line.startswith("$ kubectl ")]
-    assert len(commands) > 15
-    readme = open(f"{ROOT}/README.md").read()
-    for line in re.findall(r"^    (kubectl .*?)(?:  +#.*)?$", readme, re.M):
-        assert f"$ {line}" in commands, f"README.md has a command that docs/cluster.md has not: {line}"
+    assert len([line for line in lines if line.startswith("$ kubectl ")]) > 15
+    first = lines.index("$ kubectl apply -f runtime/deploy/examples/policy.yaml")
+    return lines[:first], lines[first:]
+
+
+def walk(lines):
+    """Runs every command in its order; the manager and the agents are ours."""
     for index, line in enumerate(lines):
         if not line.startswith("$ kubectl "):
             continue
@@ -415,10 +417,23 @@ def test_documentation_does_what_it_says():
             assert agents[0].status(profile)[0] == 200
         elif "get deployment" in line:
             assert "localhost/varmor-default-web" in output, output
-        elif "get varmorpolicies" in line:
+        elif "get varmorpolicies" in line and api.get(policy_path())["items"]:
             assert "Protecting" in output, output
     agents.pop().leave()
     kubectl(["delete", "deployment", "web"])
+
+
+def test_documentation_does_what_it_says():
+    install, others = doc_lines()
+    walk(install + others)
+
+
+def test_readme_installs_what_the_documentation_goes_on_with():
+    """README.md's commands as they stand, instead of those of docs/cluster.md."""
+    section = open(f"{ROOT}/README.md").read().split("\n## In a cluster\n")[1].split("\n#")[0]
+    commands = re.findall(r"^    (.*?)(?: +#.*)?$", section, re.M)
+    assert commands and all(line.startswith("kubectl ") for line in commands), commands
+    walk(["$ " + line for line in commands] + doc_lines()[1])
 
 
 def test_policy_is_protecting_when_all_agents_loaded_it():
