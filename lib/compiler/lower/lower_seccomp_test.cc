@@ -417,6 +417,19 @@ TEST(LowerSeccompTest, W38_AReplacedDefaultIsAWarning) {
             "  fix: write \"SCMP_ACT_ERRNO\"\n");
 }
 
+TEST(LowerSeccompTest, AContainerStartsWhenTheBaseOrARawRuleAllowsIt) {
+  const char* kBlocks =
+      "warning: customProfile: \"execve\" is not allowed, which the runtime itself calls to start "
+      "the container [blocks-start]\n"
+      "  fix: allow it; docs/seccomp.md lists what runtimes need\n";
+  EXPECT_EQ(Lower(Text(R"({"defaultAction":"SCMP_ACT_ERRNO"})")).diagnostics, kBlocks);
+  SeccompRules rules = Text(R"({"defaultAction":"SCMP_ACT_ERRNO"})");
+  rules.rules = {Raw({"read"}, {}, "SCMP_ACT_ALLOW")};
+  EXPECT_EQ(Lower(rules).diagnostics, kBlocks);
+  rules.rules = {Raw({"read", "execve"}, {}, "SCMP_ACT_ALLOW")};
+  EXPECT_EQ(Lower(rules).diagnostics, "");
+}
+
 TEST(LowerSeccompTest, DefenseInDepthReportsWhatCannotWork) {
   const struct {
     const char* json;
@@ -435,14 +448,16 @@ TEST(LowerSeccompTest, DefenseInDepthReportsWhatCannotWork) {
        "the entry is left out [no-effect]\n"
        "  fix: remove it\n"},
       {R"({"defaultAction":"SCMP_ACT_ERRNO","architectures":["SCMP_ARCH_S390X"],
-"flags":["SECCOMP_FILTER_FLAG_LOG"]})",
+"flags":["SECCOMP_FILTER_FLAG_LOG"],
+"syscalls":[{"names":["execve"],"action":"SCMP_ACT_ALLOW"}]})",
        "2:9 warning: customProfile: runc before 1.2 does not start a container whose profile has "
        "\"flags\" [flags-not-portable]\n"
        "  fix: remove them unless every node has a newer runtime\n"
        "1:52 error: customProfile: runtimes do not start a container whose profile has "
        "SCMP_ARCH_S390X beside SCMP_ARCH_X86_64: the byte order differs [byte-order]\n"
        "  fix: remove it\n"},
-      {R"({"defaultAction":"SCMP_ACT_KILL","defaultErrnoRet":5})",
+      {R"({"defaultAction":"SCMP_ACT_KILL","defaultErrnoRet":5,
+"syscalls":[{"names":["execve"],"action":"SCMP_ACT_ALLOW"}]})",
        "1:18 warning: customProfile: defaultAction \"SCMP_ACT_KILL\" becomes \"SCMP_ACT_ERRNO\" in "
        "mode DefenseInDepth [default-replaced]\n"
        "  fix: write \"SCMP_ACT_ERRNO\"\n"

@@ -36,6 +36,7 @@ class BaseReader {
     // crun does not start a container with an errno beside another action.
     if (new_default != "SCMP_ACT_ERRNO") profile.default_errno_ret.reset();
     CheckEntries();
+    if (!old_default.empty()) CheckStart();
     for (SeccompEntry& entry : profile.entries) entry.origin = rules_.base_origin;
     return profile;
   }
@@ -117,7 +118,6 @@ class BaseReader {
     const SeccompProfile& profile = parsed_.profile;
     const SeccompOutcome fallback =
         SeccompOutcome::Of(profile.default_action, profile.default_errno_ret);
-    bool starts = rules_.log_instead_of_errno || profile.entries.empty() || block_list_;
     for (size_t i = 0; i < profile.entries.size(); ++i) {
       const SeccompEntry& entry = profile.entries[i];
       if (entry.action.empty()) continue;  // reported by the parser
@@ -135,15 +135,25 @@ class BaseReader {
                                           " although allowViolations is set"),
                              "allowViolations only changes what no entry names", PlaceOf(path));
       }
-      starts |= !outcome.denies &&
-                std::find(entry.names.begin(), entry.names.end(), "execve") != entry.names.end();
     }
-    if (!starts) {
-      diagnostics_.Warning("blocks-start", rules_.base_origin.field,
-                           "\"execve\" is not allowed, which the runtime itself calls to start the "
-                           "container",
-                           "allow it; docs/seccomp.md lists what runtimes need");
+  }
+
+  // The policy's own rules count as well.
+  void CheckStart() {
+    const auto allows_exec = [](const auto& entry) {
+      return !SeccompOutcome::Of(entry.action, entry.errno_ret).denies &&
+             std::find(entry.names.begin(), entry.names.end(), "execve") != entry.names.end();
+    };
+    const std::vector<SeccompEntry>& entries = parsed_.profile.entries;
+    if (rules_.log_instead_of_errno || block_list_ ||
+        std::any_of(entries.begin(), entries.end(), allows_exec) ||
+        std::any_of(rules_.rules.begin(), rules_.rules.end(), allows_exec)) {
+      return;
     }
+    diagnostics_.Warning("blocks-start", rules_.base_origin.field,
+                         "\"execve\" is not allowed, which the runtime itself calls to start the "
+                         "container",
+                         "allow it; docs/seccomp.md lists what runtimes need");
   }
 
   const SeccompRules& rules_;

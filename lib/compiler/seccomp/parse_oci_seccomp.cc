@@ -301,7 +301,9 @@ ParsedSeccomp ParseOciSeccomp(absl::string_view text, absl::string_view field,
   PlacedJson json;
   const PlacedJsonError error = ParsePlacedJson(text, json);
   if (!error.problem.empty()) {
-    reader.Error("bad-json", error.offset, "", absl::StrCat("not JSON: ", error.problem), "");
+    reader.Error("bad-json", error.offset, "", absl::StrCat("not JSON: ", error.problem),
+                 "write the profile as JSON: keys and text in double quotes, no comments, no comma "
+                 "behind the last item");
     return {};
   }
   reader.ReadProfile(json);

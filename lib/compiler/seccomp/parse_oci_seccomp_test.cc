@@ -104,16 +104,22 @@ std::string Arg(const std::string& members) {
 }
 
 TEST(ParseOciSeccompTest, RefusesWithAPlace) {
+  const std::string json_fix =
+      "  fix: write the profile as JSON: keys and text in double quotes, no comments, no comma "
+      "behind the last item\n";
   const Case kCases[] = {
-      {"", "1:1 error: f: not JSON: the document is empty [bad-json]\n"},
+      {"", "1:1 error: f: not JSON: the document is empty [bad-json]\n" + json_fix},
       {"[]", "1:1 error: f: is a list, not an object [wrong-type]\n"},
       {"{}", "1:1 error: f: \"defaultAction\" is missing [missing-key]\n"},
-      {"{\"defaultAction\":\n x}", "2:2 error: f: not JSON: invalid value [bad-json]\n"},
+      {"{\"defaultAction\":\n x}", "2:2 error: f: not JSON: invalid value [bad-json]\n" + json_fix},
       {"{} x",
        "1:4 error: f: not JSON: the document root must not be followed by other values "
-       "[bad-json]\n"},
-      {std::string("{}\0", 3), "1:3 error: f: not JSON: a NUL byte is not JSON [bad-json]\n"},
-      {"{\"a\xff\":1}", "1:4 error: f: not JSON: invalid encoding in string [bad-json]\n"},
+       "[bad-json]\n" +
+           json_fix},
+      {std::string("{}\0", 3),
+       "1:3 error: f: not JSON: a NUL byte is not JSON [bad-json]\n" + json_fix},
+      {"{\"a\xff\":1}",
+       "1:4 error: f: not JSON: invalid encoding in string [bad-json]\n" + json_fix},
       {R"({"defaultAction":"SCMP_ACT_ALOW"})",
        "1:18 error: f: defaultAction: unknown action \"SCMP_ACT_ALOW\" [unknown-action]\n"
        "  fix: did you mean \"SCMP_ACT_ALLOW\"?\n"},
@@ -156,7 +162,7 @@ TEST(ParseOciSeccompTest, RefusesWithAPlace) {
       {std::string(kMaxSeccompTextBytes + 1, ' '),
        "0:0 error: f: the profile has 1048577 bytes; 1048576 are possible [too-long]\n"},
       {std::string(17, '[') + std::string(17, ']'),
-       "1:17 error: f: not JSON: nested more than 16 deep [bad-json]\n"},
+       "1:17 error: f: not JSON: nested more than 16 deep [bad-json]\n" + json_fix},
   };
   for (const Case& c : kCases) EXPECT_EQ(Parse(c.text).diagnostics, c.want) << c.text.substr(0, 99);
 }
