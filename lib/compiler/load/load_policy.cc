@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "lib/compiler/load/field_path.h"
 #include "lib/compiler/load/object_kind.h"
@@ -18,13 +19,14 @@ namespace {
 constexpr size_t kShownValueBytes = 200;
 
 // Whether a place in the node's text is a place in the source. It is not for texts with escapes,
-// and for texts that stand elsewhere (a behaviour model's).
+// and for texts that stand elsewhere (a behaviour model's), whose lines and columns reach further.
 bool CanMap(const DocumentNode& node, TextPlace inside) {
   if (inside.line <= 0 || node.kind != DocumentNode::Kind::kScalar || node.text_place.line == 0) {
     return false;
   }
-  const auto breaks = std::count(node.scalar.begin(), node.scalar.end(), '\n');
-  return inside.line <= breaks + 1;
+  const std::vector<absl::string_view> lines = absl::StrSplit(node.scalar, '\n');
+  return static_cast<size_t>(inside.line) <= lines.size() &&
+         inside.column <= static_cast<int>(lines[static_cast<size_t>(inside.line) - 1].size()) + 1;
 }
 
 TextPlace Inside(const DocumentNode& node, TextPlace inside) {

@@ -244,6 +244,17 @@ p.yaml:6:33: error: spec.policy.mode: unknown value "enhanceprotect" [unknown-va
 p.yaml:15:11: note: spec.policy.enhanceProtect.bpfRawRules.network.egresses: key "egresses" belongs to an older schema [legacy-field]
   fix: use "egress.toDestinations" instead
 )"},
+    {"ObjectUnderAnOldKey", "p.yaml", true,
+     R"(      bpfRawRules:
+        network:
+          egresses:
+            toDestinations: []
+)",
+     R"(p.yaml:13:11: note: spec.policy.enhanceProtect.bpfRawRules.network.egresses: key "egresses" belongs to an older schema [legacy-field]
+  fix: use "egress.toDestinations" instead
+p.yaml:14:13: error: spec.policy.enhanceProtect.bpfRawRules.network.egresses: an object stands where a list is wanted [wrong-type]
+  fix: write "egress" for "egresses"
+)"},
     {"OldKeyWithoutValueIsNoRemark", "p.yaml", true, "      bpfRawRules: {network: {egresses: }}\n",
      ""},
     {"KeysWithOddCharacters", "p.yaml", true,
@@ -267,6 +278,17 @@ spec:
   fix: did you mean "my-web"?
 p.yaml:3:37: error: metadata.namespace: "a.b" is not a valid namespace [bad-name]
   fix: did you mean "a-b"?
+)"},
+    {"NameWithOtherLetters", "p.yaml", false,
+     R"(apiVersion: crd.varmor.org/v1beta1
+kind: VarmorPolicy
+metadata: {name: café-web}
+spec:
+  target: {kind: Pod, name: web}
+  policy: {enforcer: BPF, mode: RuntimeDefault}
+)",
+     R"(p.yaml:3:18: error: metadata.name: "café-web" is not a valid name [bad-name]
+  fix: did you mean "caf--web"?
 )"},
     {"NameBeyondRepair", "p.yaml", false,
      R"(apiVersion: crd.varmor.org/v1beta1

@@ -239,6 +239,11 @@ constexpr LocateCase kLocateCases[] = {
      {1, 6},
      {31, 22},
      "deny /c r,"},
+    {"EndOfALine",
+     "spec.policy.enhanceProtect.appArmorRawRules[0].rules",
+     {1, 11},
+     {29, 21},
+     "deny /a r,\ndeny /b r,\n"},
 };
 
 TEST(LocateTest, TurnsFieldsIntoPlaces) {
@@ -254,6 +259,21 @@ TEST(LocateTest, TurnsFieldsIntoPlaces) {
     EXPECT_EQ(d.place.line, c.want.line);
     EXPECT_EQ(d.place.column, c.want.column);
     EXPECT_EQ(d.value, c.value);
+  }
+}
+
+TEST(LocateTest, SaysPlacesOfTextsThatStandElsewhere) {
+  const LoadResult result = Load(kPolicy);
+  ASSERT_EQ(result.policies.size(), 1u);
+  for (const TextPlace inside : {TextPlace{1, 110}, TextPlace{2, 3}}) {
+    Diagnostics diagnostics;
+    diagnostics.Error("code", "spec.policy.mode", "problem", "", inside);
+    Locate(result.policies[0], diagnostics);
+    const Diagnostic& d = diagnostics.list()[0];
+    EXPECT_EQ(d.place.line, 20);
+    EXPECT_EQ(d.place.column, 11);
+    EXPECT_EQ(d.problem, absl::StrCat("problem (line ", inside.line, ", column ", inside.column,
+                                      " of the text)"));
   }
 }
 

@@ -21,11 +21,13 @@ bool IsLabelOfAnyLength(absl::string_view label) {
          std::all_of(label.begin(), label.end(), IsNameByte);
 }
 
-// `name` in lower case with "-" for what may not stand in names.
+// `name` in lower case with one "-" for each character that may not stand in names.
 std::string Repaired(absl::string_view name, bool dots) {
-  std::string out = absl::AsciiStrToLower(name);
-  for (char& c : out) {
-    if (!IsNameByte(c) && !(dots && c == '.')) c = '-';
+  std::string out;
+  for (const char c : absl::AsciiStrToLower(name)) {
+    const bool continues_character = (static_cast<unsigned char>(c) & 0xC0) == 0x80;
+    if (continues_character) continue;
+    out.push_back(IsNameByte(c) || (dots && c == '.') ? c : '-');
   }
   return out;
 }

@@ -297,7 +297,13 @@ void Reader::ReadMap(const DocumentNode& node, const FieldDescriptor& field, Mes
 void Reader::ReadList(const DocumentNode& node, const FieldDescriptor& field, Message* message,
                       const Path& path) {
   if (node.kind != Kind::kSequence) {
-    WrongType(node, path, "a list", "begin every item with \"- \"");
+    // The newer key has an object, and vArmor's manual shows one under the older key.
+    const std::string& replaced_by = field.options().GetExtension(varmor::replaced_by);
+    const std::string newer_key = replaced_by.substr(0, replaced_by.find('.'));
+    WrongType(node, path, "a list",
+              node.kind == Kind::kMapping && !newer_key.empty()
+                  ? absl::StrCat("write \"", newer_key, "\" for \"", field.json_name(), "\"")
+                  : "begin every item with \"- \"");
     return;
   }
   if (node.items.size() > kMaxItems) {
