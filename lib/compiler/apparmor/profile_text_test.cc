@@ -147,6 +147,10 @@ TEST(ProfileTextTest, ReportsMistakesInTheBodyAndInThePreamble) {
   EXPECT_THAT(Mistakes("profile p {\n  @{PROC}/x r,\n}"),
               ElementsAre("2:3 unknown variable \"@{PROC}\" [apparmor-unknown-variable] include "
                           "<tunables/global> first"));
+  EXPECT_THAT(Mistakes("include <tunables/global>\ninclude <tunables/mail>\n"
+                       "profile p {\n  @{SPOOL}/** r,\n}"),
+              ElementsAre("4:3 unknown variable \"@{SPOOL}\" [apparmor-unknown-variable] define it "
+                          "in front of the profile, @{SPOOL} = VALUE"));
   EXPECT_THAT(Mistakes("include <tunables/global>\nprofile p {\n  include \"/etc/shadow\"\n}"),
               ElementsAre("3:3 include of \"/etc/shadow\" leaves the include directory "
                           "[apparmor-include] include a file of <abstractions/>, or copy its "

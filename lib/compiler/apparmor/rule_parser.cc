@@ -72,6 +72,10 @@ bool RuleParser::CheckVariables(const RuleWord& word) {
     if (Contains(known, name)) continue;
     const std::string nearest = NearestWord(name, known);
     std::string fix = "write the path out";
+    // A whole profile; what else it includes is not read.
+    if (options_.allow_include) {
+      fix = absl::StrCat("define it in front of the profile, @{", name, "} = VALUE");
+    }
     if (!nearest.empty()) fix = absl::StrCat("did you mean \"@{", nearest, "}\"?");
     if (Contains(GlobalAppArmorVariables(), name)) fix = "include <tunables/global> first";
     return Error("apparmor-unknown-variable", word.begin,
