@@ -419,6 +419,13 @@ class Check(ToolTest):
         self.run_tool("check", "-f", old, "--fail-level", "warning", "--no-parser-check", code=CLEAN)
         self.run_tool("check", "-f", old, "--fail-level", "note", "--no-parser-check", code=FINDINGS)
 
+    def test_an_empty_section_of_another_enforcer_holds_no_rules(self):
+        text = policy(enforcer="AppArmor") + "      bpfRawRules: %s\n"
+        self.run_tool("check", "-", stdin=text % "{network: {egress: {toPods: []}}, files: []}", code=CLEAN)
+        self.assertEqual("", self.out)
+        self.run_tool("check", "-", stdin=text % "{network: {sockets: [{domains: [alg]}]}}", code=FINDINGS)
+        self.assertIn("[rules-without-enforcer]", self.out)
+
     def test_syntax_errors_are_findings(self):
         self.path("broken.yaml", "kind: [VarmorPolicy\n")
         self.run_tool("check", "-f", "broken.yaml", code=FINDINGS)

@@ -10,6 +10,15 @@
 namespace varmor {
 namespace {
 
+bool HasRules(const BpfRawRules& rules) {
+  const BpfNetworkRules& network = rules.network();
+  const BpfEgressRules& egress = network.egress();
+  return !rules.files().empty() || !rules.processes().empty() || rules.has_ptrace() ||
+         !rules.mounts().empty() || !rules.capabilities().empty() || !network.sockets().empty() ||
+         !network.egresses().empty() || !egress.to_destinations().empty() ||
+         !egress.to_services().empty() || !egress.to_pods().empty();
+}
+
 // Raw rules for an enforcer that the policy does not name would be dead text.
 void ReportRulesWithoutEnforcer(const Policy& policy, Diagnostics& diagnostics) {
   const EnhanceProtect& enhance = policy.object->spec().policy().enhance_protect();
@@ -21,7 +30,7 @@ void ReportRulesWithoutEnforcer(const Policy& policy, Diagnostics& diagnostics) 
   } lists[] = {
       {!enhance.app_armor_raw_rules().empty(), policy.named_enforcers.app_armor, "appArmorRawRules",
        "AppArmor"},
-      {enhance.has_bpf_raw_rules(), policy.named_enforcers.bpf, "bpfRawRules", "BPF"},
+      {HasRules(enhance.bpf_raw_rules()), policy.named_enforcers.bpf, "bpfRawRules", "BPF"},
       {!enhance.syscall_raw_rules().empty(), policy.named_enforcers.seccomp, "syscallRawRules",
        "Seccomp"},
   };
