@@ -52,7 +52,9 @@ absl::Status ListDirectory(const std::string& directory, std::vector<std::string
   std::error_code error;
   fs::recursive_directory_iterator entry(directory, error);
   const fs::recursive_directory_iterator end;
+  std::string unreadable = directory;
   while (!error && entry != end) {
+    unreadable = entry->path().string();
     const bool hidden = absl::StartsWith(entry->path().filename().string(), ".");
     std::error_code ignored;  // a dangling link is no directory; reading it reports it
     const bool is_directory = entry->is_directory(ignored);
@@ -67,7 +69,7 @@ absl::Status ListDirectory(const std::string& directory, std::vector<std::string
   files.erase(std::remove_if(files.begin(), files.end(),
                              [&](const std::string& file) { return IsArtifact(file, listed); }),
               files.end());
-  if (error) return CannotRead(directory, error.message());
+  if (error) return CannotRead(unreadable, error.message());
   return absl::OkStatus();
 }
 
