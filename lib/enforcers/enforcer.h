@@ -16,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "lib/compiler/simulate/decide.h"
+#include "proto/artifact.pb.h"
 
 namespace varmor {
 
@@ -30,6 +31,15 @@ struct EnforcerSupport {
   std::vector<std::string> limits;
 };
 
+// A rule that denies or audits what this kernel cannot.
+struct UnenforcedRule {
+  RuleOrigin rule;
+  // "this kernel has no hook userns_create; Linux 6.1 does".
+  std::string reason;
+  // Some of what it is about is enforced; `reason` begins with what is not.
+  bool in_part = false;
+};
+
 class Enforcer {
  public:
   virtual ~Enforcer() = default;
@@ -39,6 +49,10 @@ class Enforcer {
 
   // Asks the kernel, each time. Changes nothing that outlives the call.
   virtual EnforcerSupport Probe() = 0;
+
+  // Where it is available: rules of its artifact in the set that this kernel does not enforce all
+  // the same, in the artifact's order.
+  virtual std::vector<UnenforcedRule> Unenforced(const ArtifactSet& /*artifacts*/) { return {}; }
 
   // Puts this enforcer's artifact of `artifacts` in force under its profile name, in place of the
   // profile of that name, for everybody whom that confines. All or nothing: after an error the

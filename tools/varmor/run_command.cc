@@ -158,12 +158,14 @@ bool Run::EnforcedElsewhere(const std::string& rule, const std::string& field,
 
 // How messages call a rule.
 std::string RuleName(const std::string& rule, const std::string& field) {
+  if (rule.empty() && field.empty()) return "every rule";
   return rule == "raw" || rule.empty() ? absl::StrCat("the rule at ", field) : rule;
 }
 
 bool Run::CheckRules(RunEnforcer& enforcer) {
   std::vector<std::string> lost;
   for (const UnenforcedRule& one : enforcer.Unenforced(asked_.policies[0].artifacts())) {
+    if (one.in_part) continue;  // told with the kernel's limits
     if (EnforcedElsewhere(one.rule.rule(), one.rule.field(), enforcer.name())) continue;
     std::string text =
         absl::StrCat(RuleName(one.rule.rule(), one.rule.field()), " (", one.reason, ")");

@@ -415,6 +415,11 @@ EnforcerSupport AppArmorEnforcer::Probe() {
   return ProbeAppArmor(parts_->host, parts_->Parser(), parts_->options.state_directory);
 }
 
+std::vector<UnenforcedRule> AppArmorEnforcer::Unenforced(const ArtifactSet& artifacts) {
+  if (artifacts.app_armor == nullptr) return {};
+  return UnenforcedRules(*artifacts.app_armor, parts_->host);
+}
+
 absl::Status AppArmorEnforcer::Apply(const ArtifactSet& artifacts) {
   return ApplyAll(absl::MakeConstSpan(&artifacts, 1))[0];
 }

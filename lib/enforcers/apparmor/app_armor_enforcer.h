@@ -49,6 +49,7 @@ class AppArmorEnforcer : public Enforcer {
 
   absl::string_view name() const override { return "AppArmor"; }
   EnforcerSupport Probe() override;
+  std::vector<UnenforcedRule> Unenforced(const ArtifactSet& artifacts) override;
 
   // Beyond the interface: INVALID_ARGUMENT also for what the parser refuses, with its words, the
   // line and the policy's field; for a text that declares other profiles than the artifact names;

@@ -2,11 +2,13 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <vector>
+#include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "lib/enforcers/files.h"
 
@@ -32,42 +34,68 @@ std::string ReadWord(const std::string& path) {
 struct Feature {
   const char* path;
   const char* limit;
+  // Rules that are about it, by their first word, with spaces around each; "": not told. The parser
+  // leaves them out of what it compiles for a kernel without it, and says nothing.
+  const char* rules;
+  // The kernel mediates the rest of what they are about.
+  bool in_part = false;
 };
 
 // When a kernel got them: Linux itself, not distributions, which had some of them before.
+constexpr char kMountRules[] = " mount remount umount pivot_root ";
 constexpr Feature kFeatures[] = {
-    {"file", "files: the kernel does not mediate them"},
-    {"caps", "capabilities: the kernel does not mediate them"},
-    {"network_v8", "network: needs Linux 4.17"},
-    {"mount", "mounts: needs Linux 4.14"},
-    {"mount/move_mount", "mounts by fsmount(2) and move_mount(2): need Linux 6.7"},
-    {"ptrace", "ptrace: needs Linux 4.14"},
-    {"signal", "signals: needs Linux 4.14"},
-    {"namespaces/mask", "user namespaces: needs Linux 6.7"},
-    {"io_uring", "io_uring: needs Linux 6.7"},
-    {"network_v9/af_unix", "names of Unix sockets: needs Linux 6.17"},
-    {"dbus", "D-Bus: the kernel has no support for it"},
+    {"file", "files: the kernel does not mediate them", ""},
+    {"caps", "capabilities: the kernel does not mediate them", " capability "},
+    {"network_v8", "network: needs Linux 4.17", " network "},
+    {"mount", "mounts: needs Linux 4.14", kMountRules},
+    {"mount/move_mount", "mounts by fsmount(2) and move_mount(2): need Linux 6.7", kMountRules,
+     true},
+    {"ptrace", "ptrace: needs Linux 4.14", " ptrace "},
+    {"signal", "signals: needs Linux 4.14", " signal "},
+    {"namespaces/mask", "user namespaces: needs Linux 6.7", " userns "},
+    {"io_uring", "io_uring: needs Linux 6.7", " io_uring "},
+    {"network_v9/af_unix", "names of Unix sockets: needs Linux 6.17", " unix "},
+    {"dbus", "D-Bus: the kernel has no support for it", " dbus "},
 };
+
+std::vector<const Feature*> MissingFeatures(AppArmorHost& host) {
+  std::vector<const Feature*> missing;
+  for (const Feature& feature : kFeatures) {
+    if (!Exists(absl::StrCat(host.directory(), "/features/", feature.path))) {
+      missing.push_back(&feature);
+    }
+  }
+  return missing;
+}
+
+// "": profiles of this machine are enforced.
+std::string ComplainsOnly(AppArmorHost& host) {
+  const std::string mode = host.paths().module + "/parameters/mode";
+  if (ReadWord(mode) != "complain") return "";
+  return absl::StrCat("everything: all profiles of this machine complain only; write enforce to ",
+                      mode);
+}
 
 std::vector<std::string> Limits(AppArmorHost& host) {
   std::vector<std::string> limits;
-  for (const Feature& feature : kFeatures) {
-    if (!Exists(absl::StrCat(host.directory(), "/features/", feature.path))) {
-      limits.emplace_back(feature.limit);
-    }
-  }
+  for (const Feature* feature : MissingFeatures(host)) limits.emplace_back(feature->limit);
+  if (std::string all = ComplainsOnly(host); !all.empty()) limits.push_back(std::move(all));
   const std::string parameters = host.paths().module + "/parameters";
-  if (const std::string mode = ReadWord(parameters + "/mode"); mode == "complain") {
-    limits.emplace_back(
-        "everything: all profiles of this machine complain only; write enforce to " + parameters +
-        "/mode");
-  }
   if (ReadWord(parameters + "/hash_policy") == "N" || !Exists(parameters + "/hash_policy")) {
     limits.emplace_back(
         "profiles that somebody else replaced: the kernel keeps no hashes; boot with "
         "apparmor.hash_policy=1");
   }
   return limits;
+}
+
+// Of a rule's text: "mount" of "mount options=(ro) /a -> /b" or "child_0: mount".
+absl::string_view FirstWord(absl::string_view text) {
+  const size_t colon = text.find(": ");
+  if (absl::StartsWith(text, "child_") && colon != absl::string_view::npos) {
+    text.remove_prefix(colon + 2);
+  }
+  return text.substr(0, text.find_first_of(" ,"));
 }
 
 // The directory, or what would be its first missing parent's place, can be written.
@@ -108,6 +136,27 @@ EnforcerSupport ProbeAppArmorKernel(AppArmorHost& host) {
   support.available = true;
   support.limits = Limits(host);
   return support;
+}
+
+std::vector<UnenforcedRule> UnenforcedRules(const AppArmorArtifact& artifact, AppArmorHost& host) {
+  if (std::string all = ComplainsOnly(host); !all.empty()) return {{{}, std::move(all)}};
+  const std::vector<const Feature*> missing = MissingFeatures(host);
+  const auto is_missing = [&](absl::string_view path) {
+    return std::any_of(missing.begin(), missing.end(),
+                       [&](const Feature* one) { return one->path == path; });
+  };
+  std::vector<UnenforcedRule> out;
+  for (const RuleOrigin& rule : artifact.rules()) {
+    if (rule.action() == "allow") continue;
+    const std::string word = absl::StrCat(" ", FirstWord(rule.text()), " ");
+    for (const Feature* feature : missing) {
+      if (!absl::StrContains(feature->rules, word)) continue;
+      // Said already: all of it is missing.
+      if (feature->in_part && is_missing("mount")) continue;
+      out.push_back({rule, feature->limit, feature->in_part});
+    }
+  }
+  return out;
 }
 
 bool AppArmorIsOff(AppArmorHost& host) {

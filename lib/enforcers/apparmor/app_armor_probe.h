@@ -3,10 +3,12 @@
 #define LIB_ENFORCERS_APPARMOR_APP_ARMOR_PROBE_H_
 
 #include <string>
+#include <vector>
 
 #include "lib/enforcers/apparmor/app_armor_host.h"
 #include "lib/enforcers/apparmor/app_armor_parser.h"
 #include "lib/enforcers/enforcer.h"
+#include "proto/artifact.pb.h"
 
 namespace varmor {
 
@@ -20,6 +22,10 @@ bool AppArmorIsOff(AppArmorHost& host);
 // Also the parser, which compiles a small profile, and the state directory.
 EnforcerSupport ProbeAppArmor(AppArmorHost& host, const AppArmorParser& parser,
                               const std::string& state_directory);
+
+// Rules that deny or audit what this kernel's AppArmor does not mediate, in the artifact's order.
+// Where all profiles of the machine only complain, one without rule and field stands for all.
+std::vector<UnenforcedRule> UnenforcedRules(const AppArmorArtifact& artifact, AppArmorHost& host);
 
 }  // namespace varmor
 

@@ -125,5 +125,51 @@ TEST_F(AppArmorProbeTest, WhatTheKernelCannotDoIsTold) {
           "apparmor.hash_policy=1"}));
 }
 
+AppArmorArtifact WithRules(const std::vector<std::string>& texts) {
+  AppArmorArtifact artifact;
+  for (const std::string& text : texts) {
+    RuleOrigin& rule = *artifact.add_rules();
+    rule.set_text(text);
+    rule.set_action("deny");
+  }
+  return artifact;
+}
+
+// "mount fstype=proc: in part", or without the last words.
+std::vector<std::string> TextsOf(const std::vector<UnenforcedRule>& rules) {
+  std::vector<std::string> out;
+  for (const UnenforcedRule& one : rules) {
+    out.push_back(absl::StrCat(one.rule.text(), one.in_part ? ": in part" : ""));
+  }
+  return out;
+}
+
+TEST_F(AppArmorProbeTest, RulesThatTheKernelDoesNotMediateAreNamed) {
+  AppArmorArtifact artifact =
+      WithRules({"/etc/shadow r", "mount fstype=proc", "child_0: umount", "userns", "userns create",
+                 "unix (connect)", "ptrace", "network unix", "capability sys_admin"});
+  using Texts = std::vector<std::string>;
+  EXPECT_EQ(TextsOf(UnenforcedRules(artifact, kernel_)), (Texts{"unix (connect)"}));
+  for (const char* feature : {"mount/move_mount", "namespaces"}) {
+    std::filesystem::remove_all(absl::StrCat(kernel_.directory(), "/features/", feature));
+  }
+  const std::vector<UnenforcedRule> rules = UnenforcedRules(artifact, kernel_);
+  EXPECT_EQ(TextsOf(rules), (Texts{"mount fstype=proc: in part", "child_0: umount: in part",
+                                   "userns", "userns create", "unix (connect)"}));
+  EXPECT_EQ(rules[2].reason, "user namespaces: needs Linux 6.7");
+  std::filesystem::remove_all(kernel_.directory() + "/features/mount");
+  EXPECT_EQ(TextsOf(UnenforcedRules(artifact, kernel_))[0], "mount fstype=proc");
+  for (RuleOrigin& rule : *artifact.mutable_rules()) rule.set_action("allow");
+  EXPECT_EQ(TextsOf(UnenforcedRules(artifact, kernel_)), Texts{});
+}
+
+TEST_F(AppArmorProbeTest, OnAMachineThatOnlyComplainsNoRuleIsEnforced) {
+  PutFile(directory_ / "kernel/module/parameters/mode", "complain\n");
+  const std::vector<UnenforcedRule> rules = UnenforcedRules(WithRules({"/etc/shadow r"}), kernel_);
+  ASSERT_EQ(rules.size(), 1u);
+  EXPECT_EQ(rules[0].rule.text(), "");
+  EXPECT_EQ(rules[0].reason.find("everything: all profiles of this machine complain only"), 0u);
+}
+
 }  // namespace
 }  // namespace varmor

@@ -58,6 +58,18 @@ EnforcerSupport BpfEnforcer::Probe() {
   return SupportOf(ReadKernelFeatures(directory), directory);
 }
 
+std::vector<UnenforcedRule> BpfEnforcer::Unenforced(const ArtifactSet& artifacts) {
+  if (artifacts.bpf == nullptr) return {};
+  std::optional<KernelFeatures>& features = parts_->features;
+  if (!features.has_value()) features = ReadKernelFeatures(parts_->options.directory);
+  // Nothing is known of its hooks; nor can anything be loaded then.
+  if (!features->btf) {
+    features.reset();
+    return {};
+  }
+  return UnenforcedRules(*artifacts.bpf, *features);
+}
+
 void BpfEnforcer::Parts::WaitForCleaner() {
   if (cleaner.joinable()) cleaner.join();
 }

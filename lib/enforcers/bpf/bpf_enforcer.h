@@ -142,6 +142,7 @@ class BpfEnforcer : public Enforcer {
 
   // Loads nothing. That programs which load and attach are also called is told by SelfTest().
   EnforcerSupport Probe() override;
+  std::vector<UnenforcedRule> Unenforced(const ArtifactSet& artifacts) override;
 
   // Takes over what is pinned, or loads and attaches the programs. A crash at any point leaves in
   // force what was in force before; the next Start removes what is half made.

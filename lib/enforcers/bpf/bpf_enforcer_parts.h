@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "lib/enforcers/bpf/bpf_enforcer.h"
+#include "lib/enforcers/bpf/kernel_features.h"
 #include "lib/enforcers/bpf/pins.h"
 #include "lib/enforcers/bpf/profile_table.h"
 #include "lib/enforcers/bpf/program_object.h"
@@ -22,6 +23,9 @@ namespace varmor {
 struct BpfEnforcer::Parts {
   BpfEnforcerOptions options;
   BpfCalls* calls = nullptr;
+
+  // What Unenforced knows of the kernel, from its first call on.
+  std::optional<KernelFeatures> features;
 
   // From Start or Adopt on.
   std::optional<ActiveVersion> version;

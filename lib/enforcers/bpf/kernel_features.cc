@@ -87,6 +87,18 @@ constexpr Hook kHooks[] = {
     {"task_setrlimit", false, "limits of the protected process", "5.7"},
 };
 
+// How much of a rule is not enforced without a hook.
+enum class Lost { kNothing, kPart, kAll };
+
+Lost LostWithout(const Hook& hook, absl::string_view rule) {
+  if (hook.rules != nullptr && absl::StartsWith(rule, hook.rules)) return Lost::kAll;
+  // Hooks on paths ask rules that deny writing; "file /etc/** write,append".
+  const bool of_files = absl::StartsWith(rule, "file ") || absl::StartsWith(rule, "file,exec ");
+  if (!absl::StartsWith(hook.name, "path_") || !of_files) return Lost::kNothing;
+  const absl::string_view access = rule.substr(rule.rfind(' ') + 1);
+  return access == "all" || absl::StrContains(access, "write") ? Lost::kPart : Lost::kNothing;
+}
+
 void ReadHelpers(const btf* kernel, KernelFeatures& out) {
   const int id = btf__find_by_name_kind(kernel, "bpf_func_id", BTF_KIND_ENUM);
   const btf_type* type = id > 0 ? btf__type_by_id(kernel, static_cast<__u32>(id)) : nullptr;
@@ -223,9 +235,12 @@ std::vector<UnenforcedRule> UnenforcedRules(const BpfArtifact& artifact,
   for (const RuleOrigin& rule : artifact.rules()) {
     if (rule.action() == "allow") continue;
     for (const Hook& hook : kHooks) {
-      if (hook.rules == nullptr || features.HasHook(hook.name)) continue;
-      if (!absl::StartsWith(rule.text(), hook.rules)) continue;
-      out.push_back({rule, Lacking(hook)});
+      if (features.HasHook(hook.name)) continue;
+      const Lost lost = LostWithout(hook, rule.text());
+      if (lost == Lost::kAll) out.push_back({rule, Lacking(hook)});
+      if (lost == Lost::kPart) {
+        out.push_back({rule, absl::StrCat(hook.what, ": ", Lacking(hook)), true});
+      }
     }
   }
   return out;

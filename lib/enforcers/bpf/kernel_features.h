@@ -66,13 +66,8 @@ const std::vector<std::string>& EssentialHooks();
 // that the kernel lacks, and for missing task storage.
 std::vector<std::string> LimitsOf(const KernelFeatures& features);
 
-// A rule that denies or audits what the kernel has no hook for.
-struct UnenforcedRule {
-  RuleOrigin rule;
-  // "this kernel has no hook userns_create; Linux 6.1 does".
-  std::string reason;
-};
-// In the order of the artifact's rules.
+// Rules that deny or audit what the kernel has no hook for, in the artifact's order; one that lacks
+// several hooks as often.
 std::vector<UnenforcedRule> UnenforcedRules(const BpfArtifact& artifact,
                                             const KernelFeatures& features);
 

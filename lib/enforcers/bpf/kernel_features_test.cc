@@ -143,12 +143,21 @@ const Needs kNeeds[] = {
     {"sb_mount", "      hardeningRules: [disallow-umount]\n"},
 };
 
+KernelFeatures WithHooksOfRules() {
+  KernelFeatures features = Good();
+  for (const Needs& needs : kNeeds) features.hooks.insert(needs.hook);
+  for (const char* hook : {"truncate", "unlink", "rmdir", "mkdir", "mknod", "symlink", "link",
+                           "rename", "chmod", "chown"}) {
+    features.hooks.insert(std::string("path_") + hook);
+  }
+  return features;
+}
+
 TEST(KernelFeaturesTest, ARuleThatTheKernelHasNoHookForIsNamed) {
   for (const Needs& needs : kNeeds) {
     SCOPED_TRACE(needs.hook);
     const BpfArtifact artifact = CompileRules(needs.rules);
-    KernelFeatures features = Good();
-    for (const Needs& other : kNeeds) features.hooks.insert(other.hook);
+    KernelFeatures features = WithHooksOfRules();
     EXPECT_TRUE(UnenforcedRules(artifact, features).empty());
     features.hooks.erase(needs.hook);
     const std::vector<UnenforcedRule> rules = UnenforcedRules(artifact, features);
@@ -160,6 +169,25 @@ TEST(KernelFeaturesTest, ARuleThatTheKernelHasNoHookForIsNamed) {
       return absl::StrContains(needs.rules, name);
     }));
   }
+}
+
+// Owners can be changed before 6.1, whatever a rule says about writing.
+TEST(KernelFeaturesTest, ARuleThatIsEnforcedInPartIsNamedAsThat) {
+  const BpfArtifact artifact = CompileRules(
+      "      bpfRawRules: {files: [{pattern: /a/**, permissions: [read], qualifiers: [deny]},\n"
+      "        {pattern: /b/**, permissions: [write], qualifiers: [deny]},\n"
+      "        {pattern: /c/**, permissions: [write, exec], qualifiers: [audit]}]}\n");
+  KernelFeatures features = WithHooksOfRules();
+  EXPECT_TRUE(UnenforcedRules(artifact, features).empty());
+  features.hooks.erase("path_chown");
+  std::string texts;  // of the policy's own rules
+  for (const UnenforcedRule& one : UnenforcedRules(artifact, features)) {
+    EXPECT_TRUE(one.in_part);
+    EXPECT_EQ(one.reason, "changing owners: this kernel has no hook path_chown; Linux 6.1 does");
+    if (one.rule.rule() == "raw") texts += one.rule.text() + "\n";
+  }
+  EXPECT_THAT(texts, testing::Not(HasSubstr("/a/**")));
+  EXPECT_THAT(texts, testing::AllOf(HasSubstr("/b/**"), HasSubstr("/c/**")));
 }
 
 TEST(KernelFeaturesTest, ARelativeDirectoryIsLookedForHere) {

@@ -14,6 +14,9 @@ class AppArmor : public RunEnforcer {
 
   absl::string_view name() const override { return "AppArmor"; }
   EnforcerSupport Probe() override { return enforcer_.Probe(); }
+  std::vector<UnenforcedRule> Unenforced(const ArtifactSet& artifacts) override {
+    return enforcer_.Unenforced(artifacts);
+  }
 
   absl::Status Load(const ArtifactSet& artifacts) override {
     VARMOR_RETURN_IF_ERROR(enforcer_.Apply(artifacts));

@@ -32,8 +32,7 @@ class Bpf : public RunEnforcer {
   EnforcerSupport Probe() override { return enforcer_.Probe(); }
 
   std::vector<UnenforcedRule> Unenforced(const ArtifactSet& artifacts) override {
-    if (artifacts.bpf == nullptr) return {};
-    return UnenforcedRules(*artifacts.bpf, ReadKernelFeatures(BpfEnforcerOptions().directory));
+    return enforcer_.Unenforced(artifacts);
   }
 
   absl::Status Load(const ArtifactSet& artifacts) override {

@@ -12,7 +12,6 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "lib/compiler/simulate/decide.h"
-#include "lib/enforcers/bpf/kernel_features.h"
 #include "lib/enforcers/enforcer.h"
 
 namespace varmor {
