@@ -58,6 +58,8 @@ bool SameViolations(const NodeViolations& violations, const Json* written) {
          NumberAt(*written, {"allowed"}).value_or(-1) == violations.allowed;
 }
 
+std::string UidOf(const Json& object) { return TextAt(object, {"metadata", "uid"}); }
+
 std::string RevisionOf(const Json& profile) {
   const Json* spec = FieldAt(profile, {"spec"});
   return ArmorProfileRevision(spec == nullptr ? Json() : *spec);
@@ -105,14 +107,14 @@ void PolicyController::PolicyGone(const Json& object) {
 
 void PolicyController::ProfileChanged(const Json& object) {
   if (!profiles_.Set(object)) return;
-  reports_.SetProfile(ObjectKey(object), RevisionOf(object));
+  reports_.SetProfile(ObjectKey(object), RevisionOf(object), UidOf(object));
   const ObjectPointer owner = OwnerOf(object);
   enqueue_(KeyOfOwner(object), owner == nullptr ? kOrphanDelay : absl::ZeroDuration());
 }
 
 void PolicyController::ProfileGone(const Json& object) {
   profiles_.Remove(object);
-  if (profiles_.Get(ObjectKey(object)) == nullptr) reports_.RemoveProfile(ObjectKey(object));
+  reports_.RemoveProfile(ObjectKey(object), UidOf(object));
   EnqueueNamed(TextAt(object, {"metadata", "name"}));
 }
 
@@ -517,7 +519,9 @@ absl::Status PolicyController::CarryOut(const Json* policy, const std::string& n
   };
   const auto keep_profile = [&](const absl::StatusOr<Json>& profile) {
     if (!profile.ok()) return profile.status();
-    if (profiles_.Set(*profile)) reports_.SetProfile(ObjectKey(*profile), RevisionOf(*profile));
+    if (profiles_.Set(*profile)) {
+      reports_.SetProfile(ObjectKey(*profile), RevisionOf(*profile), UidOf(*profile));
+    }
     return absl::OkStatus();
   };
   const auto patch_profile = [&](absl::string_view subresource) {
@@ -534,10 +538,10 @@ absl::Status PolicyController::CarryOut(const Json* policy, const std::string& n
     case PlanAction::Kind::kCreateProfile: {
       // An agent may report it before the answer is here.
       const std::string profile = ArmorProfileKey(name_space, name);
-      reports_.SetProfile(profile, RevisionOf(action.body));
+      reports_.SetProfile(profile, RevisionOf(action.body), "");
       const absl::Status created =
           keep_profile(client_.Create(kArmorProfiles, name_space, action.body));
-      if (profiles_.Get(profile) == nullptr) reports_.RemoveProfile(profile);
+      if (profiles_.Get(profile) == nullptr) reports_.RemoveProfile(profile, "");
       if (!reports_.Get(profile).empty()) enqueue_(KeyOf(*policy), absl::ZeroDuration());
       return created;
     }

@@ -54,6 +54,66 @@ TEST_F(PolicyControllerTest, AgentsMayReportBeforeTheCreationIsAnswered) {
   EXPECT_EQ(Status()["phase"], "Protecting");
 }
 
+// The watch tells late that the ArmorProfile of that name from before is gone.
+TEST_F(PolicyControllerTest, ReportsAreNotThoseOfTheProfileBefore) {
+  Protect();
+  const Json before = Get(kArmorProfiles, "shop", "varmor-shop-web");
+  ASSERT_TRUE(kube_.Delete(kVarmorPolicies, "shop", "web").ok());
+  Run();
+  Report("a", ProfileState::kRetired);
+  Report("b", ProfileState::kRetired);
+  Run();
+  ASSERT_TRUE(Get(kArmorProfiles, "shop", "varmor-shop-web").is_null());
+  kube_.SetHook([&](const FakeKubeClient::Call& call) {
+    if (call.verb != "create" || call.resource != "armorprofiles") return absl::OkStatus();
+    for (const char* node : {"a", "b"}) {
+      ProfileStatus status;
+      status.name_space = "shop";
+      status.armor_profile = "varmor-shop-web";
+      status.node_name = node;
+      status.state = ProfileState::kSucceeded;
+      status.revision = ArmorProfileRevision(before["spec"]);
+      controller_->reports().Add(status);
+    }
+    controller_->ProfileGone(before);
+    return absl::OkStatus();
+  });
+  Apply(Policy("shop", "web"));
+  Run();
+  EXPECT_EQ(Status()["phase"], "Protecting");
+}
+
+TEST_F(PolicyControllerTest, RulesThatNodesDoNotEnforceAreTold) {
+  Protect();
+  ProfileStatus status;
+  status.name_space = "shop";
+  status.armor_profile = "varmor-shop-web";
+  status.node_name = "b";
+  status.state = ProfileState::kSucceeded;
+  status.message = "Ready";
+  status.revision = ArmorProfileRevision(Get(kArmorProfiles, "shop", "varmor-shop-web")["spec"]);
+  status.unenforced = {"BPF: no-userns (too old)"};
+  controller_->reports().Add(status);
+  Run();
+  EXPECT_EQ(Status()["phase"], "Protecting");
+  EXPECT_EQ(Status()["ready"], true);
+  const Json conditions = Status()["conditions"];
+  EXPECT_EQ(conditions.back()["type"], "Ready");
+  EXPECT_EQ(conditions.back()["status"], "True");
+  EXPECT_EQ(conditions.back()["message"],
+            "1 of 2 nodes do not enforce every rule; see ArmorProfile shop/varmor-shop-web");
+  const Json condition =
+      Get(kArmorProfiles, "shop", "varmor-shop-web")["status"]["conditions"].at(0);
+  EXPECT_EQ(condition["type"], "FullyEnforced");
+  EXPECT_EQ(condition["status"], "False");
+  EXPECT_EQ(condition["nodeName"], "b");
+  EXPECT_EQ(condition["message"], "this kernel does not enforce BPF: no-userns (too old)");
+  Report("b");
+  Run();
+  EXPECT_FALSE(Get(kArmorProfiles, "shop", "varmor-shop-web")["status"].contains("conditions"));
+  EXPECT_FALSE(Json(Status()["conditions"]).back().contains("message"));
+}
+
 TEST_F(PolicyControllerTest, NextLeaderWritesNothing) {
   Protect();
   NewManager();

@@ -28,7 +28,8 @@ void ReportStore::Replace(const std::string& key, Profile& profile, const std::s
   const bool exists = stored != profile.reports.end();
   if (report == nullptr && !exists) return;
   if (report != nullptr && exists && stored->second.revision == report->revision &&
-      stored->second.state == report->state && stored->second.message == report->message) {
+      stored->second.state == report->state && stored->second.message == report->message &&
+      stored->second.unenforced == report->unenforced) {
     return;
   }
   if (exists) {
@@ -58,9 +59,12 @@ void ReportStore::Tell(const std::vector<Change>& changes) {
   for (const Change& change : changes) changed_(change.key, change.before, change.after);
 }
 
-void ReportStore::SetProfile(const std::string& key, const std::string& revision) {
+void ReportStore::SetProfile(const std::string& key, const std::string& revision,
+                             const std::string& uid) {
   MutexLock lock(&mutex_);
   Profile& profile = profiles_[key];
+  if (!profile.uid.empty() && profile.uid != uid) profile = {};
+  profile.uid = uid;
   if (profile.revision == revision) return;
   profile.revision = revision;
   profile.totals = {};
@@ -74,9 +78,10 @@ void ReportStore::SetProfile(const std::string& key, const std::string& revision
   }
 }
 
-void ReportStore::RemoveProfile(const std::string& key) {
+void ReportStore::RemoveProfile(const std::string& key, const std::string& uid) {
   MutexLock lock(&mutex_);
-  profiles_.erase(key);
+  const auto found = profiles_.find(key);
+  if (found != profiles_.end() && found->second.uid == uid) profiles_.erase(found);
 }
 
 void ReportStore::RemoveNode(const std::string& node) {
@@ -112,7 +117,7 @@ void ReportStore::Expire(absl::Time time) {
 
 void ReportStore::Add(const ProfileStatus& status) {
   const std::string key = ArmorProfileKey(status.name_space, status.armor_profile);
-  const NodeProfile report = {status.revision, status.state, status.message};
+  const NodeProfile report = {status.revision, status.state, status.message, status.unenforced};
   std::vector<Change> changes;
   {
     MutexLock lock(&mutex_);

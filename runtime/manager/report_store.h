@@ -37,8 +37,11 @@ class ReportStore {
   explicit ReportStore(Changed changed, std::function<absl::Time()> clock = absl::Now);
 
   // The profile exists in this revision. Reports that name none are about the revision before.
-  void SetProfile(const std::string& key, const std::string& revision);
-  void RemoveProfile(const std::string& key);
+  // `uid` is that of the object, "" while it is being created: reports about one before it are
+  // forgotten.
+  void SetProfile(const std::string& key, const std::string& revision, const std::string& uid);
+  // That object is gone; nothing happens when another one has taken its place.
+  void RemoveProfile(const std::string& key, const std::string& uid);
   // The node has no agent any more.
   void RemoveNode(const std::string& node);
 
@@ -60,6 +63,7 @@ class ReportStore {
 
  private:
   struct Profile {
+    std::string uid;
     std::string revision;
     ProfileReports reports;
     ReportTotals totals;

@@ -37,7 +37,7 @@ TEST_F(ReportStoreTest, NodeThatFallsSilentIsForgotten) {
   absl::Time now = absl::FromUnixSeconds(1000);
   ReportStore store([](const std::string&, const ReportTotals&, const ReportTotals&) {},
                     [&] { return now; });
-  store.SetProfile("shop/p", "r");
+  store.SetProfile("shop/p", "r", "u");
   NodeReport report;
   report.profiles["shop/p"] = {"r", ProfileState::kSucceeded, ""};
   report.node_name = "silent";
@@ -55,7 +55,7 @@ TEST_F(ReportStoreTest, NodeThatFallsSilentIsForgotten) {
 
 // The agent of a node that was booted again says what it has now.
 TEST_F(ReportStoreTest, ReportOfANewBootReplacesTheOld) {
-  store_.SetProfile("shop/p", "r");
+  store_.SetProfile("shop/p", "r", "u");
   NodeReport report;
   report.node_name = "a";
   report.boot_id = "1";
@@ -72,7 +72,7 @@ TEST_F(ReportStoreTest, ReportThatSaysNothingChangesNothing) {
   absl::Time now = absl::FromUnixSeconds(1000);
   ReportStore store([](const std::string&, const ReportTotals&, const ReportTotals&) {},
                     [&] { return now; });
-  store.SetProfile("shop/p", "r");
+  store.SetProfile("shop/p", "r", "u");
   NodeReport report;
   report.node_name = "a";
   report.profiles["shop/p"] = {"r", ProfileState::kSucceeded, ""};
@@ -90,7 +90,7 @@ TEST_F(ReportStoreTest, ReportThatSaysNothingChangesNothing) {
 }
 
 TEST_F(ReportStoreTest, TellsOnlyNews) {
-  store_.SetProfile("shop/p", "r1");
+  store_.SetProfile("shop/p", "r1", "u");
   store_.Add(Status("a", "r1"));
   EXPECT_THAT(Changed(), ElementsAre("shop/p"));
   store_.Add(Status("a", "r1"));
@@ -98,10 +98,31 @@ TEST_F(ReportStoreTest, TellsOnlyNews) {
   store_.Add(Status("a", "r1", ProfileState::kFailed));
   EXPECT_THAT(Changed(), ElementsAre("shop/p"));
   EXPECT_EQ(store_.Get("shop/p").at("a").state, ProfileState::kFailed);
+  ProfileStatus status = Status("a", "r1", ProfileState::kFailed);
+  status.unenforced = {"BPF: x (too old)"};
+  store_.Add(status);
+  EXPECT_THAT(Changed(), ElementsAre("shop/p"));
+  EXPECT_EQ(store_.Get("shop/p").at("a").unenforced, status.unenforced);
+}
+
+// Of objects of one name, one after the other.
+TEST_F(ReportStoreTest, ReportsAreOfOneObject) {
+  store_.SetProfile("shop/p", "r", "first");
+  store_.Add(Status("a", "r"));
+  store_.SetProfile("shop/p", "r", "");  // the second is being created
+  EXPECT_THAT(store_.Get("shop/p"), IsEmpty());
+  store_.Add(Status("a", "r"));
+  store_.RemoveProfile("shop/p", "first");
+  store_.SetProfile("shop/p", "r", "second");
+  EXPECT_EQ(store_.Get("shop/p").size(), 1u);
+  store_.RemoveProfile("shop/p", "first");
+  EXPECT_EQ(store_.Get("shop/p").size(), 1u);
+  store_.RemoveProfile("shop/p", "second");
+  EXPECT_THAT(store_.Get("shop/p"), IsEmpty());
 }
 
 TEST_F(ReportStoreTest, TotalsFollowReportsOfTheRevision) {
-  store_.SetProfile("shop/p", "r1");
+  store_.SetProfile("shop/p", "r1", "u");
   store_.Add(Status("a", "r1"));
   EXPECT_EQ(before_.loaded, 0);
   EXPECT_EQ(after_.loaded, 1);
@@ -110,7 +131,7 @@ TEST_F(ReportStoreTest, TotalsFollowReportsOfTheRevision) {
   store_.Add(Status("b", "r2"));
   EXPECT_EQ(after_.loaded, 1);
   EXPECT_EQ(after_.failed, 0);
-  store_.SetProfile("shop/p", "r2");
+  store_.SetProfile("shop/p", "r2", "u");
   store_.Add(Status("a", "r2"));
   EXPECT_EQ(before_.loaded, 1);
   EXPECT_EQ(after_.loaded, 2);
@@ -125,20 +146,20 @@ TEST_F(ReportStoreTest, DropsReportsAboutWhatDoesNotExist) {
 }
 
 TEST_F(ReportStoreTest, ReportsWithoutARevisionGoWithTheirs) {
-  store_.SetProfile("shop/p", "r1");
+  store_.SetProfile("shop/p", "r1", "u");
   store_.Add(Status("a", ""));
   store_.Add(Status("b", "r1"));
-  store_.SetProfile("shop/p", "r1");
+  store_.SetProfile("shop/p", "r1", "u");
   EXPECT_EQ(store_.Get("shop/p").size(), 2u);
-  store_.SetProfile("shop/p", "r2");
+  store_.SetProfile("shop/p", "r2", "u");
   EXPECT_EQ(store_.Get("shop/p").count("a"), 0u);
   EXPECT_EQ(store_.Get("shop/p").count("b"), 1u);
 }
 
 TEST_F(ReportStoreTest, NodeReportIsTheWholeTruth) {
-  store_.SetProfile("shop/current", "r");
-  store_.SetProfile("shop/old", "r");
-  store_.SetProfile("shop/p", "r");
+  store_.SetProfile("shop/current", "r", "u");
+  store_.SetProfile("shop/old", "r", "u");
+  store_.SetProfile("shop/p", "r", "u");
   store_.Add(Status("a", "r"));
   Changed();
   NodeReport report;
@@ -166,7 +187,7 @@ TEST_F(ReportStoreTest, NodeReportIsTheWholeTruth) {
 }
 
 TEST_F(ReportStoreTest, NodeThatLeftIsForgotten) {
-  store_.SetProfile("shop/p", "r");
+  store_.SetProfile("shop/p", "r", "u");
   store_.Add(Status("a", "r"));
   Changed();
   store_.RemoveNode("b");

@@ -5,6 +5,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 namespace varmor {
 namespace {
@@ -16,6 +17,9 @@ constexpr size_t kMaxMessageBytes = 8 << 10;
 // the API server stores, most of which is the profile's.
 constexpr size_t kMaxNodeConditions = 100;
 constexpr size_t kMaxNodeMessageBytes = 1 << 10;
+
+constexpr char kFullyEnforced[] = "FullyEnforced";
+constexpr char kKernelLimits[] = "KernelLimits";
 
 std::string Cut(absl::string_view text, size_t limit = kMaxMessageBytes) {
   if (text.size() <= limit) return std::string(text);
@@ -56,6 +60,9 @@ NodeCounts CountNodes(const ProfileReports& reports, absl::string_view revision,
   for (const auto& [node, report] : reports) {
     if (agents.running.count(node) == 0) continue;
     if (!report.revision.empty() && report.revision != revision) continue;
+    if (!report.unenforced.empty() && report.state != ProfileState::kRetired) {
+      counts.limits.push_back({node, report.unenforced});
+    }
     switch (report.state) {
       case ProfileState::kSucceeded:
         ++counts.loaded;
@@ -110,27 +117,38 @@ Json ArmorProfileStatusJson(const NodeCounts& counts, const Json& old, absl::Tim
   const Json old_conditions =
       old.is_object() && old.contains("conditions") ? old["conditions"] : Json::array();
   Json status = {{"desiredNumberLoaded", counts.desired}, {"currentNumberLoaded", counts.loaded}};
-  const auto add = [&](const std::string& node, const std::string& message) {
-    Json entry = {
-        {"type", "Ready"},
-        {"status", "False"},
-        {"nodeName", node},
-        {"lastTransitionTime", TransitionTime(old_conditions, "Ready", node, "False", now)}};
+  const auto add = [&](const char* type, const std::string& node, const char* reason,
+                       const std::string& message) {
+    Json entry = {{"type", type},
+                  {"status", "False"},
+                  {"nodeName", node},
+                  {"lastTransitionTime", TransitionTime(old_conditions, type, node, "False", now)}};
+    if (*reason != '\0') entry["reason"] = reason;
     if (!message.empty()) entry["message"] = Cut(message, kMaxNodeMessageBytes);
     status["conditions"].push_back(std::move(entry));
   };
-  for (size_t i = 0; i < std::min(counts.failures.size(), kMaxNodeConditions); ++i) {
-    add(counts.failures[i].node, counts.failures[i].message);
+  const auto more_nodes = [](size_t count) { return absl::StrCat("and ", count, " more nodes"); };
+  const size_t failures = std::min(counts.failures.size(), kMaxNodeConditions);
+  for (size_t i = 0; i < failures; ++i) {
+    add("Ready", counts.failures[i].node, "", counts.failures[i].message);
   }
-  if (counts.failures.size() > kMaxNodeConditions) {
-    add("", absl::StrCat("and ", counts.failures.size() - kMaxNodeConditions, " more nodes"));
+  if (counts.failures.size() > failures) {
+    add("Ready", "", "", more_nodes(counts.failures.size() - failures));
+  }
+  const size_t limits = std::min(counts.limits.size(), kMaxNodeConditions - failures);
+  for (size_t i = 0; i < limits; ++i) {
+    add(kFullyEnforced, counts.limits[i].node, kKernelLimits,
+        absl::StrCat("this kernel does not enforce ", absl::StrJoin(counts.limits[i].rules, "; ")));
+  }
+  if (counts.limits.size() > limits) {
+    add(kFullyEnforced, "", kKernelLimits, more_nodes(counts.limits.size() - limits));
   }
   return status;
 }
 
 Condition ReadyCondition(const NodeCounts& counts, absl::string_view profile,
                          absl::string_view remarks) {
-  Condition ready{"Ready", "False", "Processing", std::string(remarks)};
+  Condition ready{"Ready", "False", "Processing", ""};
   std::string text;
   if (counts.failed() > 0) {
     ready.reason = "Error";
@@ -147,7 +165,14 @@ Condition ReadyCondition(const NodeCounts& counts, absl::string_view profile,
   } else {
     text = absl::StrCat("waiting for ", counts.pending, " of ", counts.desired, " nodes");
   }
-  if (!text.empty()) ready.message = remarks.empty() ? text : absl::StrCat(text, "\n", remarks);
+  std::vector<std::string> lines;
+  if (!text.empty()) lines.push_back(std::move(text));
+  if (!counts.limits.empty()) {
+    lines.push_back(absl::StrCat(counts.limits.size(), " of ", counts.desired,
+                                 " nodes do not enforce every rule; see ArmorProfile ", profile));
+  }
+  if (!remarks.empty()) lines.emplace_back(remarks);
+  ready.message = absl::StrJoin(lines, "\n");
   return ready;
 }
 

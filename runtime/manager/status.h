@@ -30,6 +30,12 @@ struct NodeFailure {
   std::string message;
 };
 
+// A node whose kernel does not enforce all rules, one sentence for each that it does not.
+struct NodeLimits {
+  std::string node;
+  std::vector<std::string> rules;
+};
+
 struct NodeCounts {
   int desired = 0;
   int loaded = 0;
@@ -40,6 +46,8 @@ struct NodeCounts {
   std::vector<NodeFailure> failures;
   // Of the failures, nodes that lack an enforcer: their message starts with "unsupported:".
   int unsupported = 0;
+  // Of desired, sorted by node, whatever they reported otherwise.
+  std::vector<NodeLimits> limits;
 
   int failed() const { return static_cast<int>(failures.size()); }
   bool all_loaded() const { return desired > 0 && failures.empty() && loaded >= desired; }
@@ -62,12 +70,15 @@ struct Condition {
 // are dropped. Empty texts are left out: some servers of Kubernetes 1.20 take them for null.
 Json MergeConditions(const Json& old, const std::vector<Condition>& wanted, absl::Time now);
 
-// Status of an ArmorProfile. `old` is what it has, null: none. The first 100 failed nodes have a
-// condition each, with 1 KiB of message at most; one without a node's name counts the others.
+// Status of an ArmorProfile. `old` is what it has, null: none. Each node that failed has a
+// condition Ready, and each that does not enforce all rules a condition FullyEnforced, both False,
+// with 1 KiB of message at most. There are 100 of them, failures first; one without a node's name
+// counts the others.
 Json ArmorProfileStatusJson(const NodeCounts& counts, const Json& old, absl::Time now);
 
-// Condition Ready. `profile` is the ArmorProfileKey, `remarks` what users should know although all
-// is well ("" for none).
+// Condition Ready. Rules that nodes do not enforce are told in its message, and change nothing
+// else. `profile` is the ArmorProfileKey, `remarks` what users should know although all is well (""
+// for none).
 Condition ReadyCondition(const NodeCounts& counts, absl::string_view profile,
                          absl::string_view remarks);
 

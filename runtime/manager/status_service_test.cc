@@ -40,7 +40,7 @@ class StatusServiceTest : public testing::Test {
     status_ = Json::parse(R"({"authenticated": true, "audiences": ["varmor-manager"],
         "user": {"username": "system:serviceaccount:varmor:varmor-agent",
                  "extra": {"authentication.kubernetes.io/pod-name": ["agent-a"]}}})");
-    store_.SetProfile("shop/p", "r");
+    store_.SetProfile("shop/p", "r", "u");
   }
 
   HttpRequest Request(const std::string& path, const std::string& body,

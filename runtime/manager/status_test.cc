@@ -170,6 +170,30 @@ TEST(StatusTest, ArmorProfileListsFailedNodes) {
   EXPECT_FALSE(ArmorProfileStatusJson(counts, second, kNow).contains("conditions"));
 }
 
+TEST(StatusTest, RulesThatNodesDoNotEnforceAreToldAndChangeNothingElse) {
+  const ProfileReports reports = {
+      {"a", {"r", ProfileState::kSucceeded, "Ready", {"x", "y"}}},
+      {"b", {"r", ProfileState::kSucceeded, "Ready"}},
+      {"c", {"r", ProfileState::kRetired, "Ready", {"x"}}},
+      {"d", {"old", ProfileState::kSucceeded, "Ready", {"x"}}},
+      {"gone", {"r", ProfileState::kSucceeded, "Ready", {"x"}}},
+  };
+  NodeCounts counts = CountNodes(reports, "r", Agents(2, {"a", "b", "c", "d"}));
+  ASSERT_EQ(counts.limits.size(), 1u);
+  EXPECT_EQ(counts.limits[0].node, "a");
+  counts = CountNodes(reports, "r", Agents(2, {"a", "b"}));
+  EXPECT_EQ(PhaseOf(counts), "Protecting");
+  const Condition ready = ReadyCondition(counts, "shop/p", "G18: z");
+  EXPECT_EQ(ready.status, "True");
+  EXPECT_EQ(ready.message,
+            "1 of 2 nodes do not enforce every rule; see ArmorProfile shop/p\nG18: z");
+  const Json status = ArmorProfileStatusJson(counts, nullptr, kThen);
+  EXPECT_EQ(status["conditions"], Json::parse(R"([{"type": "FullyEnforced", "status": "False",
+      "nodeName": "a", "reason": "KernelLimits", "message": "this kernel does not enforce x; y",
+      "lastTransitionTime": "2025-01-01T00:00:00Z"}])"));
+  EXPECT_EQ(ArmorProfileStatusJson(counts, status, kNow), status);
+}
+
 TEST(StatusTest, ArmorProfileOfThousandsOfNodesStaysSmall) {
   NodeCounts counts;
   for (int i = 0; i < 5000; ++i) {
@@ -180,6 +204,17 @@ TEST(StatusTest, ArmorProfileOfThousandsOfNodesStaysSmall) {
   EXPECT_EQ(status["conditions"][100]["nodeName"], "");
   EXPECT_EQ(status["conditions"][100]["message"], "and 4900 more nodes");
   EXPECT_LT(JsonText(status).size(), 150000u);
+  // Failures go first.
+  counts.failures.resize(98);
+  for (int i = 0; i < 5000; ++i) {
+    counts.limits.push_back({std::to_string(i), {std::string(9000, 'm')}});
+  }
+  const Json both = ArmorProfileStatusJson(counts, nullptr, kNow);
+  ASSERT_EQ(both["conditions"].size(), 101u);
+  EXPECT_EQ(both["conditions"][97]["type"], "Ready");
+  EXPECT_EQ(both["conditions"][98]["type"], "FullyEnforced");
+  EXPECT_EQ(both["conditions"][100]["message"], "and 4998 more nodes");
+  EXPECT_LT(JsonText(both).size(), 150000u);
 }
 
 }  // namespace

@@ -37,6 +37,18 @@ std::map<std::string, std::string> ReadTexts(const JsonFields& fields) {
   return out;
 }
 
+std::vector<std::string> ReadTextList(const JsonFields& fields, absl::string_view key) {
+  std::vector<std::string> out;
+  for (const Json& text : fields.List(key)) {
+    if (text.is_string()) {
+      out.push_back(text.get<std::string>());
+    } else {
+      fields.Problem(key, absl::StrCat("holds a ", text.type_name(), ", not string"));
+    }
+  }
+  return out;
+}
+
 Json TextsJson(const std::map<std::string, std::string>& texts) {
   Json out = Json::object();
   for (const auto& [key, text] : texts) out[key] = text;
@@ -90,6 +102,7 @@ Json ProfileStatusJson(const ProfileStatus& status) {
               {"message", status.message}};
   if (!status.revision.empty()) out["revision"] = status.revision;
   if (!status.enforcers.empty()) out["enforcers"] = TextsJson(status.enforcers);
+  if (!status.unenforced.empty()) out["unenforced"] = status.unenforced;
   return out;
 }
 
@@ -106,6 +119,7 @@ absl::StatusOr<ProfileStatus> ParseProfileStatus(absl::string_view text) {
   out.message = fields.Text("message");
   out.revision = fields.Text("revision");
   out.enforcers = ReadTexts(fields.Child("enforcers"));
+  out.unenforced = ReadTextList(fields, "unenforced");
   const absl::Status status = ProblemsStatus(kWhat, problems);
   if (!status.ok()) return status;
   return out;
@@ -117,6 +131,7 @@ Json NodeReportJson(const NodeReport& report) {
     profiles[key] = {{"revision", profile.revision},
                      {"status", ProfileStateName(profile.state)},
                      {"message", profile.message}};
+    if (!profile.unenforced.empty()) profiles[key]["unenforced"] = profile.unenforced;
   }
   Json violations = Json::object();
   for (const auto& [key, counts] : report.violations) {
@@ -145,7 +160,7 @@ absl::StatusOr<NodeReport> ParseNodeReport(absl::string_view text) {
   for (const auto& member : profiles.value().items()) {
     const JsonFields profile = profiles.Child(member.key());
     out.profiles[member.key()] = {profile.Text("revision"), ReadState(profile, "status"),
-                                  profile.Text("message")};
+                                  profile.Text("message"), ReadTextList(profile, "unenforced")};
   }
   const JsonFields violations = fields.Child("violations");
   for (const auto& member : violations.value().items()) {
@@ -165,14 +180,7 @@ absl::StatusOr<std::vector<std::string>> ParseNodeReportAnswer(absl::string_view
   VARMOR_ASSIGN_OR_RETURN(const Json document, Parse(kWhat, text));
   std::vector<std::string> problems;
   const JsonFields fields(document, "", problems);
-  std::vector<std::string> out;
-  for (const Json& key : fields.List("resync")) {
-    if (key.is_string()) {
-      out.push_back(key.get<std::string>());
-    } else {
-      fields.Problem("resync", absl::StrCat("holds a ", key.type_name(), ", not string"));
-    }
-  }
+  std::vector<std::string> out = ReadTextList(fields, "resync");
   const absl::Status status = ProblemsStatus(kWhat, problems);
   if (!status.ok()) return status;
   return out;

@@ -20,7 +20,7 @@ enum class ProfileState { kSucceeded, kFailed, kRetired };
 // "succeeded", "failed", "retired".
 absl::string_view ProfileStateName(ProfileState state);
 
-// POST kStatusPath. What the last two fields hold is this project's; vArmor's agents leave them
+// POST kStatusPath. What the last three fields hold is this project's; vArmor's agents leave them
 // out.
 struct ProfileStatus {
   std::string name_space;
@@ -33,6 +33,9 @@ struct ProfileStatus {
   std::string revision;
   // Enforcer ("AppArmor", "BPF", "Seccomp") to "ok", "unsupported", or the error.
   std::map<std::string, std::string> enforcers;
+  // Rules that the node's kernel does not enforce, or only in part, one sentence each, whatever the
+  // state: "BPF: disallow-create-user-ns (this kernel has no hook userns_create; ...)".
+  std::vector<std::string> unenforced;
 };
 
 Json ProfileStatusJson(const ProfileStatus& status);
@@ -56,6 +59,8 @@ struct NodeProfile {
   std::string revision;
   ProfileState state = ProfileState::kFailed;
   std::string message;
+  // As in ProfileStatus.
+  std::vector<std::string> unenforced = {};
 };
 
 struct NodeViolations {

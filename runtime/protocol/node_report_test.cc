@@ -17,8 +17,10 @@ TEST(NodeReportTest, WritesTheStatusOfAProfileAsAgentsSendIt) {
             R"("nodeName":"node-7","status":"succeeded"})");
   status.revision = "9f2c";
   status.enforcers = {{"BPF", "ok"}, {"AppArmor", "unsupported"}};
+  status.unenforced = {"BPF: x (too old)"};
   const Json json = ProfileStatusJson(status);
   EXPECT_EQ(json["revision"], "9f2c");
+  EXPECT_EQ(json["unenforced"], Json::array({"BPF: x (too old)"}));
   EXPECT_EQ(json["enforcers"], Json({{"BPF", "ok"}, {"AppArmor", "unsupported"}}));
   const absl::StatusOr<ProfileStatus> back = ParseProfileStatus(JsonText(json));
   ASSERT_TRUE(back.ok()) << back.status();
@@ -42,6 +44,10 @@ TEST(NodeReportTest, NamesAllProblemsOfAStatus) {
             absl::InvalidArgumentError(
                 "profile status: namespace: is empty; armorProfile: is missing; nodeName: is "
                 "number, not string; status: is \"done\", not succeeded, failed or retired"));
+  EXPECT_EQ(ParseProfileStatus(R"({"namespace": "a", "armorProfile": "b", "nodeName": "c",
+                                   "status": "failed", "unenforced": ["x", 7]})")
+                .status(),
+            absl::InvalidArgumentError("profile status: unenforced: holds a number, not string"));
   EXPECT_EQ(ParseProfileStatus("{").status(),
             absl::InvalidArgumentError("profile status: is not JSON"));
   EXPECT_FALSE(ParseProfileStatus("[]").ok());
@@ -57,11 +63,12 @@ TEST(NodeReportTest, GivesBackWhatWentIn) {
   report.capabilities.seccomp = true;
   report.capabilities.kernel = "6.1.0";
   report.capabilities.reasons = {{"BPF", "BPF LSM is not enabled"}};
-  report.profiles["shop/varmor-shop-db"] = {"9f2c", ProfileState::kFailed, "no"};
+  report.profiles["shop/varmor-shop-db"] = {"9f2c", ProfileState::kFailed, "no", {"BPF: x"}};
   report.violations["shop/varmor-shop-db"] = {3, 1, "2025-06-27T04:53:20Z"};
   report.violations["shop/varmor-shop-web"] = {0, 0, ""};
   const Json json = NodeReportJson(report);
   EXPECT_EQ(json["profiles"]["shop/varmor-shop-db"]["status"], "failed");
+  EXPECT_EQ(json["profiles"]["shop/varmor-shop-db"]["unenforced"], Json::array({"BPF: x"}));
   EXPECT_FALSE(json["violations"]["shop/varmor-shop-web"].contains("last"));
   const absl::StatusOr<NodeReport> back = ParseNodeReport(JsonText(json));
   ASSERT_TRUE(back.ok()) << back.status();
