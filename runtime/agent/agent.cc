@@ -267,7 +267,8 @@ void Agent::SetSourceProblem(const std::string& source, const std::string& probl
 void Agent::Reapply(const std::string& profile_key) {
   ++changes_;
   for (const AgentPolicy& policy : policies_) {
-    if (ProfileKey(policy) != profile_key) continue;
+    // What a policy that goes has in the kernel is as it should be.
+    if (policy.retiring || ProfileKey(policy) != profile_key) continue;
     for (LoadedProfile& one : actual_.profiles) {
       if (one.name == policy.profile) one.digest.clear();
     }
@@ -645,6 +646,8 @@ void Agent::Reconcile() {
   }
   for (auto& [id, known] : containers_) NoteEnrolled(known);
   JudgeNew();
+  NoteUnenforced();
+  FinishTakeover(wanted);
 }
 
 absl::Status Agent::Do(const AgentAction& action) {
@@ -797,6 +800,11 @@ void Agent::Succeeded(const AgentAction& action) {
   }
 }
 
+void Agent::PutOff(Failure& failure) {
+  const int doublings = std::min(failure.times++, 10);
+  failure.next = absl::Now() + std::min(kFirstRetry * (1 << doublings), kLongestRetry);
+}
+
 void Agent::Failed(const AgentAction& action, const absl::Status& status) {
   Failure& failure = failures_[FailureKey(action)];
   const std::string message(status.message());
@@ -811,13 +819,12 @@ void Agent::Failed(const AgentAction& action, const absl::Status& status) {
     }
   }
   failure.message = message;
-  const int doublings = std::min(failure.times++, 10);
-  failure.next = absl::Now() + std::min(kFirstRetry * (1 << doublings), kLongestRetry);
+  PutOff(failure);
   ++totals_.failures[action.enforcer];
 }
 
 absl::Time Agent::next_retry() const {
-  absl::Time next = absl::InfiniteFuture();
+  absl::Time next = takeover_.times > 0 ? takeover_.next : absl::InfiniteFuture();
   for (const auto& [key, failure] : failures_) next = std::min(next, failure.next);
   return next;
 }
@@ -847,6 +854,89 @@ void Agent::JudgeNew() {
                             "confine it: ",
                             state));
   }
+}
+
+// The artifacts are looked at once, or when there is another enforcer.
+void Agent::NoteUnenforced() {
+  std::map<std::string, Unenforced> before = std::exchange(unenforced_, {});
+  const bool any_limits = std::any_of(support_.begin(), support_.end(), [](const auto& one) {
+    return one.second.available && !one.second.limits.empty();
+  });
+  if (!any_limits) return;
+  for (const AgentPolicy& policy : policies_) {
+    if (!policy.usable()) continue;
+    Unenforced& noted = unenforced_[policy.profile];
+    noted = std::move(before[policy.profile]);
+    if (noted.digests == policy.artifacts.digests() && noted.available == actual_.available) {
+      continue;
+    }
+    const ArmorProfileArtifacts artifacts = policy.artifacts.Unpack();
+    std::map<EnforcerKind, std::vector<UnenforcedRule>> unenforced;
+    for (const EnforcerKind kind : actual_.available) {
+      unenforced[kind] = kernel_.Unenforced(kind, artifacts);
+    }
+    UnenforcedTexts texts = TextsOfUnenforced(artifacts, unenforced);
+    const std::vector<std::string> all = AllTexts(texts);
+    if (!all.empty() && all != AllTexts(noted.texts)) {
+      log_.Warning(absl::StrCat(policy.profile, ": this kernel does NOT ENFORCE ",
+                                absl::StrJoin(all, "; ")));
+    }
+    noted = {policy.artifacts.digests(), actual_.available, std::move(texts)};
+  }
+}
+
+// ---- another build of the BPF programs ---------------------------------------------------------
+
+std::string Agent::TakeoverProblem(const AgentWanted& wanted) const {
+  if (!ready()) return "policies and containers are not known yet";
+  if (!wanted.complete) return "a source of policies cannot be read";
+  if (!wanted.undecided.empty()) {
+    return absl::StrCat("what profile ", *wanted.undecided.begin(), " should be cannot be read");
+  }
+  for (const AgentAction& action : PlanAgent(wanted, actual_)) {
+    if (action.enforcer != EnforcerKind::kBpf) continue;
+    if (action.kind != Kind::kApply && action.kind != Kind::kEnroll) continue;
+    const auto failed = failures_.find(FailureKey(action));
+    return absl::StrCat("cannot ", action.Text(), ": ",
+                        failed == failures_.end() ? "not tried yet" : failed->second.message);
+  }
+  for (const auto& [id, known] : containers_) {
+    if (known.container.pid == 0 || known.ended) continue;
+    std::string problem = known.container.problem;
+    if (known.bpf_missing) problem = absl::StrCat("profile ", known.profile, " is not here");
+    if (known.bpf && (!known.facts.has_value() || known.facts->cgroup == 0)) {
+      problem = absl::StrCat("its cgroup is not known: ", known.process_problem);
+    }
+    if (!problem.empty()) return absl::StrCat(ContainerText(known.container), ": ", problem);
+  }
+  return "";
+}
+
+void Agent::FinishTakeover(const AgentWanted& wanted) {
+  const std::vector<std::string> builds = kernel_.OtherBuilds();
+  if (actual_.available.count(EnforcerKind::kBpf) == 0 || builds.empty()) {
+    takeover_ = {};
+    return;
+  }
+  if (takeover_.next > absl::Now()) return;
+  std::string problem = TakeoverProblem(wanted);
+  if (problem.empty()) {
+    const absl::Status dropped = kernel_.DropOtherBuilds();
+    if (dropped.ok()) {
+      log_.Info(absl::StrCat("done: take out BPF build ", absl::StrJoin(builds, ", "),
+                             ", since this one does what it did"));
+      takeover_ = {};
+      return;
+    }
+    problem = std::string(dropped.message());
+    PutOff(takeover_);
+  }
+  // What is not known yet is nobody's fault.
+  if (ready() && problem != takeover_.message) {
+    log_.Warning(absl::StrCat("BPF build ", absl::StrJoin(builds, ", "),
+                              " stays in force beside this one: ", problem));
+  }
+  takeover_.message = std::move(problem);
 }
 
 void Agent::UnloadAll(EnforcerKind kind) {
@@ -942,6 +1032,10 @@ std::vector<PolicyStatus> Agent::Policies() const {
     for (const auto& [id, known] : containers_) {
       status.containers += known.profile == policy.profile && known.container.pid != 0 ? 1 : 0;
     }
+    const auto unenforced = unenforced_.find(policy.profile);
+    if (policy.usable() && unenforced != unenforced_.end()) {
+      status.unenforced = unenforced->second.texts;
+    }
     std::vector<std::string> messages;
     bool pending = false;
     if (policy.retiring) {
@@ -979,6 +1073,8 @@ AgentStatus Agent::Status() const {
   status.ready = status.not_ready.empty();
   status.complete = ready();
   status.enforcers = support_;
+  status.other_builds = kernel_.OtherBuilds();
+  status.takeover_problem = takeover_.message;
   status.policies = Policies();
   status.problems = problems_;
   status.problems.insert(source_problems_.begin(), source_problems_.end());

@@ -21,6 +21,7 @@
 #include "runtime/agent/node_kernel.h"
 #include "runtime/agent/plan.h"
 #include "runtime/agent/seen_profiles.h"
+#include "runtime/agent/unenforced.h"
 #include "runtime/agent/violation_auditor.h"
 #include "runtime/container/container_runtime.h"
 #include "runtime/log/logger.h"
@@ -127,7 +128,14 @@ class Agent {
   struct Failure {
     std::string message;
     int times = 0;
-    absl::Time next;
+    absl::Time next = absl::InfinitePast();
+  };
+
+  // What this kernel does not enforce of a policy, and for what that was found out.
+  struct Unenforced {
+    std::map<EnforcerKind, std::string> digests;
+    std::set<EnforcerKind> available;
+    UnenforcedTexts texts;
   };
 
   // `is_new`: it was started while this agent runs.
@@ -155,7 +163,14 @@ class Agent {
   void NoteEnrolled(Known& known);
   void Succeeded(const AgentAction& action);
   void Failed(const AgentAction& action, const absl::Status& status);
+  // The next try, later each time.
+  static void PutOff(Failure& failure);
   void JudgeNew();
+  void NoteUnenforced();
+  // Ends what builds of the BPF programs with another ABI enforce, once ours does all of it.
+  void FinishTakeover(const AgentWanted& wanted);
+  // Why it does not yet; "": it does.
+  std::string TakeoverProblem(const AgentWanted& wanted) const;
 
   void ReadKernel();
   void ReadProfiles(EnforcerKind kind, bool alarm);
@@ -193,6 +208,10 @@ class Agent {
   AgentActual actual_;
   std::map<EnforcerKind, EnforcerSupport> support_;
   std::map<std::string, Failure> failures_;
+  // By profile; those of which all is enforced as well.
+  std::map<std::string, Unenforced> unenforced_;
+  // What keeps other builds of the BPF programs in force.
+  Failure takeover_;
   // Profiles that this agent has put into force, to see what others take away.
   std::set<std::pair<EnforcerKind, std::string>> applied_;
   int bpf_starts_ = 0;

@@ -33,6 +33,10 @@ Json EnforcersJson(const AgentStatus& status) {
     one["profiles"] = profiles == status.profiles.end() ? 0 : profiles->second;
     const auto tampered = status.tampered.find(kind);
     one["tampered"] = tampered == status.tampered.end() ? 0 : tampered->second;
+    if (kind == EnforcerKind::kBpf && !status.other_builds.empty()) {
+      one["otherBuilds"] = status.other_builds;
+      one["otherBuildsProblem"] = status.takeover_problem;
+    }
   }
   return out;
 }
@@ -49,6 +53,8 @@ Json PolicyJson(const PolicyStatus& policy) {
   out["enforcers"] = policy.enforcers;
   out["containers"] = policy.containers;
   if (!policy.warnings.empty()) out["warnings"] = policy.warnings;
+  if (!policy.unenforced.whole.empty()) out["unenforced"] = policy.unenforced.whole;
+  if (!policy.unenforced.in_part.empty()) out["enforcedInPart"] = policy.unenforced.in_part;
   return out;
 }
 
@@ -114,6 +120,11 @@ void AddViolationMetrics(const AgentStatus& status, Metrics& metrics) {
   dropped.Add({"policies_not_known"}, static_cast<double>(status.violations.early));
   dropped.Add({"process_ended"}, static_cast<double>(status.violations.unattributed));
   dropped.Add({"audit_overrun"}, static_cast<double>(status.violations.audit_overruns));
+  Counter& unnamed =
+      metrics.AddCounter("varmor_violations_without_container_total",
+                         "Violations whose container was not known; written without.", {"reason"});
+  unnamed.Add({"unknown"}, static_cast<double>(status.violations.container_unknown));
+  unnamed.Add({"too_many"}, static_cast<double>(status.violations.too_many_waiting));
   metrics
       .AddCounter("varmor_bpf_events_lost_bytes_total",
                   "Bytes of BPF events that were overwritten before they were read.")
@@ -143,6 +154,12 @@ void AddProfileMetrics(const AgentStatus& status, Metrics& metrics) {
       const auto found = container.enforcers.find(name);
       if (found != container.enforcers.end() && found->second == "ok") containers.Add({name}, 1);
     }
+  }
+  Gauge& unenforced = metrics.AddGauge("varmor_policies_unenforced",
+                                       "Policies with rules that this kernel does not enforce.");
+  unenforced.Set({}, 0);
+  for (const PolicyStatus& policy : status.policies) {
+    if (!policy.unenforced.whole.empty()) unenforced.Add({}, 1);
   }
   Histogram& applying = metrics.AddHistogram(
       "varmor_profile_apply_seconds",
@@ -175,6 +192,8 @@ void AddAgentMetrics(const AgentStatus& status, Metrics& metrics) {
        static_cast<double>(status.reports_pending)},
       {{"varmor_containers", "Containers that are known."},
        static_cast<double>(status.containers.size())},
+      {{"varmor_bpf_other_builds", "Builds of the BPF programs in force beside the agent's."},
+       static_cast<double>(status.other_builds.size())},
       {{"varmor_policy_problems", "Files or directories of policies with something wrong."},
        static_cast<double>(status.problems.size())},
   };
@@ -271,6 +290,10 @@ std::vector<std::string> AgentTroubles(const Json& status) {
   size_t failed = 0;
   for (const Json& policy : list("policies")) failed += Text(policy, "state") == "failed" ? 1 : 0;
   add(failed, "policy has failed", "policies have failed");
+  size_t unenforced = 0;
+  for (const Json& policy : list("policies")) unenforced += policy.contains("unenforced") ? 1 : 0;
+  add(unenforced, "policy has rules that this kernel does not enforce",
+      "policies have rules that this kernel does not enforce");
   size_t unconfined = 0;
   for (const Json& container : list("containers")) {
     bool lacks = container.contains("problems");
@@ -278,6 +301,13 @@ std::vector<std::string> AgentTroubles(const Json& status) {
       lacks |= state != "ok" && state != "pending";
     }
     unconfined += lacks ? 1 : 0;
+  }
+  const auto enforcers = status.find("enforcers");
+  if (enforcers != status.end() && enforcers->contains("BPF")) {
+    const Json& bpf = (*enforcers)["BPF"];
+    if (bpf.contains("otherBuilds")) {
+      out.push_back("another build of the BPF programs is still in force");
+    }
   }
   add(unconfined, "container is not as its policy says",
       "containers are not as their policies say");
@@ -320,6 +350,11 @@ std::string AgentStatusText(const Json& status) {
             ? absl::StrCat(", TAMPERED with ", one.value("tampered", 0), " times")
             : "",
         "\n");
+    if (!one.contains("otherBuilds")) continue;
+    for (const Json& build : one["otherBuilds"]) {
+      absl::StrAppend(&out, "  build ", build.get<std::string>(),
+                      " is still in force too: ", Text(one, "otherBuildsProblem"), "\n");
+    }
   }
   if (status.contains("auditProblem")) {
     absl::StrAppend(&out, "violations of AppArmor and seccomp are NOT SEEN: ",
@@ -336,9 +371,15 @@ std::string AgentStatusText(const Json& status) {
                     " containers,");
     AddEnforcers(policy["enforcers"], out);
     absl::StrAppend(&out, "\n");
-    if (!policy.contains("warnings")) continue;
-    for (const Json& warning : policy["warnings"]) {
-      absl::StrAppend(&out, "    warning: ", Indented(warning.get<std::string>()), "\n");
+    const std::pair<const char*, const char*> lists[] = {
+        {"unenforced", "NOT ENFORCED by this kernel"},
+        {"enforcedInPart", "enforced in part by this kernel"},
+        {"warnings", "warning"}};
+    for (const auto& [key, what] : lists) {
+      if (!policy.contains(key)) continue;
+      for (const Json& text : policy[key]) {
+        absl::StrAppend(&out, "    ", what, ": ", Indented(text.get<std::string>()), "\n");
+      }
     }
   }
   for (const auto& [source, problem] : status["problems"].items()) {

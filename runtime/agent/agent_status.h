@@ -12,6 +12,7 @@
 #include "nlohmann/json.hpp"
 #include "runtime/agent/agent_policy.h"
 #include "runtime/agent/plan.h"
+#include "runtime/agent/unenforced.h"
 #include "runtime/agent/violation_auditor.h"
 #include "runtime/container/container_runtime.h"
 #include "runtime/metrics/metrics.h"
@@ -32,6 +33,7 @@ struct PolicyStatus {
   // By enforcer: "ok", "pending", "unsupported: ...", or what went wrong.
   std::map<std::string, std::string> enforcers;
   std::vector<std::string> warnings;
+  UnenforcedTexts unenforced;
   size_t containers = 0;
 };
 
@@ -67,6 +69,9 @@ struct AgentStatus {
   bool watching = false;
   std::string runtime_problem;
   std::map<EnforcerKind, EnforcerSupport> enforcers;
+  // Builds of the BPF programs with another ABI that are still in force, and why.
+  std::vector<std::string> other_builds;
+  std::string takeover_problem;
   // "", or why violations of AppArmor and seccomp are not seen.
   std::string audit_problem;
   // The same for those of BPF.

@@ -22,6 +22,7 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 using ::testing::UnorderedElementsAre;
 
@@ -119,7 +120,11 @@ class AgentTest : public ::testing::Test {
   }
   ViolationLog violation_log_{NoFile()};
   ViolationAuditor auditor_{{}, violation_log_};
-  Logger log_{LoggerOptions(), [](const std::string&) {}};
+  // The first lines of the log.
+  std::vector<std::string> said_;
+  Logger log_{LoggerOptions(), [this](const std::string& line) {
+                if (said_.size() < 50) said_.push_back(line);
+              }};
   std::unique_ptr<Agent> agent_;
 };
 
@@ -767,6 +772,20 @@ TEST_F(AgentTest, ReapplyGivesTheEnforcersEverythingAgain) {
   EXPECT_THAT(Done(), IsEmpty());
 }
 
+// Nothing of a policy that goes is to be in force again, nor is what allows everything in its place
+// to be given once more.
+TEST_F(AgentTest, ReapplyPassesOverWhatIsGoing) {
+  StartWith({Policy("1", {EnforcerKind::kSeccomp})});
+  Run("c", 11);
+  AgentPolicy going = Policy("1", {EnforcerKind::kSeccomp});
+  going.retiring = true;
+  agent_->SetPolicies({going}, {}, true);
+  ASSERT_EQ(TheStatus().state, "retiring");
+  Done();
+  agent_->Reapply("shop/varmor-shop-web");
+  EXPECT_THAT(Done(), IsEmpty());
+}
+
 TEST_F(AgentTest, ALostRuntimeForgetsNothing) {
   StartWith({Policy("1", {EnforcerKind::kBpf})});
   Run("c", 11);
@@ -890,6 +909,169 @@ TEST_F(AgentTest, ChangesAreCountedWhereThereAreAny) {
   EXPECT_EQ(agent_->changes(), before);
   agent_->Check();
   EXPECT_NE(agent_->changes(), before);
+}
+
+// ---- rules that this kernel does not enforce ---------------------------------------------------
+
+// With rules of these names for BPF and seccomp.
+AgentPolicy PolicyWithRules(const std::vector<std::string>& bpf,
+                            const std::vector<std::string>& seccomp) {
+  AgentPolicy policy = Policy("1", kAll);
+  ArmorProfileArtifacts artifacts = policy.artifacts.Unpack();
+  const auto add = [](RuleOrigin& rule, const std::string& name) {
+    rule.set_rule(name);
+    rule.set_field("spec.rules");
+    rule.set_text(name);
+    rule.set_action("deny");
+  };
+  for (const std::string& name : bpf) add(*artifacts.mutable_bpf()->add_rules(), name);
+  for (const std::string& name : seccomp) add(*artifacts.mutable_seccomp()->add_rules(), name);
+  policy.artifacts = PackedArtifacts(artifacts);
+  return policy;
+}
+
+TEST_F(AgentTest, RulesThatThisKernelDoesNotEnforceAreTold) {
+  kernel_.unenforced[EnforcerKind::kBpf] = {"no-userns", "mount-no-proc"};
+  StartWith({PolicyWithRules({"no-userns", "mount-no-proc", "no-shadow"}, {})});
+  const PolicyStatus status = TheStatus();
+  EXPECT_EQ(status.state, "enforced");
+  EXPECT_EQ(status.message, "Ready");
+  EXPECT_THAT(status.unenforced.whole, ElementsAre("BPF: no-userns (this kernel is too old)"));
+  EXPECT_THAT(status.unenforced.in_part,
+              ElementsAre("BPF: mount-no-proc (this kernel is too old)"));
+  EXPECT_THAT(said_,
+              Contains(HasSubstr("varmor-shop-web: this kernel does NOT ENFORCE BPF: "
+                                 "no-userns (this kernel is too old); in part: BPF: mount")));
+  agent_->SetWatching(true, "");
+  const auto json = AgentStatusJson(agent_->Status());
+  EXPECT_EQ(json["policies"][0]["unenforced"].dump(),
+            "[\"BPF: no-userns (this kernel is too old)\"]");
+  EXPECT_EQ(json["policies"][0]["enforcedInPart"].size(), 1u);
+  EXPECT_THAT(AgentTroubles(json),
+              ElementsAre("1 policy has rules that this kernel does not enforce"));
+  EXPECT_THAT(AgentStatusText(json),
+              HasSubstr("    NOT ENFORCED by this kernel: BPF: no-userns (this kernel is too old)\n"
+                        "    enforced in part by this kernel: BPF: mount-no-proc"));
+  EXPECT_THAT(AgentMetricsText(agent_->Status()), HasSubstr("\nvarmor_policies_unenforced 1\n"));
+  // Said once.
+  const size_t lines = said_.size();
+  agent_->Check();
+  EXPECT_THAT(said_, SizeIs(lines));
+}
+
+TEST_F(AgentTest, WhatIsToldFollowsThePolicyAndTheEnforcers) {
+  kernel_.unenforced[EnforcerKind::kBpf] = {"no-userns"};
+  StartWith({PolicyWithRules({"no-userns"}, {"no-userns"})});
+  EXPECT_TRUE(TheStatus().unenforced.empty());
+  agent_->SetPolicies({PolicyWithRules({"no-userns"}, {})}, {}, true);
+  EXPECT_THAT(TheStatus().unenforced.whole, SizeIs(1));
+  agent_->SetPolicies({PolicyWithRules({"no-shadow"}, {})}, {}, true);
+  EXPECT_TRUE(TheStatus().unenforced.empty());
+  // Seccomp becomes available.
+  kernel_.missing = {EnforcerKind::kSeccomp};
+  Restart();
+  StartWith({PolicyWithRules({"no-userns"}, {"no-userns"})});
+  EXPECT_THAT(TheStatus().unenforced.whole, SizeIs(1));
+  kernel_.missing.clear();
+  agent_->Check();
+  EXPECT_TRUE(TheStatus().unenforced.empty());
+}
+
+// ---- builds of the BPF programs with another ABI -----------------------------------------------
+
+TEST_F(AgentTest, AnotherBuildIsDroppedWhenThisOneDoesWhatItDid) {
+  kernel_.other_builds = {"v0-00000000000f"};
+  runtime_.PutSilently(Web("old", 10));
+  ASSERT_EQ(agent_->Start(), absl::OkStatus());
+  agent_->SetPolicies({Policy("1", {EnforcerKind::kBpf})}, {}, true);
+  EXPECT_THAT(Done(), Not(Contains("drop other builds")));
+  EXPECT_EQ(agent_->Status().takeover_problem, "policies and containers are not known yet");
+  EXPECT_THAT(said_, Not(Contains(HasSubstr("stays in force"))));
+  ASSERT_EQ(agent_->Resync(), absl::OkStatus());
+  EXPECT_THAT(Done(), ElementsAre("enroll 1010 in varmor-shop-web", "drop other builds"));
+  EXPECT_THAT(agent_->Status().other_builds, IsEmpty());
+  EXPECT_THAT(said_, Contains(HasSubstr("done: take out BPF build v0-00000000000f")));
+}
+
+TEST_F(AgentTest, AnotherBuildStaysWhileAProfileCannotBeApplied) {
+  kernel_.other_builds = {"v0-00000000000f"};
+  kernel_.refusals[{EnforcerKind::kBpf, "varmor-shop-other"}] =
+      absl::FailedPreconditionError("no room");
+  StartWith(
+      {Policy("1", {EnforcerKind::kBpf}), Policy("1", {EnforcerKind::kBpf}, "varmor-shop-other")});
+  EXPECT_THAT(Done(), Not(Contains("drop other builds")));
+  EXPECT_THAT(said_, Contains(HasSubstr("BPF build v0-00000000000f stays in force beside this one: "
+                                        "cannot apply BPF varmor-shop-other (new): no room")));
+  agent_->SetWatching(true, "");
+  const auto json = AgentStatusJson(agent_->Status());
+  EXPECT_THAT(AgentTroubles(json), Contains("another build of the BPF programs is still in force"));
+  EXPECT_THAT(AgentStatusText(json),
+              HasSubstr("  build v0-00000000000f is still in force too: cannot apply BPF"));
+  EXPECT_THAT(AgentMetricsText(agent_->Status()), HasSubstr("\nvarmor_bpf_other_builds 1\n"));
+  kernel_.refusals.clear();
+  agent_->SetPolicies({Policy("1", {EnforcerKind::kBpf})}, {}, true);
+  EXPECT_THAT(Done(), Contains("drop other builds"));
+}
+
+TEST_F(AgentTest, AnotherBuildStaysWhileAContainerIsNotConfinedByThisOne) {
+  kernel_.other_builds = {"v0-00000000000f"};
+  runtime_.PutSilently(Web("old", 10));
+  kernel_.process_failure = absl::UnavailableError("no memory");
+  StartWith({Policy("1", {EnforcerKind::kBpf})});
+  EXPECT_EQ(agent_->Status().takeover_problem,
+            "container default/old (web): its cgroup is not known: no memory");
+  kernel_.process_failure = absl::OkStatus();
+  Container damaged = Web("damaged", 11);
+  damaged.problem = "its configuration is damaged";
+  runtime_.PutSilently(damaged);
+  ASSERT_EQ(agent_->Resync(), absl::OkStatus());
+  agent_->Check();
+  EXPECT_EQ(agent_->Status().takeover_problem,
+            "container default/damaged (web): its configuration is damaged");
+  EXPECT_THAT(Done(), Not(Contains("drop other builds")));
+  runtime_.PutSilently(Web("damaged", 11));
+  ASSERT_EQ(agent_->Resync(), absl::OkStatus());
+  EXPECT_THAT(Done(), Contains("drop other builds"));
+}
+
+TEST_F(AgentTest, AnotherBuildStaysWhilePoliciesAreNotAllKnown) {
+  kernel_.other_builds = {"v0-00000000000f"};
+  ASSERT_EQ(agent_->Start(), absl::OkStatus());
+  agent_->SetPolicies({}, {{"web.yaml", "web.yaml: nonsense"}}, false);
+  ASSERT_EQ(agent_->Resync(), absl::OkStatus());
+  EXPECT_EQ(agent_->Status().takeover_problem, "a source of policies cannot be read");
+  AgentPolicy damaged = Policy("1", {EnforcerKind::kBpf});
+  damaged.artifacts = PackedArtifacts();
+  damaged.problem = "it is damaged";
+  damaged.damaged = true;
+  agent_->SetPolicies({damaged}, {}, true);
+  EXPECT_EQ(agent_->Status().takeover_problem,
+            "what profile varmor-shop-web should be cannot be read");
+  EXPECT_THAT(Done(), Not(Contains("drop other builds")));
+  // In the cluster: a pod names a profile that may be on its way.
+  options_.in_cluster = true;
+  Restart();
+  Container pod = Web("c", 11);
+  pod.in_pod = true;
+  pod.pod.annotations["container.bpf.security.beta.varmor.org/web"] = "localhost/varmor-shop-web";
+  runtime_.PutSilently(pod);
+  StartWith({});
+  EXPECT_EQ(agent_->Status().takeover_problem,
+            "container default/c (web): profile varmor-shop-web is not here");
+  EXPECT_THAT(Done(), Not(Contains("drop other builds")));
+}
+
+TEST_F(AgentTest, ARefusalToDropAnotherBuildIsToldAndTriedAgain) {
+  kernel_.other_builds = {"v0-00000000000f"};
+  kernel_.drop_refusal = absl::FailedPreconditionError("a `varmor run` may be confined by it");
+  StartWith({Policy("1", {EnforcerKind::kBpf})});
+  EXPECT_EQ(agent_->Status().takeover_problem, "a `varmor run` may be confined by it");
+  EXPECT_LT(agent_->next_retry(), absl::Now() + absl::Seconds(2));
+  kernel_.drop_refusal = absl::OkStatus();
+  absl::SleepFor(absl::Milliseconds(1100));
+  agent_->Check();
+  EXPECT_THAT(Done(), Contains("drop other builds"));
+  EXPECT_EQ(agent_->next_retry(), absl::InfiniteFuture());
 }
 
 }  // namespace

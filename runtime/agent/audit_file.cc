@@ -81,24 +81,46 @@ AuditFile::~AuditFile() {
   if (fd_ >= 0) close(fd_);
 }
 
-absl::Status AuditFile::Open(absl::string_view paths) {
-  std::vector<std::string> reasons;
-  for (const absl::string_view path : absl::StrSplit(paths, '|', absl::SkipEmpty())) {
-    const int fd = OpenToRead(std::string(path));
-    if (fd < 0) {
-      reasons.push_back(absl::StrCat(path, ": ", SystemReason(errno)));
-      continue;
-    }
-    if (fd_ >= 0) close(fd_);
-    fd_ = fd;
-    path_ = std::string(path);
-    position_ = std::max<off_t>(lseek(fd_, 0, SEEK_END), 0);
-    return absl::OkStatus();
+absl::Status AuditFile::Open(const std::string& path, bool is_new) {
+  const int fd = OpenToRead(path);
+  if (fd < 0) {
+    const int error = errno;
+    const std::string reason = absl::StrCat(path, ": ", SystemReason(error));
+    return error == ENOENT ? absl::NotFoundError(reason) : absl::UnavailableError(reason);
   }
-  return absl::UnavailableError(
-      reasons.empty()
-          ? "no log is named that has audit records"
-          : absl::StrCat("no log with audit records can be read: ", absl::StrJoin(reasons, "; ")));
+  if (fd_ >= 0) close(fd_);
+  fd_ = fd;
+  path_ = path;
+  position_ = is_new ? 0 : std::max<off_t>(lseek(fd_, 0, SEEK_END), 0);
+  return absl::OkStatus();
+}
+
+AuditFileFinder::AuditFileFinder(absl::string_view paths) {
+  for (const absl::string_view path : absl::StrSplit(paths, '|', absl::SkipEmpty())) {
+    logs_.push_back({std::string(path)});
+  }
+  found_ = logs_.size();
+  status_ = absl::UnavailableError("no log is named that has audit records");
+}
+
+std::unique_ptr<AuditFile> AuditFileFinder::Find() {
+  std::vector<std::string> reasons;
+  for (size_t i = 0; i < found_; ++i) {
+    auto file = std::make_unique<AuditFile>();
+    const absl::Status opened = file->Open(logs_[i].path, logs_[i].was_absent);
+    if (opened.ok()) {
+      found_ = i;
+      status_ = absl::OkStatus();
+      return file;
+    }
+    logs_[i].was_absent = absl::IsNotFound(opened);
+    reasons.emplace_back(opened.message());
+  }
+  if (found_ == logs_.size() && !reasons.empty()) {
+    status_ = absl::UnavailableError(
+        absl::StrCat("no log with audit records can be read: ", absl::StrJoin(reasons, "; ")));
+  }
+  return nullptr;
 }
 
 void AuditFile::TakeLines(std::vector<std::string>& records) {

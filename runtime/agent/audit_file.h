@@ -5,7 +5,9 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,7 +22,7 @@ namespace varmor {
 // ("type=1400 audit(1.2:3): apparmor=..."). Nothing for lines about something else.
 std::optional<std::string> RecordOfAuditLine(absl::string_view line);
 
-// Follows the first of some files that exists. What is in it when it is opened is old.
+// Follows one of them.
 class AuditFile {
  public:
   AuditFile() = default;
@@ -28,8 +30,8 @@ class AuditFile {
   AuditFile(const AuditFile&) = delete;
   AuditFile& operator=(const AuditFile&) = delete;
 
-  // `paths` with '|' between. UNAVAILABLE when none can be opened, with the reason for each.
-  absl::Status Open(absl::string_view paths);
+  // What is in it is old, unless it was not there before. NOT_FOUND, UNAVAILABLE with the reason.
+  absl::Status Open(const std::string& path, bool is_new = false);
 
   const std::string& path() const { return path_; }
 
@@ -52,6 +54,29 @@ class AuditFile {
   std::string rest_;  // the beginning of a line
   bool skipping_ = false;
   uint64_t too_long_ = 0;
+};
+
+// Which of some logs to follow: the first that can be opened. One that comes before it in the list
+// may appear later: where auditd begins, the kernel's messages have the records no more.
+class AuditFileFinder {
+ public:
+  // `paths` with '|' between.
+  explicit AuditFileFinder(absl::string_view paths);
+
+  // Looks again. Null when there is none, or none before the one that was found last.
+  std::unique_ptr<AuditFile> Find();
+  // OK when one was ever found; UNAVAILABLE with the reason for each of them.
+  const absl::Status& status() const { return status_; }
+
+ private:
+  struct Log {
+    std::string path;
+    // It was not there when somebody looked.
+    bool was_absent = false;
+  };
+  std::vector<Log> logs_;
+  size_t found_;
+  absl::Status status_;
 };
 
 }  // namespace varmor

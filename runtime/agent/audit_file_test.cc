@@ -16,6 +16,7 @@
 namespace varmor {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -107,13 +108,11 @@ class AuditFileTest : public ::testing::Test {
   AuditFile file_;
 };
 
-TEST_F(AuditFileTest, TheFirstThatExistsIsFollowedFromItsEnd) {
-  EXPECT_THAT(std::string(file_.Open(path_ + "|/nonexistent/kern.log").message()),
-              HasSubstr("audit.log: No such file or directory; /nonexistent/kern.log: No such"));
-  EXPECT_FALSE(file_.Open("").ok());
+TEST_F(AuditFileTest, ItIsFollowedFromItsEnd) {
+  EXPECT_EQ(file_.Open(path_).code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(file_.Read(), IsEmpty());
   Append(Line(1));
-  ASSERT_EQ(file_.Open("/nonexistent/audit.log|" + path_), absl::OkStatus());
+  ASSERT_EQ(file_.Open(path_), absl::OkStatus());
   EXPECT_EQ(file_.path(), path_);
   EXPECT_THAT(file_.Read(), IsEmpty());
   Append("something else\n" + Line(2) + Line(3).substr(0, 20));
@@ -121,6 +120,56 @@ TEST_F(AuditFileTest, TheFirstThatExistsIsFollowedFromItsEnd) {
   Append(Line(3).substr(20));
   EXPECT_THAT(file_.Read(), ElementsAre(Rec(3)));
   EXPECT_THAT(file_.Read(), IsEmpty());
+}
+
+// A log that was renamed may not have a successor for a while.
+TEST_F(AuditFileTest, ALogThatIsGoneIsAwaited) {
+  Append(Line(1));
+  ASSERT_EQ(file_.Open(path_), absl::OkStatus());
+  ASSERT_EQ(std::rename(path_.c_str(), (path_ + ".1").c_str()), 0);
+  EXPECT_THAT(file_.Read(), IsEmpty());
+  ASSERT_EQ(std::remove((path_ + ".1").c_str()), 0);
+  EXPECT_THAT(file_.Read(), IsEmpty());
+  Append(Line(2));
+  EXPECT_THAT(file_.Read(), ElementsAre(Rec(2)));
+}
+
+TEST_F(AuditFileTest, TheFirstThatIsThereIsFound) {
+  AuditFileFinder none("");
+  EXPECT_EQ(none.Find(), nullptr);
+  EXPECT_EQ(none.status().message(), "no log is named that has audit records");
+  const std::string later = directory_ / "kern.log";
+  AuditFileFinder finder(path_ + "|" + later);
+  EXPECT_EQ(finder.Find(), nullptr);
+  EXPECT_THAT(std::string(finder.status().message()),
+              AllOf(HasSubstr("no log with audit records can be read: "),
+                    HasSubstr("audit.log: No such file or directory; "),
+                    HasSubstr("kern.log: No such file or directory")));
+  PutFile(later, "kernel: x\n");
+  std::unique_ptr<AuditFile> found = finder.Find();
+  ASSERT_NE(found, nullptr);
+  EXPECT_EQ(found->path(), later);
+  EXPECT_EQ(finder.status(), absl::OkStatus());
+  EXPECT_EQ(finder.Find(), nullptr);
+  // The better one comes, and was not there before: all of it is news.
+  Append(Line(1));
+  found = finder.Find();
+  ASSERT_NE(found, nullptr);
+  EXPECT_EQ(found->path(), path_);
+  EXPECT_THAT(found->Read(), ElementsAre(Rec(1)));
+  EXPECT_EQ(finder.Find(), nullptr);
+}
+
+// What was there and could not be read is no news.
+TEST_F(AuditFileTest, WhatWasThereBeforeIsOld) {
+  ASSERT_EQ(symlink("audit.log", path_.c_str()), 0);  // ELOOP
+  AuditFileFinder finder(path_);
+  EXPECT_EQ(finder.Find(), nullptr);
+  ASSERT_EQ(unlink(path_.c_str()), 0);
+  Append(Line(1));
+  const std::unique_ptr<AuditFile> found = finder.Find();
+  ASSERT_NE(found, nullptr);
+  EXPECT_THAT(found->Read(), IsEmpty());
 }
 
 TEST_F(AuditFileTest, RotationLosesNothing) {

@@ -109,7 +109,8 @@ class Daemon {
         auditor_(AuditorOptions(flags_, log_), violation_log_),
         agent_(OptionsOfAgent(flags_), *runtime_, kernel_, auditor_, log_),
         loop_(LoopOptions(), agent_, *runtime_, log_),
-        policies_({flags_.policy_directory, flags_.lenient, flags_.install_namespace}) {}
+        policies_({flags_.policy_directory, flags_.lenient, flags_.install_namespace}),
+        audit_files_(flags_.daemon.audit_log_paths) {}
 
   // Until a signal ends it.
   absl::Status Run();
@@ -123,6 +124,7 @@ class Daemon {
 
   absl::Status Listen();
   void OpenAudit();
+  void FollowAuditFile();
   void WaitForSignals();
   void ReadPolicies();
   void AfterStep();
@@ -146,12 +148,18 @@ class Daemon {
   // Why BPF's events are not read, and when to try again.
   std::string bpf_problem_;
   absl::Time next_bpf_open_ = absl::InfinitePast();
+  // Why the kernel's audit records cannot be had; "": they are read.
+  std::string no_audit_;
+  AuditFileFinder audit_files_;
+  std::string audit_problem_;
+  absl::Time next_audit_open_ = absl::InfinitePast();
   std::unique_ptr<Cluster> cluster_;
   std::unique_ptr<ControlServer> control_;
   std::unique_ptr<HttpServer> health_;
   std::unique_ptr<HttpServer> metrics_;
 };
 
+// What the kernel and the rights of this process allow does not change while it runs.
 void Daemon::OpenAudit() {
   auto audit = absl::make_unique<AuditLog>();
   const absl::Status opened = InHostNetwork([&] { return audit->Open(); });
@@ -159,16 +167,25 @@ void Daemon::OpenAudit() {
     auditor_.SetAudit(std::move(audit));
     return;
   }
-  auto file = absl::make_unique<AuditFile>();
-  const absl::Status followed = file->Open(flags_.daemon.audit_log_paths);
-  if (followed.ok()) {
+  no_audit_ = std::string(opened.message());
+  FollowAuditFile();
+}
+
+// Logs come and go.
+void Daemon::FollowAuditFile() {
+  if (no_audit_.empty() || absl::Now() < next_audit_open_) return;
+  next_audit_open_ = absl::Now() + kOpenAgain;
+  if (std::unique_ptr<AuditFile> file = audit_files_.Find(); file != nullptr) {
     log_.Warning(absl::StrCat("violations of AppArmor and seccomp are read from ", file->path(),
-                              ": ", opened.message()));
+                              ": ", no_audit_));
     auditor_.SetAuditFile(std::move(file));
+    agent_.SetAuditProblem("");
     return;
   }
-  const std::string problem = absl::StrCat(opened.message(), "; ", followed.message());
+  if (audit_files_.status().ok()) return;
+  const std::string problem = absl::StrCat(no_audit_, "; ", audit_files_.status().message());
   agent_.SetAuditProblem(problem);
+  if (std::exchange(audit_problem_, problem) == problem) return;
   log_.Warning(absl::StrCat("violations of AppArmor and seccomp are not seen: ", problem));
 }
 
@@ -216,6 +233,7 @@ void Daemon::FollowBpf() {
 
 void Daemon::AfterStep() {
   FollowBpf();
+  FollowAuditFile();
   if (cluster_ != nullptr) cluster_->AfterStep();
 }
 

@@ -21,6 +21,7 @@ bool ReportOf(const PolicyStatus& policy, const std::string& node, ProfileStatus
   report.message = policy.message;
   report.revision = policy.revision;
   report.enforcers = policy.enforcers;
+  report.unenforced = AllTexts(policy.unenforced);
   return true;
 }
 
@@ -46,7 +47,7 @@ NodeReport NodeReportOf(const AgentStatus& status, const std::string& boot_id) {
     const std::string key = ArmorProfileKey(policy.profile_namespace, policy.profile);
     ProfileStatus one;
     if (ReportOf(policy, status.node, one)) {
-      report.profiles[key] = {one.revision, one.state, one.message};
+      report.profiles[key] = {one.revision, one.state, one.message, one.unenforced};
     }
     const auto counts = status.violations.profiles.find(policy.profile);
     if (counts == status.violations.profiles.end()) continue;

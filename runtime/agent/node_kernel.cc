@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <map>
+#include <system_error>
 #include <utility>
 
 #include "absl/memory/memory.h"
@@ -25,6 +27,9 @@
 
 namespace varmor {
 namespace {
+
+// Names of `varmor run`'s cgroups begin so.
+constexpr char kRunCgroupPrefix[] = "varmor-run-";
 
 std::string FirstLine(const std::string& path) {
   const absl::StatusOr<std::string> text = ReadFileWhole(path, 1 << 16);
@@ -54,6 +59,26 @@ uint64_t StartOf(const std::string& proc) {
 bool IsRuntimeProcess(const std::string& proc) {
   const std::string command = FirstLine(proc + "/comm");
   return absl::StartsWith(command, "runc:[") || command == "runc" || command == "crun";
+}
+
+// The cgroups of `varmor run` with processes, below the mount. UNAVAILABLE when one went while it
+// was looked at: there may be more.
+absl::StatusOr<std::vector<std::string>> CgroupsOfRuns(const std::string& mount) {
+  namespace fs = std::filesystem;
+  std::vector<std::string> out;
+  std::error_code error;
+  const auto end = fs::recursive_directory_iterator();
+  for (auto at = fs::recursive_directory_iterator(
+           mount, fs::directory_options::skip_permission_denied, error);
+       !error && at != end; at.increment(error)) {
+    if (!absl::StartsWith(at->path().filename().string(), kRunCgroupPrefix)) continue;
+    const absl::StatusOr<std::string> events =
+        ReadFileWhole(at->path().string() + "/cgroup.events");
+    if (events.ok() && absl::StrContains(*events, "populated 1")) out.push_back(at->path());
+  }
+  if (error)
+    return absl::UnavailableError(absl::StrCat("cgroups below ", mount, ": ", error.message()));
+  return out;
 }
 
 }  // namespace
@@ -119,6 +144,7 @@ absl::Status EnforcersKernel::StartBpf(std::vector<std::string>& warnings) {
   bpf_started_ = false;
   VARMOR_ASSIGN_OR_RETURN(const BpfStartReport report, bpf_->StartTested());
   warnings.insert(warnings.end(), report.warnings.begin(), report.warnings.end());
+  other_builds_ = report.others;
   VARMOR_ASSIGN_OR_RETURN(cgroup_mount_, options_.bpf_options.cgroup_mount.empty()
                                              ? FindCgroupMount()
                                              : options_.bpf_options.cgroup_mount);
@@ -127,6 +153,27 @@ absl::Status EnforcersKernel::StartBpf(std::vector<std::string>& warnings) {
   for (const BpfProgramFacts& program : programs) {
     if (program.attached) bpf_programs_.insert(program.name);
   }
+  return absl::OkStatus();
+}
+
+std::vector<UnenforcedRule> EnforcersKernel::Unenforced(EnforcerKind kind,
+                                                        const ArmorProfileArtifacts& artifacts) {
+  return Get(kind).Unenforced(ArtifactsOf(artifacts));
+}
+
+absl::Status EnforcersKernel::DropOtherBuilds() {
+  VARMOR_ASSIGN_OR_RETURN(const std::vector<BpfSubject> subjects, bpf_->Subjects());
+  std::set<uint64_t> ours;
+  for (const BpfSubject& subject : subjects) ours.insert(subject.cgroup);
+  VARMOR_ASSIGN_OR_RETURN(const std::vector<std::string> runs, CgroupsOfRuns(cgroup_mount_));
+  for (const std::string& path : runs) {
+    const absl::StatusOr<uint64_t> id = CgroupIdOfPath(path);
+    if (absl::IsNotFound(id.status()) || (id.ok() && ours.count(*id) > 0)) continue;
+    return absl::FailedPreconditionError(
+        absl::StrCat("a `varmor run` may be confined by it: cgroup ", path));
+  }
+  VARMOR_RETURN_IF_ERROR(bpf_->DropOthers());
+  other_builds_.clear();
   return absl::OkStatus();
 }
 
@@ -282,8 +329,8 @@ absl::StatusOr<std::vector<LoadedSubject>> EnforcersKernel::Subjects() {
     if (!path.ok() && !absl::IsNotFound(path.status())) return path.status();
     one.cgroup_exists = path.ok();
     any_gone |= !path.ok();
-    one.of_a_run =
-        path.ok() ? absl::StrContains(*path, "/varmor-run-") : IsProfileOfRun(subject.profile);
+    one.of_a_run = path.ok() ? absl::StrContains(*path, absl::StrCat("/", kRunCgroupPrefix))
+                             : IsProfileOfRun(subject.profile);
     out.push_back(std::move(one));
   }
   if (!any_gone) return out;

@@ -63,6 +63,16 @@ class NodeKernel {
   // Makes an available enforcer ready. `warnings` gets what is odd.
   virtual absl::Status Start(EnforcerKind kind, std::vector<std::string>& warnings) = 0;
 
+  // See Enforcer::Unenforced.
+  virtual std::vector<UnenforcedRule> Unenforced(EnforcerKind kind,
+                                                 const ArmorProfileArtifacts& artifacts) = 0;
+
+  // Builds of the BPF programs with another ABI that were there when BPF was started. They go on
+  // denying what they denied, beside ours, until DropOtherBuilds. FAILED_PRECONDITION while a
+  // `varmor run` may be confined by one of them alone.
+  virtual std::vector<std::string> OtherBuilds() = 0;
+  virtual absl::Status DropOtherBuilds() = 0;
+
   // See Enforcer::Apply; several at once, which is faster than one by one. Parallel to `profiles`,
   // whose names are unique; each is all or nothing, and what is wrong with one stops no other.
   virtual std::vector<absl::Status> ApplyAll(EnforcerKind kind,
@@ -102,6 +112,10 @@ class EnforcersKernel : public NodeKernel {
 
   EnforcerSupport Probe(EnforcerKind kind) override;
   absl::Status Start(EnforcerKind kind, std::vector<std::string>& warnings) override;
+  std::vector<UnenforcedRule> Unenforced(EnforcerKind kind,
+                                         const ArmorProfileArtifacts& artifacts) override;
+  std::vector<std::string> OtherBuilds() override { return other_builds_; }
+  absl::Status DropOtherBuilds() override;
   std::vector<absl::Status> ApplyAll(EnforcerKind kind,
                                      const std::vector<ProfileToApply>& profiles) override;
   absl::Status Remove(EnforcerKind kind, const std::string& profile) override;
@@ -133,6 +147,7 @@ class EnforcersKernel : public NodeKernel {
   bool bpf_started_ = false;
   std::string cgroup_mount_;
   std::set<std::string> bpf_programs_;
+  std::vector<std::string> other_builds_;
 
   // What was given under a name, and what that was in the kernel.
   struct Given {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <variant>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -37,11 +38,6 @@ std::string AppArmorProfileOf(const std::string& record) {
   return ParentProfile(std::string(absl::StripPrefix(label, "=")));
 }
 
-bool HasEnded(int64_t process) {
-  struct stat facts = {};
-  return stat(absl::StrCat("/proc/", process).c_str(), &facts) != 0;
-}
-
 std::string RateKey(const std::string& enforcer, const ViolationSubject& subject) {
   return absl::StrCat(enforcer, " ", subject.container.name_space, " ", subject.container.id, " ",
                       subject.container.id.empty() ? subject.profile : "");
@@ -60,6 +56,7 @@ void ViolationAuditor::PutContainer(AuditedContainer container) {
   const std::lock_guard<std::mutex> lock(mutex_);
   const ContainerId id = container.subject.container;
   containers_[id] = {std::move(container), {}};
+  ++containers_changes_;
 }
 
 void ViolationAuditor::DropContainer(const ContainerId& id) {
@@ -143,44 +140,71 @@ const AuditedContainer* ViolationAuditor::ByCgroup(uint64_t cgroup) const {
   return nullptr;
 }
 
-const AuditedContainer* ViolationAuditor::ByProcess(pid_t pid, absl::Time now) {
-  if (pid <= 0) return nullptr;
+ViolationAuditor::Place ViolationAuditor::PlaceOf(pid_t pid) {
+  Place place;
+  place.pid = pid;
+  if (pid <= 0) return place;
+  struct stat mount_namespace = {};
+  place.alive = stat(absl::StrCat("/proc/", pid, "/ns/mnt").c_str(), &mount_namespace) == 0;
+  if (place.alive) place.mount_namespace = mount_namespace.st_ino;
+  const absl::StatusOr<std::string> path = CgroupOfProcess(pid);
+  if (path.ok()) place.cgroup_path = *path;
+  return place;
+}
+
+const AuditedContainer* ViolationAuditor::ByPlace(const Place& place, absl::Time now) {
+  if (place.pid <= 0) return nullptr;
   const auto remember = [&](const AuditedContainer& container) {
-    if (processes_.size() < kMaxProcesses) processes_[pid] = {container.subject.container, now};
+    if (processes_.size() < kMaxProcesses) {
+      processes_[place.pid] = {container.subject.container, now};
+    }
     return &container;
   };
-  const absl::StatusOr<std::string> path = CgroupOfProcess(pid);
-  struct stat mount_namespace = {};
-  const bool alive = stat(absl::StrCat("/proc/", pid, "/ns/mnt").c_str(), &mount_namespace) == 0;
+  const auto in_cgroup = [&](const AuditedContainer& one) {
+    return !one.cgroup_path.empty() && (place.cgroup_path == one.cgroup_path ||
+                                        absl::StartsWith(place.cgroup_path, one.cgroup_path + "/"));
+  };
   for (const auto& [id, known] : containers_) {
     const AuditedContainer& one = known.container;
     if (known.ended.has_value()) continue;
-    if (one.pid == pid) return remember(one);
-    if (path.ok() && !one.cgroup_path.empty() &&
-        (*path == one.cgroup_path || absl::StartsWith(*path, one.cgroup_path + "/"))) {
-      return remember(one);
-    }
-    if (alive && one.cgroup_path.empty() && one.subject.mount_namespace == mount_namespace.st_ino) {
+    if (one.pid == place.pid || in_cgroup(one)) return remember(one);
+    if (place.alive && one.cgroup_path.empty() &&
+        one.subject.mount_namespace == place.mount_namespace) {
       return remember(one);
     }
   }
-  if (alive) return nullptr;
-  const auto seen = processes_.find(pid);
+  // It may have ended since.
+  for (const auto& [id, known] : containers_) {
+    if (known.ended.has_value() && in_cgroup(known.container)) return &known.container;
+  }
+  if (place.alive) return nullptr;
+  const auto seen = processes_.find(place.pid);
   if (seen == processes_.end()) return nullptr;
   const auto found = containers_.find(seen->second.first);
   return found == containers_.end() ? nullptr : &found->second.container;
 }
 
-// A process that ended before its record was read: if one container runs under the AppArmor
-// profile, it was there.
-const AuditedContainer* ViolationAuditor::OnlyOneWith(const std::string& profile) const {
-  const AuditedContainer* only = nullptr;
+std::vector<const AuditedContainer*> ViolationAuditor::Under(const std::string& profile) const {
+  std::vector<const AuditedContainer*> out;
   for (const auto& [id, known] : containers_) {
-    if (known.container.subject.profile != profile || !known.container.app_armor) continue;
-    if (only != nullptr) return nullptr;
-    only = &known.container;
+    const AuditedContainer& one = known.container;
+    if (one.subject.profile == profile && one.app_armor) out.push_back(&one);
   }
-  return only;
+  return out;
+}
+
+const AuditedContainer* ViolationAuditor::Find(const Record& record, bool& waits) {
+  waits = true;
+  if (const auto* bpf = std::get_if<BpfViolation>(&record.violation); bpf != nullptr) {
+    return ByCgroup(bpf->subject);
+  }
+  if (const AuditedContainer* one = ByPlace(record.place, record.seen); one != nullptr) return one;
+  if (record.place.alive) return nullptr;
+  // A process that ended before its record was read: if one container runs under the AppArmor
+  // profile, it was there.
+  const std::vector<const AuditedContainer*> under = Under(record.profile);
+  waits = !record.profile.empty() && under.empty();
+  return under.size() == 1 ? under.front() : nullptr;
 }
 
 void ViolationAuditor::NameRulesOf(const PackedArtifacts& artifacts, AuditViolation& violation,
@@ -244,63 +268,151 @@ void ViolationAuditor::Write(const std::string& line) {
 }
 
 void ViolationAuditor::Handle(BpfViolation violation, absl::Time now) {
-  std::unique_lock<std::mutex> lock(mutex_);
-  if (!IsOurs(violation.profile)) return;
-  ViolationSubject subject;
-  if (const AuditedContainer* container = ByCgroup(violation.subject); container != nullptr) {
-    subject = container->subject;
+  Record record;
+  record.seen = now;
+  record.profile = violation.profile;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!IsOurs(record.profile)) return;
+    record.of = profiles_[record.profile];
   }
-  subject.policy = profiles_[violation.profile].policy;
-  subject.profile = violation.profile;
   if (violation.wall_ns == 0) {
     violation.wall_ns = static_cast<uint64_t>(absl::ToUnixNanos(now));
   }
-  const std::string rule = violation.origin.has_value() ? violation.origin->rule() : "";
-  Count("BPF", std::string(BpfActionName(violation.action)), rule, subject, now);
-  if (!TakeRate("BPF", subject, now)) return;
-  lock.unlock();
-  Write(ViolationLine(violation, subject, options_.settings, now));
+  record.violation = std::move(violation);
+  Take("BPF", std::move(record), now);
 }
 
-void ViolationAuditor::HandleRecord(const std::string& record, absl::Time now) {
-  std::optional<AuditViolation> violation = ReadAuditRecord(record);
+void ViolationAuditor::HandleRecord(const std::string& text, absl::Time now) {
+  std::optional<AuditViolation> violation = ReadAuditRecord(text);
   if (!violation.has_value()) return;
-  std::unique_lock<std::mutex> lock(mutex_);
-  const bool seccomp = violation->enforcer == "Seccomp";
-  if (!seccomp && !IsOurs(ParentProfile(violation->profile))) return;
-  const AuditedContainer* container = ByProcess(static_cast<pid_t>(violation->process), now);
-  if (seccomp) {
-    // Of a process that has ended, the AppArmor profile tells, if it was under one.
-    violation->profile =
-        container != nullptr ? container->subject.profile : AppArmorProfileOf(record);
-    const auto profile = profiles_.find(violation->profile);
-    if (profile == profiles_.end() ||
-        profile->second.artifacts.digests().count(EnforcerKind::kSeccomp) == 0) {
-      // Else of anybody on the machine.
-      if (container == nullptr && HasEnded(violation->process)) ++counts_.unattributed;
-      return;
+  const std::string enforcer = violation->enforcer;
+  Record record;
+  record.seen = now;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (enforcer == "Seccomp") {
+      // If the process was under a profile of ours, that tells which it is.
+      record.profile = AppArmorProfileOf(text);
+      if (profiles_.count(record.profile) == 0) record.profile.clear();
+    } else {
+      record.profile = ParentProfile(violation->profile);
+      if (!IsOurs(record.profile)) return;
+      record.of = profiles_[record.profile];
     }
   }
-  if (container == nullptr) container = OnlyOneWith(ParentProfile(violation->profile));
-  ViolationSubject subject;
-  if (container != nullptr) subject = container->subject;
-  subject.profile = ParentProfile(violation->profile);
-  const Profile profile = profiles_[subject.profile];
-  subject.policy = profile.policy;
-  // The search for the rule takes time, which a container that is refused all day shall not have;
-  // nor shall the agent's thread wait for it.
-  const bool wanted = TakeRate(violation->enforcer, subject, now);
-  if (wanted) {
-    lock.unlock();
-    NameRulesOf(profile.artifacts, *violation, now);
-    lock.lock();
-    if (profiles_.count(subject.profile) == 0) return;  // gone meanwhile, with its series
+  record.place = PlaceOf(static_cast<pid_t>(violation->process));
+  record.violation = *std::move(violation);
+  Take(enforcer, std::move(record), now);
+}
+
+void ViolationAuditor::Take(const std::string& enforcer, Record record, absl::Time now) {
+  std::vector<Due> due;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    // What is of the same container and came before goes before.
+    Release(enforcer, now, false, due);
+    bool waits = false;
+    const AuditedContainer* container = Find(record, waits);
+    std::deque<Record>& held = held_[enforcer].records;
+    if (container != nullptr) {
+      due.push_back({std::move(record), container->subject});
+    } else if (!waits) {
+      due.push_back({std::move(record), std::nullopt});
+    } else {
+      if (held.size() >= options_.hold_at_most) {
+        due.push_back({std::move(held.front()), std::nullopt, true});
+        held.pop_front();
+      }
+      held.push_back(std::move(record));
+    }
   }
-  const std::string rule = violation->rules.empty() ? "" : violation->rules.front().rule();
-  Count(violation->enforcer, violation->action, rule, subject, now);
-  if (!wanted) return;
+  for (Due& one : due) Settle(enforcer, std::move(one), now);
+}
+
+void ViolationAuditor::Release(const std::string& enforcer, absl::Time now, bool all,
+                               std::vector<Due>& due) {
+  Held& held = held_[enforcer];
+  const auto is_late = [&](const Record& record) {
+    // Somebody may set the clock back.
+    return all || now - record.seen >= options_.hold_for || now < record.seen;
+  };
+  const bool news = std::exchange(held.looked_at, containers_changes_) != containers_changes_;
+  if (!news && (held.records.empty() || !is_late(held.records.front()))) return;
+  std::deque<Record> rest;
+  for (Record& record : held.records) {
+    bool waits = false;
+    const AuditedContainer* container = Find(record, waits);
+    if (container != nullptr) {
+      due.push_back({std::move(record), container->subject});
+    } else if (!waits || is_late(record)) {
+      due.push_back({std::move(record), std::nullopt});
+    } else {
+      rest.push_back(std::move(record));
+    }
+  }
+  held.records = std::move(rest);
+}
+
+void ViolationAuditor::WriteHeld(absl::Time now, bool all) {
+  for (const char* enforcer : {"AppArmor", "BPF", "Seccomp"}) {
+    std::vector<Due> due;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      Release(enforcer, now, all, due);
+    }
+    for (Due& one : due) Settle(enforcer, std::move(one), now);
+  }
+}
+
+void ViolationAuditor::Settle(const std::string& enforcer, Due due, absl::Time now) {
+  Record& record = due.record;
+  std::unique_lock<std::mutex> lock(mutex_);
+  if (enforcer == "Seccomp") {
+    if (due.container.has_value()) record.profile = due.container->profile;
+    const auto profile = profiles_.find(record.profile);
+    if (profile == profiles_.end() ||
+        profile->second.artifacts.digests().count(EnforcerKind::kSeccomp) == 0) {
+      // Of anybody on the machine.
+      if (!due.container.has_value() && !record.place.alive) ++counts_.unattributed;
+      return;
+    }
+    record.of = profile->second;
+  }
+  if (!due.container.has_value()) {
+    ++(due.too_many ? counts_.too_many_waiting : counts_.container_unknown);
+  }
+  ViolationSubject subject = due.container.value_or(ViolationSubject());
+  subject.profile = record.profile;
+  subject.policy = record.of.policy;
+  const bool wanted = TakeRate(enforcer, subject, now);
+  std::string action;
+  std::string rule;
+  if (const auto* bpf = std::get_if<BpfViolation>(&record.violation); bpf != nullptr) {
+    action = std::string(BpfActionName(bpf->action));
+    if (bpf->origin.has_value()) rule = bpf->origin->rule();
+  } else {
+    auto& violation = std::get<AuditViolation>(record.violation);
+    if (enforcer == "Seccomp") violation.profile = record.profile;
+    // The search for the rule takes time, which a container that is refused all day shall not have;
+    // nor shall the agent's thread wait for it.
+    if (wanted) {
+      lock.unlock();
+      NameRulesOf(record.of.artifacts, violation, now);
+      lock.lock();
+    }
+    action = violation.action;
+    if (!violation.rules.empty()) rule = violation.rules.front().rule();
+  }
+  // Series go with their profile.
+  if (profiles_.count(record.profile) > 0) Count(enforcer, action, rule, subject, record.seen);
   lock.unlock();
-  Write(ViolationLine(*violation, subject, options_.settings, now));
+  if (!wanted) return;
+  Write(std::visit(
+      [&](const auto& violation) {
+        return ViolationLine(violation, subject, options_.settings, now);
+      },
+      record.violation));
 }
 
 void ViolationAuditor::HandleBadRecord() {
@@ -417,10 +529,12 @@ void ViolationAuditor::Run() {
     if (audit_ != nullptr) files[1].fd = audit_->fd();
     poll(files, 2, kPollMs);
     ReadSources();
+    WriteHeld(absl::Now());
     if (absl::Now() < next_summary) continue;
     next_summary = absl::Now() + options_.summary_every;
     Summarise(absl::Now());
   }
+  WriteHeld(absl::Now(), true);
   Summarise(absl::Now());
 }
 

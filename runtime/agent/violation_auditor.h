@@ -6,7 +6,9 @@
 #include <sys/types.h>
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -16,6 +18,7 @@
 #include <thread>
 #include <tuple>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -48,6 +51,10 @@ struct ViolationAuditorOptions {
   double lines_at_once = 200;
   // How long a container that ended is remembered: its last violations may still be on their way.
   absl::Duration remember = absl::Seconds(60);
+  // How long a record waits for its container to become known, and how many of an enforcer wait at
+  // most. Then it is written without one.
+  absl::Duration hold_for = absl::Seconds(3);
+  size_t hold_at_most = 256;
   absl::Duration summary_every = absl::Seconds(10);
   // Told what an operator should know, at most once in `summary_every`; null: nobody.
   std::function<void(const std::string& message)> warn;
@@ -94,6 +101,9 @@ struct ViolationCounts {
   // Of seccomp, whose process had ended before its record was read, and nothing said whose it was:
   // perhaps not a container's.
   uint64_t unattributed = 0;
+  // Written without a container: it did not become known in time, or too many waited for theirs.
+  uint64_t container_unknown = 0;
+  uint64_t too_many_waiting = 0;
   // How often the kernel dropped audit records.
   uint64_t audit_overruns = 0;
   // Of BPF events that were overwritten before they were read: another reader of the ring was
@@ -131,6 +141,8 @@ class ViolationAuditor {
   void HandleRecord(const std::string& record, absl::Time now);
   void HandleBadRecord();
   void HandleLoss(uint64_t bytes);
+  // Writes what waited for its container and need not any more, with `all` everything.
+  void WriteHeld(absl::Time now, bool all = false);
   // Lines about what was suppressed; forgets containers that ended long ago.
   void Summarise(absl::Time now);
 
@@ -144,6 +156,30 @@ class ViolationAuditor {
     PackedArtifacts artifacts;
   };
 
+  // Where a process was when its record came.
+  struct Place {
+    pid_t pid = 0;
+    bool alive = false;
+    std::string cgroup_path;  // "": not known
+    ino_t mount_namespace = 0;
+  };
+
+  // A violation on its way to the log.
+  struct Record {
+    absl::Time seen;
+    std::string profile;  // without a child's name; "": of seccomp, and not known
+    Profile of;
+    std::variant<BpfViolation, AuditViolation> violation;
+    Place place;  // of audit records
+  };
+  // One that waits no more.
+  struct Due {
+    Record record;
+    std::optional<ViolationSubject> container;
+    // It would wait if there were room.
+    bool too_many = false;
+  };
+
   // What a profile's AppArmor and seccomp artifacts say; loading it takes milliseconds.
   struct Loaded {
     ArmorProfileArtifacts artifacts;
@@ -155,14 +191,23 @@ class ViolationAuditor {
   void Run();
   void TakeSources();
   void ReadSources();
+  // Without the lock. Has it written, or held.
+  void Take(const std::string& enforcer, Record record, absl::Time now);
+  void Settle(const std::string& enforcer, Due due, absl::Time now);
+  static Place PlaceOf(pid_t pid);
   // Without the lock: only who handles records uses what is loaded.
   void NameRulesOf(const PackedArtifacts& artifacts, AuditViolation& violation, absl::Time now);
   // All that follow need the lock.
   // Whether a profile is one of the agent's.
   bool IsOurs(const std::string& profile);
   const AuditedContainer* ByCgroup(uint64_t cgroup) const;
-  const AuditedContainer* ByProcess(pid_t pid, absl::Time now);
-  const AuditedContainer* OnlyOneWith(const std::string& profile) const;
+  const AuditedContainer* ByPlace(const Place& place, absl::Time now);
+  // Those that run under the AppArmor profile.
+  std::vector<const AuditedContainer*> Under(const std::string& profile) const;
+  // Whose it is; null when that is not known. `waits`: whether it may become known.
+  const AuditedContainer* Find(const Record& record, bool& waits);
+  // Takes from what is held what is known now or has waited for long enough, all of it with `all`.
+  void Release(const std::string& enforcer, absl::Time now, bool all, std::vector<Due>& due);
   // Whether one more line may be written.
   bool TakeRate(const std::string& enforcer, const ViolationSubject& subject, absl::Time now);
   void Count(const std::string& enforcer, const std::string& action, const std::string& rule,
@@ -175,6 +220,14 @@ class ViolationAuditor {
 
   std::mutex mutex_;
   std::map<ContainerId, Known> containers_;
+  // By enforcer, oldest first, and what containers there were when they were last looked at.
+  struct Held {
+    std::deque<Record> records;
+    uint64_t looked_at = 0;
+  };
+  std::map<std::string, Held> held_;
+  // Another number when there may be other containers.
+  uint64_t containers_changes_ = 0;
   std::map<std::string, Profile> profiles_;
   bool profiles_known_ = false;
   // Processes seen lately, which may have ended since.

@@ -12,6 +12,7 @@
 #include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "lib/enforcers/bpf/cgroups.h"
 #include "lib/enforcers/testing/temporary_directory.h"
 #include "runtime/agent/policy_directory.h"
 
@@ -59,6 +60,7 @@ class ViolationAuditorTest : public ::testing::Test {
     options.warn = [this](const std::string& message) { warnings_.push_back(message); };
     options.lines_at_once = 5;
     options.lines_per_second = 1;
+    options.hold_at_most = 4;
     return options;
   }
 
@@ -104,6 +106,9 @@ class ViolationAuditorTest : public ::testing::Test {
     return lines;
   }
 
+  // Whoever is not known by then is not known.
+  void WaitLongEnough() { auditor_.WriteHeld(now_ + absl::Seconds(3)); }
+
   TemporaryDirectory directory_;
   std::vector<std::string> warnings_;
   ViolationLog log_;
@@ -129,6 +134,7 @@ TEST_F(ViolationAuditorTest, AContainerThatEndedIsRememberedForAWhile) {
   auditor_.Summarise(absl::Now() + absl::Seconds(61));
   EXPECT_EQ(auditor_.containers(), 0u);
   auditor_.Handle(Denied(7), now_);
+  WaitLongEnough();
   EXPECT_EQ(Lines()[1]["containerID"], "");
 }
 
@@ -153,6 +159,7 @@ TEST_F(ViolationAuditorTest, AppArmorByProcessWithItsRule) {
 
 TEST_F(ViolationAuditorTest, AppArmorOfAChildProfile) {
   auditor_.HandleRecord(AppArmorRecord(1 << 30, "varmor-shop-web//child_0"), now_);
+  WaitLongEnough();
   ASSERT_THAT(Lines(), SizeIs(1));
   EXPECT_EQ(Lines()[0]["policyName"], "web");
 }
@@ -174,6 +181,7 @@ TEST_F(ViolationAuditorTest, AppArmorOfAProcessThatEnded) {
 
 TEST_F(ViolationAuditorTest, SeccompOnlyOfContainers) {
   auditor_.HandleRecord(SeccompRecord(getpid()), now_);
+  WaitLongEnough();
   EXPECT_THAT(Lines(), SizeIs(0));
   PutContainer("c1", 7, getpid());
   auditor_.HandleRecord(SeccompRecord(getpid()), now_);
@@ -199,6 +207,109 @@ TEST_F(ViolationAuditorTest, SeccompOfAProcessThatEnded) {
   EXPECT_EQ(auditor_.Counts().unattributed, 1u);
 }
 
+// ---- records that come before their container is known -----------------------------------------
+
+TEST_F(ViolationAuditorTest, ARecordWaitsForItsContainer) {
+  auditor_.Handle(Denied(7), now_);
+  auditor_.HandleRecord(AppArmorRecord(getpid()), now_);
+  auditor_.HandleRecord(SeccompRecord(getpid()), now_);
+  auditor_.WriteHeld(now_ + absl::Milliseconds(2999));
+  EXPECT_THAT(Lines(), SizeIs(0));
+  PutContainer("c1", 7, getpid());
+  auditor_.WriteHeld(now_ + absl::Milliseconds(2999));
+  ASSERT_THAT(Lines(), SizeIs(3));
+  for (const Json& line : Lines()) EXPECT_EQ(line["containerID"], "c1") << line;
+  EXPECT_EQ(auditor_.Counts().container_unknown, 0u);
+  EXPECT_EQ(auditor_.Counts().profiles.at("varmor-shop-web").denied, 3u);
+}
+
+TEST_F(ViolationAuditorTest, ARecordDoesNotWaitForLong) {
+  auditor_.Handle(Denied(7), now_);
+  auditor_.HandleRecord(AppArmorRecord(getpid()), now_);
+  auditor_.HandleRecord(SeccompRecord(getpid()), now_);
+  WaitLongEnough();
+  const std::vector<Json> lines = Lines();
+  ASSERT_THAT(lines, SizeIs(2));
+  for (const Json& line : lines) {
+    EXPECT_EQ(line["containerID"], "");
+    EXPECT_EQ(line["policyName"], "web");
+  }
+  // Seccomp's was not of a container, as far as anybody knows.
+  EXPECT_EQ(auditor_.Counts().container_unknown, 2u);
+  PutContainer("c1", 7, getpid());
+  auditor_.WriteHeld(now_ + absl::Seconds(4));
+  EXPECT_THAT(Lines(), SizeIs(2));
+}
+
+// A clock that is set back makes nothing wait.
+TEST_F(ViolationAuditorTest, ARecordFromLaterDoesNotWait) {
+  auditor_.Handle(Denied(7), now_);
+  auditor_.WriteHeld(now_ - absl::Hours(1));
+  EXPECT_THAT(Lines(), SizeIs(1));
+}
+
+TEST_F(ViolationAuditorTest, TheOrderOfAContainersRecordsStays) {
+  const auto denied = [&](uint64_t cgroup, const std::string& path) {
+    BpfViolation violation = Denied(cgroup);
+    violation.object = path;
+    auditor_.Handle(violation, now_);
+  };
+  denied(7, "/1");
+  denied(8, "/a");
+  denied(7, "/2");
+  PutContainer("c1", 7);
+  denied(7, "/3");  // nobody has looked at what waits since
+  std::vector<std::string> paths;
+  for (const Json& line : Lines()) paths.push_back(line["event"]["path"]);
+  EXPECT_THAT(paths, ElementsAre("/1", "/2", "/3"));
+  PutContainer("c2", 8);
+  auditor_.WriteHeld(now_);
+  ASSERT_THAT(Lines(), SizeIs(4));
+  EXPECT_EQ(Lines()[3]["containerID"], "c2");
+}
+
+// What waits is bounded; what there is no room for is written, the oldest first.
+TEST_F(ViolationAuditorTest, FewRecordsWait) {
+  for (uint64_t cgroup : {7, 7, 8, 9, 9, 9}) auditor_.Handle(Denied(cgroup), now_);
+  ASSERT_THAT(Lines(), SizeIs(2));
+  EXPECT_EQ(Lines()[1]["containerID"], "");
+  EXPECT_EQ(auditor_.Counts().too_many_waiting, 2u);
+  EXPECT_EQ(auditor_.Counts().profiles.at("varmor-shop-web").denied, 2u);
+  // Seccomp's may be of anybody on the machine, and take nobody's place.
+  for (int i = 0; i < 10; ++i) auditor_.HandleRecord(SeccompRecord(getpid()), now_);
+  EXPECT_EQ(auditor_.Counts().too_many_waiting, 2u);
+  PutContainer("c1", 8);
+  PutContainer("c2", 9);
+  auditor_.WriteHeld(now_);
+  EXPECT_EQ(auditor_.Counts().profiles.at("varmor-shop-web").denied, 6u);
+  EXPECT_EQ(Lines()[2]["containerID"], "c1");
+}
+
+// Also when its container or its policy goes meanwhile.
+TEST_F(ViolationAuditorTest, ARecordThatWaitsIsWrittenWhateverGoes) {
+  auditor_.HandleRecord(AppArmorRecord(getpid()), now_);
+  AuditedContainer container;
+  container.subject.container = {"default", "short"};
+  container.subject.profile = "varmor-shop-web";
+  container.cgroup_path = CgroupOfProcess(0).value_or("");
+  ASSERT_NE(container.cgroup_path, "");
+  auditor_.PutContainer(container);
+  auditor_.DropContainer({"default", "short"});
+  auditor_.DropProfile("varmor-shop-web");
+  auditor_.WriteHeld(now_);
+  ASSERT_THAT(Lines(), SizeIs(1));
+  EXPECT_EQ(Lines()[0]["containerID"], "short");
+  EXPECT_EQ(Lines()[0]["policyName"], "web");
+  EXPECT_TRUE(auditor_.Counts().profiles.empty());
+}
+
+TEST_F(ViolationAuditorTest, TheEndWaitsForNobody) {
+  auditor_.Start();
+  auditor_.Handle(Denied(7), absl::Now());
+  auditor_.Stop();
+  EXPECT_THAT(Lines(), SizeIs(1));
+}
+
 TEST_F(ViolationAuditorTest, ALogThatCannotBeWrittenIsToldOnce) {
   ASSERT_EQ(log_.Open(), absl::OkStatus());
   rlimit before = {};
@@ -207,6 +318,7 @@ TEST_F(ViolationAuditorTest, ALogThatCannotBeWrittenIsToldOnce) {
   rlimit small = before;
   small.rlim_cur = 10;  // bytes
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  PutContainer("c1", 7);
   auditor_.Handle(Denied(7), now_);
   auditor_.Handle(Denied(7), now_);
   EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
@@ -267,6 +379,7 @@ TEST_F(ViolationAuditorTest, ThereIsNoSearchForWhatIsNotWritten) {
 
 // What is loaded is that of the artifacts now.
 TEST_F(ViolationAuditorTest, AChangedProfileIsAskedAnew) {
+  PutContainer("c1", 7);
   auditor_.HandleRecord(AppArmorRecord(1 << 30), now_);
   auditor_.PutProfile("varmor-shop-web", {"VarmorPolicy", "web", "shop"}, PackedArtifacts());
   auditor_.HandleRecord(AppArmorRecord(1 << 30), now_);
@@ -276,6 +389,7 @@ TEST_F(ViolationAuditorTest, AChangedProfileIsAskedAnew) {
 }
 
 TEST_F(ViolationAuditorTest, SeriesGoWithTheirProfile) {
+  PutContainer("c1", 7);
   auditor_.Handle(Denied(7), now_);
   EXPECT_THAT(auditor_.Counts().violations, SizeIs(1));
   auditor_.DropProfile("varmor-shop-web");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace varmor {
@@ -10,7 +11,29 @@ EnforcerSupport FakeNodeKernel::Probe(EnforcerKind kind) {
   EnforcerSupport support;
   support.available = missing.count(kind) == 0;
   if (!support.available) support.problem = "this kernel has none";
+  if (support.available) support.limits.assign(unenforced[kind].begin(), unenforced[kind].end());
   return support;
+}
+
+std::vector<UnenforcedRule> FakeNodeKernel::Unenforced(EnforcerKind kind,
+                                                       const ArmorProfileArtifacts& artifacts) {
+  std::vector<UnenforcedRule> out;
+  const auto& rules = kind == EnforcerKind::kAppArmor ? artifacts.app_armor().rules()
+                      : kind == EnforcerKind::kBpf    ? artifacts.bpf().rules()
+                                                      : artifacts.seccomp().rules();
+  for (const RuleOrigin& rule : rules) {
+    if (unenforced[kind].count(rule.rule()) > 0) {
+      out.push_back({rule, "this kernel is too old", absl::StartsWith(rule.text(), "mount")});
+    }
+  }
+  return out;
+}
+
+absl::Status FakeNodeKernel::DropOtherBuilds() {
+  if (!drop_refusal.ok()) return drop_refusal;
+  other_builds.clear();
+  done.push_back("drop other builds");
+  return absl::OkStatus();
 }
 
 absl::Status FakeNodeKernel::Start(EnforcerKind kind, std::vector<std::string>& /*warnings*/) {

@@ -19,6 +19,10 @@ class FakeNodeKernel : public NodeKernel {
 
   EnforcerSupport Probe(EnforcerKind kind) override;
   absl::Status Start(EnforcerKind kind, std::vector<std::string>& warnings) override;
+  std::vector<UnenforcedRule> Unenforced(EnforcerKind kind,
+                                         const ArmorProfileArtifacts& artifacts) override;
+  std::vector<std::string> OtherBuilds() override { return other_builds; }
+  absl::Status DropOtherBuilds() override;
   std::vector<absl::Status> ApplyAll(EnforcerKind kind,
                                      const std::vector<ProfileToApply>& to_apply) override;
   absl::Status Remove(EnforcerKind kind, const std::string& profile) override;
@@ -40,6 +44,11 @@ class FakeNodeKernel : public NodeKernel {
   std::map<Key, absl::Status> refusals;
   // Of Loaded(kBpf), once.
   absl::Status detached;
+  // Rules that this kernel lacks, by their names.
+  std::map<EnforcerKind, std::set<std::string>> unenforced;
+  std::vector<std::string> other_builds;
+  // Of DropOtherBuilds.
+  absl::Status drop_refusal;
   // How often an enforcer was given profiles.
   std::map<EnforcerKind, int> apply_calls;
   // What was done: "apply BPF varmor-a", "enroll 7 in varmor-a", ...
