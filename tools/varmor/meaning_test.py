@@ -97,6 +97,17 @@ class Why(MeaningTest):
         self.run_tool("why", "-f", "web.yaml", "--log-line", "-", stdin=line + "\n\n" + seccomp + "\n", code=FINDINGS)
         self.assertIn("syscall clone3 on SCMP_ARCH_X86_64\n", self.out)
         self.assertIn("the record has no arguments", self.err)
+        self.assertNotIn("skipped", self.err)
+
+    def test_lines_of_a_log_about_other_things_are_counted(self):
+        record = ('audit: apparmor="DENIED" operation="open" profile="varmor-shop-web" name="/proc/sys/kernel/core_pattern" '
+                  'pid=1 comm="sh" requested_mask="w" denied_mask="w"')
+        others = 'eth0: link up\n{"level":"info","message":"started"}\naudit: apparmor="STATUS" operation="profile_load"\n'
+        self.run_tool("why", "-f", "web.yaml", "--log-line", "-", stdin=others + record + "\n", code=FINDINGS)
+        self.assertTrue(self.out.startswith(CORE + "\n"), self.out)
+        self.assertIn("varmor: note: skipped 3 lines of standard input without a violation\n", self.err)
+        self.run_tool("why", "-f", "web.yaml", "--log-line", "-", stdin=others, code=INVALID)
+        self.assertIn("standard input has no violation", self.err)
 
     def test_mistakes_are_told_with_their_column(self):
         for args, problem in [
@@ -104,7 +115,7 @@ class Why(MeaningTest):
             (["-e", "write etc"], '--event "write etc", column 7: path "etc" is not absolute\n  fix: start it with "/"'),
             (["-e", "write /a only bpf"], '"only" is for the catalogue\'s examples\n  fix: choose with --enforcer'),
             (["--log-line", "hello"], '--log-line "hello": the line is no violation that this tool knows'),
-            (["--log-line", "-"], "--log-line: standard input has no lines"),
+            (["--log-line", "-"], "--log-line: standard input has no violation"),
             ([], "no event\n  fix: say what a process does: --event 'write /etc/passwd'"),
             (["-f", "-", "--log-line", "-", ], "standard input is named twice"),
             (["-e", "write /a", "--apparmor-includes", "nowhere"], '--apparmor-includes: cannot read "nowhere"'),

@@ -65,6 +65,14 @@ bool AddLogLine(absl::string_view line, std::vector<Question>& questions, Consol
   return good;
 }
 
+bool IsForeign(absl::string_view line) {
+  Event ignored;
+  Diagnostics mistakes;
+  return !ParseViolationLine(line, "", ignored, mistakes) &&
+         mistakes.list().back().code == kForeignLine;
+}
+
+// A log also has lines about other things.
 bool AddLogLines(const std::string& value, std::vector<Question>& questions, Console& console) {
   if (value != "-") return AddLogLine(value, questions, console);
   const absl::StatusOr<std::string> text = ReadInput("-", DocumentLimits().bytes);
@@ -74,12 +82,21 @@ bool AddLogLines(const std::string& value, std::vector<Question>& questions, Con
   }
   bool good = true;
   const size_t before = questions.size();
+  size_t foreign = 0;
   for (const absl::string_view line : absl::StrSplit(*text, '\n', absl::SkipWhitespace())) {
-    good &= AddLogLine(absl::StripAsciiWhitespace(line), questions, console);
+    if (IsForeign(line)) {
+      ++foreign;
+    } else {
+      good &= AddLogLine(absl::StripAsciiWhitespace(line), questions, console);
+    }
   }
   if (good && questions.size() == before) {
-    console.Error("--log-line: standard input has no lines");
+    console.Error("--log-line: standard input has no violation");
     return false;
+  }
+  if (foreign > 0) {
+    console.Note(absl::StrCat("skipped ", foreign, foreign == 1 ? " line" : " lines",
+                              " of standard input without a violation"));
   }
   return good;
 }

@@ -26,10 +26,13 @@ bool ParseEventText(absl::string_view text, absl::string_view field, Event& even
 // The text of an event; parsing it gives the same event. Every Event has one.
 std::string EventText(const Event& event);
 
+// The code of the error about a line that reports no violation at all.
+inline constexpr char kForeignLine[] = "foreign-line";
+
 // The event that a line of a log reports: the kernel's audit record of AppArmor ("apparmor=...") or
 // seccomp ("type=1326", "type=SECCOMP"), in any of the forms of dmesg, journal and audit.log, or a
-// violation of vArmor in JSON. False and an error when the line is none of these, or lacks
-// something that the event needs (it is said what).
+// violation of vArmor in JSON. False and an error when the line is none of these (its code is
+// kForeignLine), or lacks something that the event needs (it is said what).
 bool ParseViolationLine(absl::string_view line, absl::string_view field, Event& event,
                         Diagnostics& diagnostics);
 

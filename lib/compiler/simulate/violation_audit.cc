@@ -247,8 +247,8 @@ std::string SyscallName(const SeccompArchitecture& architecture, int number) {
 bool EventOfAppArmorRecord(const ViolationFields& fields, ViolationErrors& errors, Event& event) {
   const std::string& kind = FieldOf(fields, "apparmor");
   if (kind == "STATUS") {
-    return errors.Fail("the record is about loading a profile, not about a violation",
-                       "paste one with apparmor=\"DENIED\", \"ALLOWED\" or \"AUDIT\"");
+    return errors.Foreign("the record is about loading a profile, not about a violation",
+                          "paste one with apparmor=\"DENIED\", \"ALLOWED\" or \"AUDIT\"");
   }
   if (!ReadOperation(fields, errors, event)) return false;
   SetChildProfile(FieldOf(fields, "profile"), event);

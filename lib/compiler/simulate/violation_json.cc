@@ -206,7 +206,7 @@ bool EventOfViolationJson(absl::string_view line, ViolationErrors& errors, Event
   if (enforcer.empty()) enforcer = TextAt(root, "eventType");
   const DocumentNode* body = root.Find("event");
   if (body == nullptr || body->kind != Kind::kMapping) {
-    return errors.Fail("the object has no event", "paste a line of vArmor's violation log");
+    return errors.Foreign("the object has no event", "paste a line of vArmor's violation log");
   }
   if (enforcer == "BPF") return BpfEvent(*body, errors, event);
   if (enforcer == "AppArmor") return EventOfAppArmorRecord(RecordOf(*body), errors, event);

@@ -17,7 +17,8 @@ bool ReadEvent(absl::string_view line, ViolationErrors& errors, Event& event) {
   // Some collectors put a time in front.
   const size_t brace = line.find('{');
   if (brace != absl::string_view::npos && absl::EndsWith(line, "}") &&
-      !absl::StrContains(line, "apparmor=")) {
+      !absl::StrContains(line, "apparmor=") &&
+      (brace == 0 || absl::StrContains(line, "\"event\""))) {
     return EventOfViolationJson(line.substr(brace), errors, event);
   }
   const ViolationFields fields = ReadAuditFields(line);
@@ -27,8 +28,8 @@ bool ReadEvent(absl::string_view line, ViolationErrors& errors, Event& event) {
       (fields.count("syscall") > 0 && fields.count("arch") > 0)) {
     return EventOfSeccompRecord(fields, errors, event);
   }
-  return errors.Fail("the line is no violation that this tool knows",
-                     "paste one with apparmor=\"DENIED\", with type=1326, or of vArmor's log");
+  return errors.Foreign("the line is no violation that this tool knows",
+                        "paste one with apparmor=\"DENIED\", with type=1326, or of vArmor's log");
 }
 
 }  // namespace

@@ -201,6 +201,14 @@ const LineCase kLines[] = {
     {"JsonWithUnknownFlag", Json("BPF", R"({"path":"/a","type":"x","flags":["MS_FOO"]})"),
      "!the record has an unknown mount flag \"MS_FOO\" | say the event in words with --event"},
 
+    {"BracesOfSomethingElse", "containerd: created &Container{Name:web,}",
+     "!the line is no violation that this tool knows | paste one with apparmor=\"DENIED\", with "
+     "type=1326, or of vArmor's log"},
+    {"DamagedJson", "{\"enforcer\":\"BPF\",\"event\":}",
+     "!the line is not one JSON object: not valid JSON: invalid value; nothing after this place "
+     "was "
+     "read | paste the whole line"},
+
     {"Empty", "  ", "!the line is empty | paste a line out of a log"},
     {"SomethingElse", "Nov 25 10:00:00 node1 kernel: eth0: link up",
      "!the line is no violation that this tool knows | paste one with apparmor=\"DENIED\", with "

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "lib/compiler/normalise/bpf_words.h"
+#include "lib/compiler/simulate/event_text.h"
 
 namespace varmor {
 namespace {
@@ -29,6 +30,11 @@ std::string Decoded(const std::string& key, absl::string_view value) {
 
 bool ViolationErrors::Fail(absl::string_view problem, absl::string_view fix) {
   diagnostics_.Error("violation-line", field_, problem, fix);
+  return false;
+}
+
+bool ViolationErrors::Foreign(absl::string_view problem, absl::string_view fix) {
+  diagnostics_.Error(kForeignLine, field_, problem, fix);
   return false;
 }
 

@@ -21,8 +21,9 @@ class ViolationErrors {
   ViolationErrors(absl::string_view field, Diagnostics& diagnostics)
       : field_(field), diagnostics_(diagnostics) {}
 
-  // Returns false, so that a caller can return it.
+  // Both return false, so that a caller can return it. Foreign: the line is no violation at all.
   bool Fail(absl::string_view problem, absl::string_view fix);
+  bool Foreign(absl::string_view problem, absl::string_view fix);
   void Warn(absl::string_view problem, absl::string_view fix);
 
  private:
