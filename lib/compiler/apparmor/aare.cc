@@ -127,6 +127,12 @@ class AareChecker {
     const Group group = open_.back();
     open_.pop_back();
     if (group.alternatives > 1) return std::nullopt;
+    const bool nested = !open_.empty() && open_.back().offset + 1 == group.offset;
+    if (nested) {
+      return AareProblem{group.offset, "braces with a single alternative",
+                         "\"{{\" belongs to a template, which has to be rendered first; else "
+                         "separate alternatives with commas, or write \\{ and \\}"};
+    }
     return AareProblem{group.offset, "braces with a single alternative",
                        "separate alternatives with commas, or write \\{ and \\}"};
   }

@@ -92,6 +92,7 @@ constexpr ProblemCase kProblemCases[] = {
     {"/a[b\\,]", "inside a class \"\\,\" also stands for a backslash", 4},
     {"/a\\", "pattern ends in a backslash", 2},
     {"/@{a-b}", "braces with a single alternative", 2},
+    {"{{.Name}}", "braces with a single alternative", 1},
 };
 
 TEST(AareTest, FindsWhatIsWrongWithAPattern) {
@@ -104,6 +105,9 @@ TEST(AareTest, FindsWhatIsWrongWithAPattern) {
     EXPECT_EQ(problem->offset, c.offset);
     EXPECT_NE(problem->fix, "");
   }
+  EXPECT_EQ(CheckAare("/{{.Name}}")->fix,
+            "\"{{\" belongs to a template, which has to be rendered first; else separate "
+            "alternatives with commas, or write \\{ and \\}");
   std::string deep = "/";
   for (int i = 0; i < 51; ++i) deep += "{a,";
   for (int i = 0; i < 51; ++i) deep += "}";

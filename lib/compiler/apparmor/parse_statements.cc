@@ -210,6 +210,12 @@ bool RuleParser::RefuseWord(absl::string_view word) {
     return Error("apparmor-syntax", begin, "there are no \"change_hat\" rules",
                  "drop it: a profile with hats allows changing to them");
   }
+  if (word == "safe" || word == "unsafe") {
+    return Error("apparmor-unknown-rule", begin,
+                 absl::StrCat(Quoted(word), " in front of an exec rule is not read"),
+                 word == "safe" ? "drop it and write the exec mode with a capital: Px, Cx, Ux"
+                                : "drop it: px, cx and ux say the same");
+  }
   if (word == "rlimit") {
     return Error("apparmor-syntax", begin, "\"rlimit\" without \"set\"",
                  "write set rlimit NAME <= VALUE");

@@ -191,6 +191,15 @@ TEST(ParseAppArmorStatementsTest, SuggestsTheVariable) {
   EXPECT_THAT(Mistakes("@{PROCS}/x r,", options), IsEmpty());
 }
 
+TEST(ParseAppArmorStatementsTest, SaysWhatStandsForSafeAndUnsafe) {
+  EXPECT_THAT(Mistakes("safe /a px,\nunsafe /b cx -> c,"),
+              ElementsAre("1:1 \"safe\" in front of an exec rule is not read "
+                          "[apparmor-unknown-rule] drop it and write the exec mode with a capital: "
+                          "Px, Cx, Ux",
+                          "2:1 \"unsafe\" in front of an exec rule is not read "
+                          "[apparmor-unknown-rule] drop it: px, cx and ux say the same"));
+}
+
 TEST(ParseAppArmorStatementsTest, LenientKeepsWhatTheParserTakes) {
   EXPECT_THAT(Mistakes("/p r -> foo,"),
               ElementsAre("1:6 \"-> foo\" behind permissions that change no profile "
