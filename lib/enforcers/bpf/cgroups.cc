@@ -34,15 +34,21 @@ absl::Status Cannot(absl::string_view what, const std::string& path) {
 
 absl::StatusOr<std::string> FindCgroupMount(const std::string& mountinfo) {
   VARMOR_ASSIGN_OR_RETURN(const std::string text, ReadFileWhole(mountinfo));
+  bool version_1 = false;
   for (const absl::string_view line : absl::StrSplit(text, '\n')) {
     // "ID PARENT MAJ:MIN ROOT MOUNTPOINT OPTIONS ... - TYPE SOURCE OPTIONS", man:proc(5)
+    version_1 |= absl::StrContains(line, " - cgroup ");
     const size_t dash = line.find(" - cgroup2 ");
     if (dash == absl::string_view::npos) continue;
     const std::vector<absl::string_view> words = absl::StrSplit(line.substr(0, dash), ' ');
     if (words.size() > 4 && words[3] == "/") return std::string(words[4]);
   }
+  // Mounting version 2 beside version 1 would not help: containers have no cgroups of their own in
+  // it, as long as their runtime uses the other.
   return absl::NotFoundError(
-      "cgroup v2 is not mounted; mount it: mount -t cgroup2 none /sys/fs/cgroup");
+      version_1 ? "this machine has cgroups of version 1 alone; boot with "
+                  "systemd.unified_cgroup_hierarchy=1 on the kernel's command line"
+                : "cgroup v2 is not mounted; mount it: mount -t cgroup2 none /sys/fs/cgroup");
 }
 
 absl::StatusOr<uint64_t> CgroupIdOfPath(const std::string& path) {

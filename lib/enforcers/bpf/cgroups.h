@@ -14,7 +14,8 @@
 
 namespace varmor {
 
-// The directory where cgroup v2 is mounted for this process; NOT_FOUND when it is not.
+// The directory where cgroup v2 is mounted for this process; NOT_FOUND when it is not, "what is
+// wrong; what helps".
 absl::StatusOr<std::string> FindCgroupMount(const std::string& mountinfo = "/proc/self/mountinfo");
 
 // The number that bpf_get_current_cgroup_id gives: the directory's inode. INVALID_ARGUMENT for what

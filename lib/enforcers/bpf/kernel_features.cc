@@ -187,6 +187,13 @@ EnforcerSupport Missing(std::string problem, std::string fix) {
   return support;
 }
 
+// Of "what is wrong; what helps", where the latter may be missing.
+EnforcerSupport MissingAs(absl::string_view message, const std::string& other_fix) {
+  const std::pair<std::string, std::string> parts =
+      absl::StrSplit(message, absl::MaxSplits("; ", 1));
+  return Missing(parts.first, parts.second.empty() ? other_fix : parts.second);
+}
+
 std::string WithBpf(const std::string& lsms) {
   return lsms.empty() ? "bpf" : absl::StrCat(lsms, ",bpf");
 }
@@ -214,6 +221,7 @@ KernelFeatures ReadKernelFeatures(const std::string& directory, const KernelFile
               static_cast<unsigned long>(mounted.f_type) == BPF_FS_MAGIC;
   const absl::StatusOr<std::string> cgroups = FindCgroupMount(files.mountinfo);
   if (cgroups.ok()) out.cgroup_mount = *cgroups;
+  out.cgroup_problem = std::string(cgroups.status().message());
   if (absl::IsResourceExhausted(cgroups.status())) out.unread.Update(cgroups.status());
   return out;
 }
@@ -272,9 +280,7 @@ EnforcerSupport SupportOf(const KernelFeatures& features, const std::string& dir
                    absl::StrCat("use Linux ", kOldestMajor, ".", kOldestMinor, " or later"));
   }
   if (!features.unread.ok()) {
-    const std::pair<std::string, std::string> parts =
-        absl::StrSplit(features.unread.message(), absl::MaxSplits("; ", 1));
-    return Missing(parts.first, parts.second.empty() ? "free some memory" : parts.second);
+    return MissingAs(features.unread.message(), "free some memory");
   }
   if (!features.btf) {
     return Missing("the kernel has no BTF that this process can read",
@@ -299,7 +305,7 @@ EnforcerSupport SupportOf(const KernelFeatures& features, const std::string& dir
                    "mount one: mount -t bpf bpf /sys/fs/bpf");
   }
   if (features.cgroup_mount.empty()) {
-    return Missing("cgroup v2 is not mounted", "mount it: mount -t cgroup2 none /sys/fs/cgroup");
+    return MissingAs(features.cgroup_problem, "mount cgroup v2");
   }
   EnforcerSupport support;
   support.available = true;

@@ -29,7 +29,8 @@ struct KernelFeatures {
   // securityfs is not mounted, so the list is not known.
   bool lsms_unknown = false;
   bool bpffs = false;
-  std::string cgroup_mount;  // "": cgroup v2 is not mounted
+  std::string cgroup_mount;    // "": cgroup v2 is not mounted
+  std::string cgroup_problem;  // then why, and what helps: of FindCgroupMount
   // RESOURCE_EXHAUSTED when something of this could not be read for want of open files or memory.
   absl::Status unread;
 

@@ -70,8 +70,18 @@ const Missing kMissing[] = {
      "boot with lsm=lockdown,yama,bpf on the kernel's command line"},
     {"Bpffs", [](KernelFeatures& f) { f.bpffs = false; }, "\"/d\" is not in a BPF file system",
      "mount one: mount -t bpf bpf /sys/fs/bpf"},
-    {"Cgroups", [](KernelFeatures& f) { f.cgroup_mount.clear(); }, "cgroup v2 is not mounted",
-     "mount it: mount -t cgroup2 none /sys/fs/cgroup"},
+    {"Cgroups",
+     [](KernelFeatures& f) {
+       f.cgroup_mount.clear();
+       f.cgroup_problem = "there are none; make some";
+     },
+     "there are none", "make some"},
+    {"CgroupsUnread",
+     [](KernelFeatures& f) {
+       f.cgroup_mount.clear();
+       f.cgroup_problem = "cannot read \"/proc/self/mountinfo\": No such file or directory";
+     },
+     "cannot read \"/proc/self/mountinfo\": No such file or directory", "mount cgroup v2"},
 };
 
 TEST(KernelFeaturesTest, WhatIsMissingIsSaidWithItsFix) {
