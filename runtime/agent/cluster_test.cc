@@ -351,6 +351,7 @@ TEST(NodeReportTest, SaysWhatTheNodeCan) {
   status.enforcers[EnforcerKind::kBpf].problem = "no BTF";
   status.audit_problem = "no audit";
   status.policies = {Status("enforced")};
+  status.policies[0].unenforced = {{"BPF: x (too old)"}, {"AppArmor: y (too old)"}};
   status.violations.profiles["varmor-shop-web"] = {3, 1, absl::FromUnixSeconds(0)};
   const NodeReport report = NodeReportOf(status, "boot");
   EXPECT_TRUE(report.capabilities.seccomp);
@@ -358,6 +359,8 @@ TEST(NodeReportTest, SaysWhatTheNodeCan) {
   EXPECT_EQ(report.capabilities.reasons.at("BPF"), "no BTF");
   EXPECT_EQ(report.capabilities.reasons.at("audit"), "no audit");
   EXPECT_EQ(report.profiles.at("shop/varmor-shop-web").state, ProfileState::kSucceeded);
+  EXPECT_THAT(report.profiles.at("shop/varmor-shop-web").unenforced,
+              ElementsAre("BPF: x (too old)", "in part: AppArmor: y (too old)"));
   EXPECT_EQ(report.violations.at("shop/varmor-shop-web").denied, 3);
   EXPECT_EQ(report.violations.at("shop/varmor-shop-web").last, "1970-01-01T00:00:00Z");
 }
