@@ -417,7 +417,7 @@ EnforcerSupport AppArmorEnforcer::Probe() {
 
 std::vector<UnenforcedRule> AppArmorEnforcer::Unenforced(const ArtifactSet& artifacts) {
   if (artifacts.app_armor == nullptr) return {};
-  return UnenforcedRules(*artifacts.app_armor, parts_->host);
+  return UnenforcedRules(*artifacts.app_armor, parts_->host, parts_->Parser());
 }
 
 absl::Status AppArmorEnforcer::Apply(const ArtifactSet& artifacts) {

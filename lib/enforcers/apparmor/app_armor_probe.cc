@@ -7,9 +7,12 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "lib/compiler/status/status_macros.h"
 #include "lib/enforcers/files.h"
 
 namespace varmor {
@@ -89,6 +92,43 @@ std::vector<std::string> Limits(AppArmorHost& host) {
   return limits;
 }
 
+// What newer kernels mediate, and a rule about it that a parser may not compile. `rules` as of
+// Feature.
+struct ParserFeature {
+  const char* path;
+  const char* what;
+  const char* rules;
+  const char* rule;
+};
+constexpr ParserFeature kParserFeatures[] = {
+    {"namespaces/mask", "user namespaces", " userns ", "deny userns,"},
+    {"io_uring", "io_uring", " io_uring ", "deny io_uring,"},
+    {"network_v9/af_unix", "names of Unix sockets, and connecting to a socket's file", " unix ",
+     "deny unix (connect) peer=(addr=@varmor-probe),"},
+};
+
+// In the form of our profiles. INVALID_ARGUMENT and the like, as AppArmorParser::Compile.
+absl::StatusOr<std::string> CompileProbe(const AppArmorParser& parser, absl::string_view rule) {
+  return parser.Compile(absl::StrCat("abi <abi/3.0>,\nprofile varmor-probe {\n", rule, "\n}\n"),
+                        /*complain=*/false);
+}
+
+// Why no profile of ours can ask for what the kernel mediates: the parser refuses the rule, or what
+// it compiles is the same as without. Parsers that know a rule drop it where the profile's ABI is
+// older. "" when there is no reason, or the kernel does not mediate it either.
+absl::StatusOr<std::string> ParserLimit(const ParserFeature& feature, AppArmorHost& host,
+                                        const AppArmorParser& parser) {
+  if (!Exists(absl::StrCat(host.directory(), "/features/", feature.path))) return "";
+  VARMOR_ASSIGN_OR_RETURN(const std::string without, CompileProbe(parser, ""));
+  const absl::StatusOr<std::string> with = CompileProbe(parser, feature.rule);
+  if (with.ok() && *with != without) return "";
+  if (!with.ok() && !absl::IsInvalidArgument(with.status())) return with.status();
+  return absl::StrCat(
+      feature.what,
+      ": this kernel can, but apparmor_parser compiles no such rules in profiles for abi/3.0, as "
+      "ours are; needs a parser that does, or another enforcer");
+}
+
 // Of a rule's text: "mount" of "mount options=(ro) /a -> /b" or "child_0: mount".
 absl::string_view FirstWord(absl::string_view text) {
   const size_t colon = text.find(": ");
@@ -138,7 +178,8 @@ EnforcerSupport ProbeAppArmorKernel(AppArmorHost& host) {
   return support;
 }
 
-std::vector<UnenforcedRule> UnenforcedRules(const AppArmorArtifact& artifact, AppArmorHost& host) {
+std::vector<UnenforcedRule> UnenforcedRules(const AppArmorArtifact& artifact, AppArmorHost& host,
+                                            const AppArmorParser& parser) {
   if (std::string all = ComplainsOnly(host); !all.empty()) return {{{}, std::move(all)}};
   const std::vector<const Feature*> missing = MissingFeatures(host);
   const auto is_missing = [&](absl::string_view path) {
@@ -154,6 +195,12 @@ std::vector<UnenforcedRule> UnenforcedRules(const AppArmorArtifact& artifact, Ap
       // Said already: all of it is missing.
       if (feature->in_part && is_missing("mount")) continue;
       out.push_back({rule, feature->limit, feature->in_part});
+    }
+    for (const ParserFeature& feature : kParserFeatures) {
+      if (!absl::StrContains(feature.rules, word)) continue;
+      // A parser that cannot be asked cannot load the profile either, and that is told.
+      const std::string limit = ParserLimit(feature, host, parser).value_or("");
+      if (!limit.empty()) out.push_back({rule, limit});
     }
   }
   return out;
@@ -186,6 +233,13 @@ EnforcerSupport ProbeAppArmor(AppArmorHost& host, const AppArmorParser& parser,
         absl::StrCat("apparmor_parser cannot compile a small profile: ", compiled.message()),
         absl::StrCat("install AppArmor 3.0 or newer with its abstractions in ",
                      parser.include_directory));
+  }
+  for (const ParserFeature& feature : kParserFeatures) {
+    const absl::StatusOr<std::string> limit = ParserLimit(feature, host, parser);
+    if (!limit.ok()) {
+      return Unavailable(std::string(limit.status().message()), "repair apparmor_parser");
+    }
+    if (!limit->empty()) support.limits.push_back(*limit);
   }
   if (!MayWrite(state_directory)) {
     return Unavailable(

@@ -19,13 +19,17 @@ EnforcerSupport ProbeAppArmorKernel(AppArmorHost& host);
 // when that cannot be told.
 bool AppArmorIsOff(AppArmorHost& host);
 
-// Also the parser, which compiles a small profile, and the state directory.
+// Also the parser, which compiles a small profile, and one for each thing that only newer kernels
+// mediate, to see whether rules about it come to anything; and the state directory. Takes
+// milliseconds, so nothing is kept, and a parser that was replaced is noticed.
 EnforcerSupport ProbeAppArmor(AppArmorHost& host, const AppArmorParser& parser,
                               const std::string& state_directory);
 
-// Rules that deny or audit what this kernel's AppArmor does not mediate, in the artifact's order.
-// Where all profiles of the machine only complain, one without rule and field stands for all.
-std::vector<UnenforcedRule> UnenforcedRules(const AppArmorArtifact& artifact, AppArmorHost& host);
+// Rules that deny or audit what this kernel's AppArmor does not mediate, or the parser does not
+// compile, in the artifact's order. Where all profiles of the machine only complain, one without
+// rule and field stands for all.
+std::vector<UnenforcedRule> UnenforcedRules(const AppArmorArtifact& artifact, AppArmorHost& host,
+                                            const AppArmorParser& parser);
 
 }  // namespace varmor
 

@@ -2,6 +2,8 @@
 // runs in a guest: tools/vm/run apparmor.
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -151,6 +153,32 @@ TEST_F(AppArmorVmTest, ProbeNamesWhatThisKernelLacks) {
   EXPECT_TRUE(support.available);
   EXPECT_EQ(support.problem, "");
   for (const std::string& limit : support.limits) std::printf("  limit: %s\n", limit.c_str());
+}
+
+// Whatever the kernel and the parser are: what is not enforced is among the limits, and only that.
+TEST_F(AppArmorVmTest, AnOpenSocketIsALimitAndAClosedOneIsNone) {
+  const std::string path = directory_ + "/socket";
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
+  const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  ASSERT_EQ(bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(listen(listener, 8), 0);
+  const auto connects = [&](const std::string& profile) {
+    return ExitOf(Start(profile, {"connect", path}));
+  };
+  ASSERT_EQ(connects(""), 0);
+  const AppArmorArtifact artifact =
+      ArtifactForTest("varmor-vm-socket", absl::StrCat("deny ", path, " rw,"));
+  ASSERT_EQ(enforcer_->Apply(SetOf(artifact)), absl::OkStatus());
+  EXPECT_EQ(Open("varmor-vm-socket", path), EACCES);
+  const int connected = connects("varmor-vm-socket");
+  int limits = 0;
+  for (const std::string& limit : enforcer_->Probe().limits) {
+    limits += absl::StartsWith(limit, "names of Unix sockets");
+  }
+  EXPECT_EQ(limits, connected == 0 ? 1 : 0) << "connecting: " << connected;
+  close(listener);
 }
 
 TEST_F(AppArmorVmTest, AProfileDeniesWhatItSays) {
