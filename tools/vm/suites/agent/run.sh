@@ -315,6 +315,46 @@ remove_container default doomed
 stop_agent TERM
 ok $? "the agent ends with 0"
 
+# README.md's commands as they stand: beside containerd where it usually is, with the agent's own directories.
+awk '/^#/ {in_section = $0 == "### On one machine"} in_section && sub(/^    /, "")' README.md >/tmp/commands
+mkdir -p /run/containerd /etc/varmor/policies
+ln -sf "$socket" /run/containerd/containerd.sock
+policies=/etc/varmor/policies
+policy web.yaml web BPF "$shadow"
+expect_ok "README: a container from before the agent" run readme web
+agent='' others=0
+while read -r command <&3; do
+  case $command in
+    "varmor-agent "*)
+      sh -c "exec $command" >>$violations 2>>$agent_log 3<&- &
+      agent=$!
+      eventually 120 sh -c "varmor agent status | grep -q '^ready'"
+      ok $? "README: $command"
+      ;;
+    *)
+      eventually 30 status_has '^  default/readme readme: varmor-vm-web BPF=ok, confined'
+      expect_ok "README: $command" sh -c "$command"
+      others=$((others + 1))
+      ;;
+  esac
+done 3</tmp/commands
+[ -n "$agent" ] && [ $others = 1 ]
+ok $? "README: an agent and one command more"
+says_status "README: the container is confined" '^  default/readme readme: varmor-vm-web BPF=ok, confined found running'
+eventually_denied "README: reading shadow is denied" readme 'cat /etc/shadow'
+says_violation "README: the violation" '"containerID":"readme".*"policyName":"web".*"name":"disable-access-shadow"'
+remove_container default readme
+stop_agent TERM
+ok $? "README: the agent ends with 0"
+
+cat >/tmp/version1.sh <<'SH'
+umount -l /sys/fs/cgroup && mount -t tmpfs tmpfs /sys/fs/cgroup && mkdir /sys/fs/cgroup/one &&
+  mount -t cgroup -o none,name=one cgroup /sys/fs/cgroup/one && exec "$@"
+SH
+expect_fail "cgroups of version 1: an agent for BPF alone ends, and says why" \
+  'BPF: this machine has cgroups of version 1 alone.*systemd.unified_cgroup_hierarchy=1' \
+  unshare -m sh /tmp/version1.sh varmor-agent --policy-dir $policies --enforcers bpf
+
 cp $agent_log $violations "$RESULTS/" 2>/dev/null
 stop_containerd
 tail -n 60 $agent_log | cut -c 1-200

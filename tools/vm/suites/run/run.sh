@@ -37,6 +37,17 @@ nothing_left() {
 exits 1 "bpf status: nothing is loaded yet" varmor bpf status
 says "and says so" 'error: the BPF enforcer is not loaded'
 
+# A machine with cgroups of version 1 alone.
+cat >/tmp/version1.sh <<'SH'
+umount -l /sys/fs/cgroup && mount -t tmpfs tmpfs /sys/fs/cgroup && mkdir /sys/fs/cgroup/one &&
+  mount -t cgroup -o none,name=one cgroup /sys/fs/cgroup/one && exec "$@"
+SH
+exits 125 "cgroups of version 1: a policy for BPF is refused" unshare -m sh /tmp/version1.sh varmor run -f bpf.yaml -- true
+says "with the reason" 'error: the policy wants BPF, which is not available: this machine has cgroups of version 1 alone'
+says "and what would help" '^  fix: boot with systemd.unified_cgroup_hierarchy=1'
+exits 1 "cgroups of version 1: bpf status" unshare -m sh /tmp/version1.sh varmor bpf status
+says "says so too" 'not loaded, and cannot be: this machine has cgroups of version 1 alone'
+
 for enforcer in bpf app_armor; do
   word=AppArmor
   [ $enforcer = app_armor ] || word=BPF
