@@ -135,7 +135,8 @@ const char* MountVerb(uint64_t ops) {
 }
 
 std::vector<std::string> MountWayNames(absl::string_view verb, const MountEvent& mount) {
-  if (verb == "umount" || verb == "move") return {"new_api"};
+  if (verb == "umount") return {"new_api"};
+  if (verb == "move") return {"new_api", "symlink"};
   if (verb == "remount") return {"new_api", "mount_setattr"};
   if (verb == "bind") return {"new_api", "relative", "dotted", "symlink"};
   if (verb != "new") return {};
@@ -216,7 +217,10 @@ AttackWay OtherWay(const AttackWay& plain, const std::string& name) {
   return {name, absl::StrCat(plain.line.substr(0, end), "/", name, plain.line.substr(end))};
 }
 
-bool RefusedOnPrinciple(const std::string& way) { return way == "open_tree" || way == "memfd"; }
+bool RefusedOnPrinciple(const std::string& enforcer, const Event& event, const std::string& way) {
+  if (enforcer == "BPF" && event.has_mount() && way == "symlink") return true;
+  return way == "open_tree" || way == "memfd";
+}
 
 absl::StatusOr<std::vector<AttackWay>> AttackWays(const Event& event, pid_t stranger) {
   switch (event.kind_case()) {

@@ -26,9 +26,10 @@ absl::StatusOr<std::vector<AttackWay>> AttackWays(const Event& event, pid_t stra
 // The same in another way of the attacker's.
 AttackWay OtherWay(const AttackWay& plain, const std::string& name);
 
-// Ways that an enforcer refuses, whatever the file, where it has any rules about files, or a list
-// of the programs that may run: the file has no name.
-bool RefusedOnPrinciple(const std::string& way);
+// Ways that the enforcer ("" for none) refuses, whatever the object: where it has any rules about
+// files, or a list of the programs that may run, and the file has no name; where it has rules about
+// binds, and their source is not what is written.
+bool RefusedOnPrinciple(const std::string& enforcer, const Event& event, const std::string& way);
 
 // Whether the event is about a process outside the container, which has to be in sight of it.
 bool NeedsStranger(const Event& event);

@@ -86,6 +86,7 @@ TEST(AttackWayTest, AttacksHaveWaysAround) {
   EXPECT_EQ(Names("mount /dev/sda on /mnt type ext4 disk device"),
             "plain new_api detached flag_512");
   EXPECT_EQ(Names("bind /proc on /mnt"), "plain new_api relative dotted symlink");
+  EXPECT_EQ(Names("move /srv to /mnt"), "plain new_api symlink");
   EXPECT_EQ(Names("remount /mnt"), "plain new_api mount_setattr");
   EXPECT_EQ(Names("make-rprivate /"), "plain");
   EXPECT_EQ(Names("operation CREATE_USER_NAMESPACE"), "plain clone clone3");

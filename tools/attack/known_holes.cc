@@ -40,9 +40,6 @@ constexpr Hole kHoles[] = {
      "disallow-mount-procfs"},
     {"BPF", Event::kMount, kMountBind, "new_api",
      "no hook sees the copy of a mount that open_tree makes; add Seccomp"},
-    {"BPF", Event::kMount, kMountBind, "symlink",
-     "mount(2) is judged by the source as it is written, and the kernel asks again nowhere when it "
-     "has followed the link; add Seccomp"},
     {"BPF", Event::kMount, kMountRemount, "new_api",
      "no hook sees what fspick was given: the remount is judged by the usual place of the file "
      "system, if it has one; add Seccomp"},

@@ -111,8 +111,8 @@ void Judge(const AttackEvent& event, const AttackWay& way, bool observe,
     return Conclude(row, Result::kFailed, observe ? "refused under observation" : "refused");
   }
   if (violations != nullptr) {
-    // In a mount that is attached nowhere no path is known, and so no rule: it is refused for that.
-    const bool nameless = way.name == "open_tree";
+    // No rule is about what is refused whatever the object is.
+    const bool nameless = RefusedOnPrinciple(attack_case.enforcer, event.event, way.name);
     const auto names = [&](const Violation& violation) {
       return violation.profile == attack_case.compiled->profile_name &&
              (nameless || violation.rule.empty() || violation.rule == attack_case.reported_as);
@@ -150,7 +150,8 @@ ContainerOptions Matrix::OptionsFor(const AttackCase& attack_case) const {
   return options;
 }
 
-absl::Status Matrix::Attack(const AttackCase& attack_case, Container& container, const Told& done) {
+absl::Status Matrix::Attack(const AttackCase& attack_case, const std::string& enforcer,
+                            Container& container, const Told& done) {
   std::unique_ptr<Stranger> stranger;
   if (AnyNeedsStranger(attack_case)) stranger = std::make_unique<Stranger>(options_.attacker);
   Preparation preparation(container, options_.attacker, options_.node);
@@ -167,7 +168,9 @@ absl::Status Matrix::Attack(const AttackCase& attack_case, Container& container,
     }
     if (!event.denied) {
       ways->erase(std::remove_if(ways->begin(), ways->end(),
-                                 [](const AttackWay& way) { return RefusedOnPrinciple(way.name); }),
+                                 [&](const AttackWay& way) {
+                                   return RefusedOnPrinciple(enforcer, event.event, way.name);
+                                 }),
                   ways->end());
     }
     if (event.event.has_capability()) {
@@ -204,7 +207,7 @@ absl::Status Matrix::AttackFreely(const AttackCase& attack_case) {
   if (known) return absl::OkStatus();
   std::unique_ptr<Container> own;
   VARMOR_ASSIGN_OR_RETURN(Container * container, FreeContainer(attack_case, own));
-  return Attack(attack_case, *container,
+  return Attack(attack_case, "", *container,
                 [this](const AttackEvent& event, const AttackWay& way, const std::string& outcome) {
                   free_[KeyOf(event.event, way.name)] = outcome;
                   free_[KeyOf(event.event, event.denied ? "denied" : "near")] = "";
@@ -244,7 +247,7 @@ absl::Status Matrix::AttackConfined(const AttackCase& attack_case, bool observe,
   VARMOR_RETURN_IF_ERROR(enforcement.Violations().status());
   absl::Status judging;
   VARMOR_RETURN_IF_ERROR(
-      Attack(attack_case, container,
+      Attack(attack_case, attack_case.enforcer, container,
              [&](const AttackEvent& event, const AttackWay& way, const std::string& outcome) {
                if (way.name == kWithout) {
                  judging.Update(enforcement.Violations().status());

@@ -73,8 +73,10 @@ class Matrix {
                                   const std::string& outcome)>;
 
   ContainerOptions OptionsFor(const AttackCase& attack_case) const;
-  // Brings about every event of the case in every way. `done` is told of each.
-  absl::Status Attack(const AttackCase& attack_case, Container& container, const Told& done);
+  // Brings about every event of the case in every way. `enforcer` confines the container, "" for
+  // none; `done` is told of each.
+  absl::Status Attack(const AttackCase& attack_case, const std::string& enforcer,
+                      Container& container, const Told& done);
   // In a container without a policy, unless that is known from another case.
   absl::Status AttackFreely(const AttackCase& attack_case);
   // The container for that; `own` keeps one that other cases cannot use.

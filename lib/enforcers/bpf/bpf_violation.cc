@@ -96,6 +96,8 @@ std::string Reason(const BpfViolation& violation) {
       return "its path cannot be told";
     case VARMOR_REASON_DETACHED:
       return "it is reached through a mount that is in no namespace";
+    case VARMOR_REASON_LINK:
+      return "its source leads through a symbolic link";
     case VARMOR_REASON_BUSY:
       return "too many interrupted programs on this CPU";
     default:

@@ -132,6 +132,10 @@ TEST(BpfViolationTextTest, SaysWhoDidWhatAndWhichRuleDenies) {
   EXPECT_EQ(BpfViolationText(violation),
             "ALLOWED read /etc/shadow: cat (process 71, user 0); varmor-ns-p: its path cannot be "
             "told");
+  violation.reason = VARMOR_REASON_LINK;
+  EXPECT_EQ(BpfViolationText(violation),
+            "ALLOWED read /etc/shadow: cat (process 71, user 0); varmor-ns-p: its source leads "
+            "through a symbolic link");
 }
 
 TEST(BpfViolationTextTest, TheLogIsUtf8WhateverThePathIs) {

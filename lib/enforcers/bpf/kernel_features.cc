@@ -71,6 +71,7 @@ constexpr Hook kHooks[] = {
     {"ptrace_access_check", false, "tracing", "5.7", "ptrace "},
     {"ptrace_traceme", false, "being traced", "5.7"},
     {"sb_mount", false, "mounting", "5.7", "mount "},
+    {"inode_follow_link", false, "symbolic links in the source of a bind", "5.7"},
     {"sb_umount", false, "unmounting", "5.7"},
     {"sb_remount", false, "remounting by the new mount calls", "5.7"},
     {"sb_kern_mount", false, "new file systems by the new mount calls", "5.7"},

@@ -6,7 +6,7 @@
 // TARGET where the old one goes). Ways: new_api (fsopen, open_tree, fspick, move_mount and their
 // kin; of umount: MNT_DETACH); of new detached (opened, and attached nowhere), flag_512 (with a
 // flag that means nothing) and no_source (a null pointer); of bind relative ("NAME" in "/"), dotted
-// ("//NAME/.") and symlink (the source); of remount mount_setattr.
+// ("//NAME/.") and symlink (the source), which move has as well; of remount mount_setattr.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -65,8 +65,8 @@ static int RemountByAttributes(const char* target) {
   return ErrnoOf(syscall(SYS_mount_setattr, AT_FDCWD, target, 0, attributes, sizeof attributes));
 }
 
-static int BindByOtherName(const struct operation* operation, const char* source,
-                           const char* target, unsigned long flags) {
+static int MountByOtherName(const struct operation* operation, const char* source,
+                            const char* target, unsigned long flags) {
   char name[PATH_MAX];
   snprintf(name, sizeof name, "%s", source + 1);
   if (IsVariant(operation, "relative") && chdir("/") != 0) return Unprepared("cannot enter /");
@@ -110,9 +110,7 @@ int MountOperation(const struct operation* operation) {
   if (new_api && strcmp(what, "move") == 0) {
     return ErrnoOf(syscall(SYS_move_mount, AT_FDCWD, source, AT_FDCWD, target, 0));
   }
-  if (!plain && strcmp(what, "bind") == 0) {
-    return BindByOtherName(operation, source, target, flags);
-  }
   if (new_api) return Unprepared("the newer calls have no such operation");
+  if (!plain) return MountByOtherName(operation, source, target, flags);
   return ErrnoOf(mount(source, target, type, flags, NULL));
 }

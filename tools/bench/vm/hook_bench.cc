@@ -81,6 +81,8 @@ Act Opening(const std::string& path) { return {"file_open", "open", path}; }
 Act Executing(const std::string& path) { return {"bprm_check_security", "exec", path, 30}; }
 Act Connecting(const std::string& address) { return {"socket_connect", "connect", address}; }
 Act Asking() { return {"capable", "capable"}; }
+// One symbolic link: self.
+Act Following() { return {"inode_follow_link", "open", "/proc/self/status"}; }
 
 class Bench {
  public:
@@ -220,8 +222,8 @@ class Bench {
   void MeasureUnconfined() {
     ProbingChild host("");
     ProbingChild other(other_cgroup_);
-    for (const Act& act :
-         {Opening(kMeasuredPath), Executing(kMeasuredPath), Connecting("10.9.9.9"), Asking()}) {
+    for (const Act& act : {Opening(kMeasuredPath), Executing(kMeasuredPath), Connecting("10.9.9.9"),
+                           Asking(), Following()}) {
       const double bar = act.command == "exec" ? 0 : 250;
       const Hook& hook = hooks_.at(act.hook);
       Measure(absl::StrCat(act.hook, "/process of the host"), host, act, hook, false, bar);
@@ -240,6 +242,7 @@ class Bench {
     Measure("file_open/hardening set/no match", Opening(kMeasuredPath), false, 3200);
     Measure("file_open//proc/self/status with the hardening set", Opening("/proc/self/status"),
             false);
+    Measure("inode_follow_link/hardening set", Following(), false, 250);
     Measure("bprm_check_security/hardening set/no match", Executing(kMeasuredPath), false, 3200);
   }
 

@@ -84,6 +84,7 @@ int BPF_PROG(task_alloc, struct task_struct *task) {
   copy = *record;
   copy.mounting = 0;
   copy.permitted = 0;
+  copy.bind = 0;
   /* A child of whom nobody knows that it is confined is not. */
   if (!make_record(task, &copy) && (copy.flags & VARMOR_TASK_INSIDE)) return -EAGAIN;
   if (copy.flags & VARMOR_TASK_INSIDE) count_fork(copy.cgroup);

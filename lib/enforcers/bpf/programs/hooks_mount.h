@@ -53,7 +53,7 @@ int BPF_PROG(sb_mount, const char *source, const struct path *target, const char
              unsigned long flags) {
   struct varmor_self self;
   struct varmor_scratch *room;
-  __u64 operation, marked = 0;
+  __u64 operation, marked = 0, bind = 0;
   long length;
   int result;
   if (!confined(&self)) return 0;
@@ -74,6 +74,8 @@ int BPF_PROG(sb_mount, const char *source, const struct path *target, const char
              !(operation & VARMOR_MOUNT_REMOUNT)) {
     if (walk_source(room, (__u32)length - 1) != VARMOR_WALK_RESOLVED)
       room->job.reason = VARMOR_REASON_UNRESOLVED;
+    else if (depends_on_source(room->index))
+      bind = room->job.detail;
   } else {
     if (walk_path(room, target->mnt, target->dentry) != VARMOR_WALK_RESOLVED)
       room->job.reason = VARMOR_REASON_UNRESOLVED;
@@ -91,25 +93,110 @@ int BPF_PROG(sb_mount, const char *source, const struct path *target, const char
   }
   release_scratch(room);
   mark_mounting(result ? 0 : marked);
+  if (result == 0 && bind != 0 && !mark_bind(bind, source))
+    return no_room(&self, VARMOR_EVENT_MOUNT, VARMOR_OP_MOUNT, 1);
   return result;
 }
 
-/* Mounts on a mount that are looked through for a BPF file system. */
-#define VARMOR_CHILD_MOUNTS 32
+/* Whether the task is in mount(2); also where that cannot be told: before 5.15, and not on x86. */
+static __always_inline int may_be_mounting(void) {
+  struct pt_regs *caller;
+  __u32 number;
+  if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs) ||
+      !bpf_core_field_exists(((struct pt_regs *)0)->orig_ax))
+    return 1;
+  caller = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+  number = (__u32)BPF_CORE_READ(caller, orig_ax);
+  if (BPF_CORE_READ(current_task(), thread_info.status) & TS_COMPAT)
+    return number == NR_MOUNT_OF_32_BITS;
+  return (number & ~X32_SYSCALL_BIT) == NR_MOUNT;
+}
 
-/* Whether a BPF file system is mounted on it, or more than can be looked through. */
-static __noinline int carries_bpf_fs(__u64 address) {
-  struct mount *mount = (struct mount *)address;
-  struct list_head *head = __builtin_preserve_access_index(&mount->mnt_mounts);
-  struct list_head *link = BPF_CORE_READ(head, next);
-  for (int i = 0; i < VARMOR_CHILD_MOUNTS; i++) {
-    struct mount *child;
-    if (!link || link == head) return 0;
-    child = (void *)link - bpf_core_field_offset(((struct mount *)0)->mnt_child);
-    if (BPF_CORE_READ(child, mnt.mnt_sb, s_magic) == BPF_FS_MAGIC) return 1;
-    link = BPF_CORE_READ(link, next);
+/* The name that the kernel looks up, if it may be the source of mount(2): a copy that the kernel
+ * made, which 7.0 and later do not tell. Null if it cannot be. */
+static __always_inline const char *name_of_source(void) {
+  struct filename *name = BPF_CORE_READ(current_task(), nameidata, name);
+  if (!name) return 0;
+  if (bpf_core_field_exists(((struct filename___by_caller *)0)->uptr) &&
+      BPF_CORE_READ((struct filename___by_caller *)name, uptr))
+    return 0;
+  return may_be_mounting() ? BPF_CORE_READ(name, name) : 0;
+}
+
+/* mount(2) follows the links of a source after sb_mount has judged it as it is written, and asks no
+ * other hook about a bind. */
+SEC("lsm/inode_follow_link")
+int BPF_PROG(inode_follow_link, struct dentry *link) {
+  struct varmor_task *record = task_record(current_task());
+  struct varmor_self self;
+  struct varmor_scratch *room;
+  const char *name;
+  long length;
+  if (record && record->bind == 0) return 0;
+  if (!confined(&self) || !has_mount_rules(&self)) return 0;
+  name = name_of_source();
+  if (!name) return 0;
+  if (!record) record = task_record(current_task());
+  if (!record) return no_room(&self, VARMOR_EVENT_MOUNT, VARMOR_OP_MOUNT, 1);
+  if (record->bind == 0 || record->bind_source != mark_of_name(name)) return 0;
+  room = start_mount(&self, VARMOR_OP_MOUNT, record->bind, 0);
+  if (!room) return no_room(&self, VARMOR_EVENT_MOUNT, VARMOR_OP_MOUNT, 1);
+  record->bind = 0;
+  length = bpf_probe_read_kernel_str(room->after, VARMOR_PATH_BUFFER, name);
+  if (length > 1) copy_source(room->index, (__u32)length - 1);
+  room->job.reason = VARMOR_REASON_LINK;
+  return finish_mount(room);
+}
+
+/* Steps of a walk through the mounts below one. */
+#ifdef VARMOR_PATH_LOOP
+#define VARMOR_MOUNT_STEPS 65536
+#else
+#define VARMOR_MOUNT_STEPS 128
+#endif
+
+/* A walk through a mount and all that is mounted below it, each before those on it. */
+struct varmor_descent {
+  __u64 top;
+  __u64 at;
+  /* All on `at` have been seen. */
+  __u32 seen;
+  /* All have, and none is a BPF file system. */
+  __u32 none;
+};
+
+static long descend(__u32 round, void *context) {
+  struct varmor_descent *descent = context;
+  struct mount *mount = (struct mount *)descent->at, *parent;
+  const __u64 place = bpf_core_field_offset(((struct mount *)0)->mnt_child);
+  struct list_head *head = __builtin_preserve_access_index(&mount->mnt_mounts), *link;
+  if (!descent->seen) {
+    if (BPF_CORE_READ(mount, mnt.mnt_sb, s_magic) == BPF_FS_MAGIC) return 1;
+    link = BPF_CORE_READ(head, next);
+    if (!link) return 1;
+    if (link != head) {
+      descent->at = (__u64)link - place;
+      return 0;
+    }
   }
-  return 1;
+  if (descent->at == descent->top) {
+    descent->none = 1;
+    return 1;
+  }
+  parent = BPF_CORE_READ(mount, mnt_parent);
+  link = BPF_CORE_READ(mount, mnt_child.next);
+  if (!link) return 1;
+  descent->seen = link == __builtin_preserve_access_index(&parent->mnt_mounts);
+  descent->at = descent->seen ? (__u64)parent : (__u64)link - place;
+  return 0;
+}
+
+/* Whether it is a BPF file system or one is mounted below it, or more than can be looked through.
+ */
+static __noinline int carries_bpf_fs(__u64 mount) {
+  struct varmor_descent descent = {.top = mount, .at = mount};
+  VARMOR_LOOP(VARMOR_MOUNT_STEPS, descend, &descent);
+  return !descent.none;
 }
 
 /* The pins go with the last mount of their file system, and with them all that is in force. */
@@ -119,8 +206,7 @@ int BPF_PROG(sb_umount, struct vfsmount *vfs) {
   struct varmor_scratch *room;
   int result;
   if (!confined(&self)) return 0;
-  if (vfs->mnt_sb->s_magic == BPF_FS_MAGIC || carries_bpf_fs(mount_of(vfs)))
-    return refuse(&self, 0, VARMOR_OP_UMOUNT);
+  if (carries_bpf_fs(mount_of(vfs))) return refuse(&self, 0, VARMOR_OP_UMOUNT);
   result = check_ancestor_of(&self, vfs, vfs->mnt_root, VARMOR_OP_UMOUNT);
   if (result) return result;
   if (!has_mount_rules(&self)) return 0;

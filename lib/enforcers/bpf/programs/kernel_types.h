@@ -158,7 +158,32 @@ struct cred {
   int uid_do_not_use;
 };
 
+/* A name that is looked up. */
+struct filename {
+  const char *name;
+};
+
+/* Before 7.0: where the caller's own stands; null when the kernel made the name. */
+struct filename___by_caller {
+  const char *uptr;
+};
+
+/* The look-up that a task is in. */
+struct nameidata {
+  struct filename *name;
+};
+
+/* Of x86. */
+struct pt_regs {
+  unsigned long orig_ax;
+};
+
+struct thread_info {
+  __u32 status;
+};
+
 struct task_struct {
+  struct thread_info thread_info;
   unsigned int flags;
   int pid;
   int tgid;
@@ -167,6 +192,7 @@ struct task_struct {
   struct nsproxy *nsproxy;
   struct css_set *cgroups;
   struct fs_struct *fs;
+  struct nameidata *nameidata;
 };
 
 struct sock_common {
@@ -227,6 +253,13 @@ union bpf_attr;
 
 /* include/linux/sched.h */
 #define PF_IO_WORKER 0x10u
+
+/* arch/x86/entry/syscalls/syscall_64.tbl and syscall_32.tbl; __X32_SYSCALL_BIT */
+#define NR_MOUNT 165u
+#define NR_MOUNT_OF_32_BITS 21u
+#define X32_SYSCALL_BIT 0x40000000u
+/* arch/x86/include/asm/thread_info.h: a system call of 32 bits is under way. */
+#define TS_COMPAT 0x2u
 
 /* include/linux/ptrace.h */
 #define PTRACE_MODE_READ 0x01u

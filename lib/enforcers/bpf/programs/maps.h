@@ -109,6 +109,16 @@ struct {
   __uint(value_size, sizeof(__u64));
 } drops SEC(".maps");
 
+/* Calls body(round, context) with rounds from 0 on until it returns something other than 0,
+ * `rounds` times at most. */
+#ifdef VARMOR_PATH_LOOP
+#define VARMOR_LOOP(rounds, body, context) VARMOR_PATH_LOOP(rounds, body, context)
+#else
+#define VARMOR_LOOP(rounds, body, context)            \
+  for (__u32 round_ = 0; round_ < (rounds); round_++) \
+    if (body(round_, context)) break
+#endif
+
 static __always_inline void *slot_map(void *outer, __u32 slot) {
   return bpf_map_lookup_elem(outer, &slot);
 }

@@ -26,6 +26,16 @@
 #define MS_MGC_VAL 0xc0ed0000ull
 #define MS_MGC_MSK 0xffff0000ull
 
+/* Sources have to be shorter than this; and rules of a profile that are looked through for one that
+ * denies. */
+#ifdef VARMOR_PATH_LOOP
+#define VARMOR_SOURCE_BYTES VARMOR_PATH_BUFFER
+#define VARMOR_RULES_SEEN 65536
+#else
+#define VARMOR_SOURCE_BYTES 256
+#define VARMOR_RULES_SEEN 64
+#endif
+
 /* A walk over the rules that one source has. */
 struct varmor_mount_walk {
   void *rules;
@@ -34,23 +44,27 @@ struct varmor_mount_walk {
   __u32 count;
 };
 
+/* Whether a rule is about the job's type and bits. */
+static __always_inline int is_about(const struct varmor_mount_rule *rule,
+                                    const struct varmor_job *job) {
+  const __u64 *wanted = (const __u64 *)rule->fstype, *type = (const __u64 *)job->extra;
+  if ((rule->fstype[0] != '*' || rule->fstype[1] != 0) &&
+      (wanted[0] != type[0] || wanted[1] != type[1]))
+    return 0;
+  return varmor_mount_rule_applies(rule, job->detail);
+}
+
 static long join_mount_rule(__u32 round, void *context) {
   struct varmor_mount_walk *walk = context;
   struct varmor_job *job = &walk->room->job;
   const struct varmor_mount_rule *rule;
-  const __u64 *wanted, *type;
   if (round >= walk->count) return 1;
   rule = array_entry(walk->rules, walk->first + round);
   if (!rule) {
     job->reason = VARMOR_REASON_UNRESOLVED;
     return 1;
   }
-  if (rule->fstype[0] != '*' || rule->fstype[1] != 0) {
-    wanted = (const __u64 *)rule->fstype;
-    type = (const __u64 *)job->extra;
-    if (wanted[0] != type[0] || wanted[1] != type[1]) return 0;
-  }
-  if (!varmor_mount_rule_applies(rule, job->detail)) return 0;
+  if (!is_about(rule, job)) return 0;
   if (rule->action & VARMOR_ACTION_DENY) {
     job->tally.deny = 1;
     if (rule->rule < job->tally.deny_rule) job->tally.deny_rule = rule->rule;
@@ -77,13 +91,7 @@ __noinline int join_mount_rules(__u32 room_index, __u32 id) {
   if (!range) return 0;
   walk.first = range->first;
   walk.count = range->count;
-#ifdef VARMOR_PATH_LOOP
-  VARMOR_PATH_LOOP(VARMOR_MOUNT_RANGE_MAX, join_mount_rule, &walk);
-#else
-  for (__u32 i = 0; i < VARMOR_MOUNT_RANGE_MAX; i++) {
-    if (join_mount_rule(i, &walk)) break;
-  }
-#endif
+  VARMOR_LOOP(VARMOR_MOUNT_RANGE_MAX, join_mount_rule, &walk);
   return 1;
 }
 
@@ -105,6 +113,44 @@ __noinline int tally_mount(__u32 room_index) {
     if (id != 0 && !join_mount_rules(room_index, id)) room->job.reason = VARMOR_REASON_UNRESOLVED;
   }
   return 0;
+}
+
+/* A walk over all rules of a profile. */
+struct varmor_denial {
+  void *rules;
+  const struct varmor_job *job;
+  /* VARMOR_ACTION_*: what is looked for. */
+  __u32 actions;
+  /* There is no such rule. */
+  __u32 none;
+};
+
+static long find_denial(__u32 round, void *context) {
+  struct varmor_denial *denial = context;
+  const struct varmor_mount_rule *rule = array_entry(denial->rules, round);
+  if (!rule) {
+    denial->none = 1;
+    return 1;
+  }
+  return (rule->action & denial->actions) != 0 && is_about(rule, denial->job);
+}
+
+/* Whether the mount in a room could be denied if its source were another, or reported where the
+ * profile only reports; also where there are more rules than can be looked through. */
+__noinline int depends_on_source(__u32 room_index) {
+  struct varmor_scratch *room = array_entry(&scratch, room_index);
+  struct varmor_denial denial = {};
+  const struct varmor_profile *profile;
+  if (!room) return 1;
+  profile = profile_in(room->job.slot);
+  if (!profile || (profile->default_deny & VARMOR_CLASS_MOUNT) != 0) return 1;
+  denial.rules = slot_map(&slot_mount_rules, room->job.slot);
+  if (!denial.rules) return 0;
+  denial.job = &room->job;
+  denial.actions = VARMOR_ACTION_DENY;
+  if (profile->flags & VARMOR_PROFILE_COMPLAIN) denial.actions |= VARMOR_ACTION_AUDIT;
+  VARMOR_LOOP(VARMOR_RULES_SEEN, find_denial, &denial);
+  return !denial.none;
 }
 
 /* A source as the caller wrote it, from its end to its beginning: components go before the path in
@@ -153,18 +199,11 @@ static long split_source(__u32 round, void *context) {
 __noinline int put_source(__u32 room_index, __u32 length) {
   struct varmor_source source = {};
   source.room = array_entry(&scratch, room_index);
-  if (!source.room || length == 0 || length > VARMOR_PATH_BYTES_MAX) return 0;
+  if (!source.room || length == 0 || length >= VARMOR_SOURCE_BYTES) return 0;
   *(volatile __u32 *)&source.room->begin = VARMOR_PATH_BUFFER;
   *(volatile __u32 *)&source.room->source_end = source.length = length;
   *(volatile __u32 *)&source.room->source_skip = 0;
-#ifdef VARMOR_PATH_LOOP
-  VARMOR_PATH_LOOP(VARMOR_PATH_BUFFER, split_source, &source);
-#else
-  if (length > 255) return 0;
-  for (__u32 i = 0; i < 256; i++) {
-    if (split_source(i, &source)) break;
-  }
-#endif
+  VARMOR_LOOP(VARMOR_SOURCE_BYTES, split_source, &source);
   /* Above the root there is nothing; above the working directory it is not known what. */
   return !source.failed &&
          (*(volatile __u32 *)&source.room->source_skip == 0 || source.room->after[0] == '/');
@@ -224,7 +263,28 @@ static __always_inline int finish_mount(struct varmor_scratch *room) {
 /* Marks that the task was permitted a mount of this type just now, for the hooks that follow. */
 static __always_inline void mark_mounting(__u64 type) {
   struct varmor_task *record = task_record(current_task());
-  if (record) record->mounting = type;
+  if (!record) return;
+  record->mounting = type;
+  record->bind = 0;
+}
+
+/* What tells a name of the kernel's memory from others, as far as its first 63 bytes do. */
+static __noinline __u64 mark_of_name(const char *name) {
+  __u64 words[8] = {}, mark = 0;
+  bpf_probe_read_kernel_str(words, sizeof(words), name);
+#pragma unroll
+  for (int i = 0; i < 8; i++) mark = (mark ^ words[i]) * 0x9e3779b97f4a7c15ull;
+  return mark;
+}
+
+/* Marks that the task was permitted a bind or move from this source just now, which must not lead
+ * through a symbolic link. 0: there is no place for the mark. */
+static __always_inline int mark_bind(__u64 operation, const char *source) {
+  struct varmor_task *record = task_record(current_task());
+  if (!record) return 0;
+  record->bind = operation;
+  record->bind_source = mark_of_name(source);
+  return 1;
 }
 
 static __always_inline __u64 take_mounting(void) {

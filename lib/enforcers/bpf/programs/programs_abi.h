@@ -13,7 +13,7 @@
 #include "lib/compiler/artifact/bpf_map_abi.h"
 
 /* Changes whenever the meaning of a byte of this file or the name of a map does. */
-#define VARMOR_PROGRAMS_ABI 2u
+#define VARMOR_PROGRAMS_ABI 3u
 
 /* Map "control": ARRAY of one. Written by the loader only. */
 struct varmor_control {
@@ -59,6 +59,10 @@ struct varmor_task {
   __u64 mounting;
   /* The super_block that sb_kern_mount permitted last, by its address; 0: none. */
   __u64 permitted;
+  /* The bits BpfMountBit of a bind or move that sb_mount permitted last, where its source must not
+   * lead through a symbolic link, and a mark of the source's text; 0: none. */
+  __u64 bind;
+  __u64 bind_source;
 };
 
 /* The task has executed a program in the subject: everything it and its children do is judged, in
@@ -116,6 +120,8 @@ enum varmor_event_reason {
   VARMOR_REASON_BUSY = 4,
   /* Confined tasks may not touch the enforcer. */
   VARMOR_REASON_PROTECTION = 5,
+  /* The source of a bind or move leads through a symbolic link, so it is not what was judged. */
+  VARMOR_REASON_LINK = 6,
 };
 
 /* varmor_event.operation: what was tried; the LSM hook that saw it. */
@@ -198,7 +204,7 @@ struct varmor_event {
 #ifndef __VMLINUX_H__
 VARMOR_PATH_ASSERT(sizeof(struct varmor_control) == 16);
 VARMOR_PATH_ASSERT(sizeof(struct varmor_subject) == 20);
-VARMOR_PATH_ASSERT(sizeof(struct varmor_task) == 32);
+VARMOR_PATH_ASSERT(sizeof(struct varmor_task) == 48);
 VARMOR_PATH_ASSERT(sizeof(struct varmor_pod_address) == 20);
 VARMOR_PATH_ASSERT(sizeof(struct varmor_event) == 96);
 #endif

@@ -84,13 +84,7 @@ static long ascend(__u32 round, void *context) {
  * `from` is the id of one of them, and what is below that one does not count. */
 __noinline __u64 subject_above(__u64 address, __u64 from) {
   struct varmor_ascent ascent = {.group = address, .from = from};
-#ifdef VARMOR_PATH_LOOP
-  VARMOR_PATH_LOOP(VARMOR_CGROUP_DEPTH, ascend, &ascent);
-#else
-  for (__u32 i = 0; i < VARMOR_CGROUP_DEPTH; i++) {
-    if (ascend(i, &ascent)) break;
-  }
-#endif
+  VARMOR_LOOP(VARMOR_CGROUP_DEPTH, ascend, &ascent);
   return ascent.found;
 }
 

@@ -222,13 +222,7 @@ static long walk_above(__u32 round, void *context) {
   return 0;
 }
 
-#ifdef VARMOR_PATH_LOOP
-#define VARMOR_WALK(body, walk) VARMOR_PATH_LOOP(VARMOR_WALK_STEPS, body, walk)
-#else
-#define VARMOR_WALK(body, walk)                             \
-  for (__u32 step_ = 0; step_ < VARMOR_WALK_STEPS; step_++) \
-    if (body(step_, walk)) break
-#endif
+#define VARMOR_WALK(body, walk) VARMOR_LOOP(VARMOR_WALK_STEPS, body, walk)
 
 /* Whose mount it is: its namespace is null when it was unmounted lazily, an error pointer for the
  * kernel's own, and one without a number for mounts made by fsmount and open_tree. */

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -337,6 +338,36 @@ TEST_F(EscapeTest, PivotRootMovesTheRoot) {
       {kSecretRule,
        "mounts: [{qualifiers: [deny], sourcePattern: \"**\", fstype: \"*\", flags: [move]}]"}));
   EXPECT_EQ(Try({"pivot"}), 0);
+}
+
+TEST_F(EscapeTest, ALinkInASourceIsRefusedAndOthersAreFollowed) {
+  ASSERT_EQ(Try({"links"}), 1);
+  ASSERT_NO_FATAL_FAILURE(Enforce(
+      {kSecretRule,
+       "mounts: [{qualifiers: [deny], sourcePattern: \"/tmp/vmtest**\", fstype: \"*\", flags: "
+       "[bind, move]}]"}));
+  std::vector<BpfViolation> seen;
+  auto reader = BpfEventReader::Open(
+      *enforcer_, [&](const BpfViolation& violation) { seen.push_back(violation); });
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  EXPECT_EQ(Try({"links"}), 0);
+  ASSERT_TRUE(reader->Poll(2000).ok());
+  const auto found = std::find_if(seen.begin(), seen.end(), [](const BpfViolation& violation) {
+    return violation.object == "/tmp/escapes/link";
+  });
+  ASSERT_NE(found, seen.end());
+  EXPECT_THAT(BpfViolationText(*found),
+              testing::HasSubstr("DENIED bind /tmp/escapes/link on /: escapes"));
+  EXPECT_THAT(BpfViolationText(*found),
+              testing::EndsWith("its source leads through a symbolic link"));
+  EXPECT_EQ(Try({"harmless"}), 0);
+}
+
+TEST_F(EscapeTest, ALinkInASourceIsFollowedWhereNoRuleIsAboutBinds) {
+  ASSERT_NO_FATAL_FAILURE(Enforce(
+      {"mounts: [{qualifiers: [deny], sourcePattern: \"/tmp/vmtest**\", fstype: \"*\", flags: "
+       "[umount]}]"}));
+  EXPECT_EQ(Try({"links"}), 1);
 }
 
 // In the mount namespace of its own that it has: with the pins' own, nothing would be left to test.
