@@ -1,6 +1,8 @@
-/* Ways to reach a file by another path than the one that a rule denies, and to take the pins away.
+/* Ways to reach a file by another path than the one that a rule denies, or by a child that nobody
+ * knows, to take the pins away, and to end a process that is protected.
  *
- * usage: escapes copy | pivot | links | unpin | rename SECONDS
+ * usage: escapes copy | pivot | links | unpin | rename SECONDS | forks SECONDS
+ *        escapes sigio PID | prlimit PID
  *        escapes harmless
  *   copy     attaches a copy of the whole tree, made by open_tree, and reads through it
  *   pivot    makes /tmp the root, and reads below the old one
@@ -8,6 +10,9 @@
  *   unpin    unmounts the BPF file system, what it is mounted on and what that is; covers it
  *   rename   reads SECRET's brother below a directory that changes its name all the time
  *   harmless does what is like links, and what the kernel looks up in links after a bind
+ *   forks    has children read it, of four processes that start them as fast as they can
+ *   sigio    has SIGUSR2 sent to PID as the owner of a pipe, and never knows whether it comes
+ *   prlimit  sets a limit of PID, for core files of 4,096 bytes
  * The file is /tmp/vmtest/secret; for rename /tmp/vmtest/NAME/sub/secret.
  * Exit status: 0 when nothing was possible, 1 when something was, 2 when the way could not be
  * tried; of harmless 0 when everything was possible. */
@@ -15,11 +20,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -293,6 +300,56 @@ static int renaming(int seconds) {
   return opened != 0 ? 1 : denied == 0 ? 2 : 0;
 }
 
+/* Written by all of them. */
+struct counts {
+  unsigned long children, unstarted, opened;
+};
+
+static void start_children(time_t end, struct counts *counts) {
+  while (time(0) < end) {
+    pid_t child = fork();
+    if (child == 0) {
+      if (open("/tmp/vmtest/secret", O_RDONLY | O_CLOEXEC) != -1)
+        __sync_fetch_and_add(&counts->opened, 1);
+      _exit(0);
+    }
+    __sync_fetch_and_add(child == -1 ? &counts->unstarted : &counts->children, 1);
+    if (child != -1) waitpid(child, 0, 0);
+  }
+}
+
+static int forks(int seconds) {
+  struct counts *counts =
+      mmap(0, sizeof(*counts), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  const time_t end = time(0) + seconds;
+  if (counts == MAP_FAILED) return 2;
+  for (int i = 0; i < 3; i++) {
+    if (fork() == 0) {
+      start_children(end, counts);
+      _exit(0);
+    }
+  }
+  start_children(end, counts);
+  while (wait(0) != -1) {
+  }
+  printf("%lu children, %lu could not be started, %lu opened it\n", counts->children,
+         counts->unstarted, counts->opened);
+  return counts->opened != 0 ? 1 : counts->children == 0 ? 2 : 0;
+}
+
+static int sigio(pid_t process) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0 || fcntl(ends[0], F_SETSIG, SIGUSR2) != 0 ||
+      fcntl(ends[0], F_SETOWN, process) != 0 || fcntl(ends[0], F_SETFL, O_ASYNC) != 0)
+    return failed("pipe");
+  return write(ends[1], "x", 1) == 1 ? 1 : failed("write");
+}
+
+static int limit(pid_t process) {
+  const struct rlimit limit = {4096, RLIM_INFINITY};
+  return prlimit(process, RLIMIT_CORE, &limit, 0) == 0 ? 1 : failed("prlimit");
+}
+
 int main(int argc, char **argv) {
   const char *way = argc > 1 ? argv[1] : "";
   setvbuf(stdout, 0, _IOLBF, 0);
@@ -302,6 +359,11 @@ int main(int argc, char **argv) {
   if (strcmp(way, "harmless") == 0) return harmless();
   if (strcmp(way, "unpin") == 0) return unpin();
   if (strcmp(way, "rename") == 0 && argc > 2) return renaming(atoi(argv[2]));
-  fprintf(stderr, "usage: escapes copy | pivot | links | harmless | unpin | rename SECONDS\n");
+  if (strcmp(way, "forks") == 0 && argc > 2) return forks(atoi(argv[2]));
+  if (strcmp(way, "sigio") == 0 && argc > 2) return sigio(atoi(argv[2]));
+  if (strcmp(way, "prlimit") == 0 && argc > 2) return limit(atoi(argv[2]));
+  fprintf(stderr,
+          "usage: escapes copy | pivot | links | harmless | unpin | rename SECONDS | "
+          "forks SECONDS | sigio PID | prlimit PID\n");
   return 2;
 }
