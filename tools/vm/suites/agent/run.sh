@@ -191,6 +191,37 @@ varmor bpf status >/tmp/bpf
 [ "$(grep -c 'its cgroup is gone' /tmp/bpf)" = 0 ]
 ok $? "no subject of containers that ended meanwhile"
 
+# The build of before has another ABI, as after an upgrade: it stays in force until the new one does all that it did.
+stop_agent KILL
+build=$(basename /sys/fs/bpf/varmor/v*-*)
+mv "/sys/fs/bpf/varmor/$build" "/sys/fs/bpf/varmor/v0-${build#*-}"
+echo 'nonsense' >$policies/broken.yaml
+start_agent
+ok $? "abi: the agent starts beside it"
+says_status "abi: held, since a policy cannot be read" "^  build v0-${build#*-} is still in force too: a source of policies cannot be read"
+says_status "abi: the container is confined by the new one too" '^  default/before before: varmor-vm-web BPF=ok'
+expect_fail "abi: shadow is denied" 'denied\|permitted' try_in before 'cat /etc/shadow'
+rm $policies/broken.yaml
+gone() { [ "$(ls /sys/fs/bpf/varmor)" = "$build" ]; }
+eventually 150 gone
+ok $? "abi: taken over"
+grep -q "done: take out BPF build v0-${build#*-}" $agent_log
+ok $? "abi: and told"
+expect_fail "abi: shadow is denied by the new one alone" 'denied\|permitted' try_in before 'cat /etc/shadow'
+expect_ok "abi: the near miss works" try_in before 'cat /etc/passwd'
+varmor agent status | grep 'still in force' || true
+
+# A rule that a kernel may lack the hook for.
+policy userns.yaml userns BPF '      hardeningRules: [disallow-create-user-ns]'
+says_status "userns: loaded" '^  varmor-vm-userns (userns.yaml): enforced'
+if grep -q ' bpf_lsm_userns_create$' /proc/kallsyms; then
+  ! status_has 'NOT ENFORCED'
+  ok $? "userns: this kernel enforces it"
+else
+  echo "  userns: NOT CHECKED, this kernel has no such hook"
+fi
+rm $policies/userns.yaml
+
 # Tampering is noticed and repaired.
 rm -rf /sys/fs/bpf/varmor/*/links/file_open
 eventually 40 grep -q 'TAMPERING: BPF' $agent_log
@@ -254,12 +285,12 @@ ok $? "without containers it goes"
 [ ! -e /var/lib/varmor/seccomp-profiles/varmor-vm-aa ]
 ok $? "and so does the seccomp file"
 
-# Without the right to read the kernel's audit records: from the log that a syslog daemon writes of its messages. The
-# agents start with several policies, which AppArmor is given at once.
+# Without the right to read the kernel's audit records: from the log that a syslog daemon writes of its messages, which
+# begins later. The agents start with several policies, which AppArmor is given at once.
 stop_agent TERM
 log=/tmp/kern.log
-: >$log
 cat /dev/kmsg | while read -r line; do
+  [ -e /tmp/syslog.runs ] || continue
   case $line in *"audit: type="*) echo "Nov 26 08:20:42 vm kernel: [    1.000000] ${line#*;}" >>$log ;; esac
 done &
 kmsg=$!
@@ -269,8 +300,14 @@ for i in 1 2 3 4; do policy p$i.yaml p$i AppArmor "      appArmorRawRules: [{rul
 agent_program="/usr/bin/setpriv --bounding-set -audit_read varmor-agent"
 start_agent --auditLogPaths /nonexistent/audit.log\|$log
 ok $? "without the right to read audit records the agent starts"
-grep -q "violations of AppArmor and seccomp are read from $log: cannot read audit records" $agent_log
-ok $? "and says where it reads them"
+grep -q "violations of AppArmor and seccomp are not seen: cannot read audit records.*$log: No such file" $agent_log
+ok $? "and says that it sees none"
+says_status "and so does its status" '^violations of AppArmor and seccomp are NOT SEEN: cannot read audit records'
+touch /tmp/syslog.runs $log
+eventually 30 grep -q "violations of AppArmor and seccomp are read from $log: cannot read audit records" $agent_log
+ok $? "it says where it reads them when there is a log"
+! status_has 'NOT SEEN'
+ok $? "and so does its status"
 eventually 60 status_has '^  varmor-vm-p4 (p4.yaml): enforced'
 ok $? "four policies are enforced"
 curl -s http://127.0.0.1:9581/metrics | grep '^varmor_profile_apply_seconds_\(count\|sum\)'
