@@ -560,11 +560,19 @@ bool Agent::TakeProcessEvent(const ContainerEvent& event) {
 }
 
 absl::Status Agent::EnrollNow(const ContainerId& id, pid_t pid) {
-  if (!policies_known_) return absl::UnavailableError("policies are not known yet");
+  const absl::Status unknown = absl::UnavailableError("policies are not known yet");
+  // In the cluster, a container says itself whether there is a policy about it: what is needed to
+  // reach the API server can start.
+  if (!policies_known_ && !options_.in_cluster) return unknown;
   ++changes_;
   auto found = containers_.find(id);
-  absl::StatusOr<Container> container =
-      found != containers_.end() ? found->second.container : runtime_.Get(id);
+  const bool is_known = found != containers_.end();
+  if (pid == 0 && is_known) pid = found->second.container.pid;
+  if (pid == 0) return absl::UnavailableError("its process is not known yet");
+  // One that could not be described would count as one without a policy.
+  absl::StatusOr<Container> container = is_known && found->second.container.problem.empty()
+                                            ? found->second.container
+                                            : runtime_.Get(id);
   if (!container.ok()) return container.status();
   container->pid = pid;
   Track(*std::move(container), absl::Now(), true);
@@ -572,6 +580,7 @@ absl::Status Agent::EnrollNow(const ContainerId& id, pid_t pid) {
   found = containers_.find(id);
   if (found == containers_.end()) return absl::NotFoundError("the container is gone");
   const Known& known = found->second;
+  if (!policies_known_) return known.profile.empty() ? absl::OkStatus() : unknown;
   if (options_.in_cluster && !known.profile.empty() && PolicyOf(known.profile) == nullptr &&
       !IsGone(known.profile)) {
     return absl::UnavailableError(absl::StrCat("profile ", known.profile, " is not on this node"));
@@ -834,6 +843,8 @@ void Agent::JudgeNew() {
   if (!policies_known_) return;
   for (auto& [id, known] : containers_) {
     if (known.judged || known.container.pid == 0 || !known.container.problem.empty()) continue;
+    const bool waits = known.facts.has_value() && known.facts->waits && !known.started;
+    if (starts_held_ && waits && known.container.in_pod) continue;
     known.judged = true;
     if (!options_.fail_closed || (!known.bpf && !known.bpf_missing) || known.ended) continue;
     const std::string state = EnforcerStateOf(known, EnforcerKind::kBpf);

@@ -59,9 +59,13 @@ class Agent {
   absl::Status Resync();
   // False when the runtime does not answer what has to be asked: all containers are to be listed.
   bool OnEvent(const ContainerEvent& event);
-  // A container whose program waits to be executed, by its first process. OK when it is confined as
-  // its policy says, or no policy is about it; UNAVAILABLE while that is not known.
+  // A container whose program waits to be executed, by its first process; 0: the one that events
+  // told. OK when it is confined as its policy says, or no policy is about it; UNAVAILABLE while
+  // that is not known.
   absl::Status EnrollNow(const ContainerId& id, pid_t pid);
+  // Whether the runtime starts no container of a pod before EnrollNow was asked about it. What
+  // waits is not killed then: whoever asks refuses it, or it starts and is looked at again.
+  void SetStartsHeld(bool held) { starts_held_ = held; }
 
   // Compares the kernel with what should be there, repairs, and tries again what failed.
   void Check();
@@ -198,6 +202,7 @@ class Agent {
   // All containers were listed once.
   bool listed_ = false;
   bool wants_resync_ = false;
+  bool starts_held_ = false;
   std::map<ContainerId, Known> containers_;
   // What profiles there were on this node, before this agent too.
   SeenProfiles seen_;

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -39,6 +40,10 @@ void AddFlags(GoFlags& parser, AgentFlags& flags) {
                 "containerd's namespaces, with commas between (default: all; in "
                 "a cluster k8s.io)",
                 flags.runtime_namespaces);
+  parser.String("nriSocket",
+                "socket of the runtime's NRI, by which it asks before containers start; empty: it "
+                "is not used",
+                flags.nri_socket);
   parser.String("stateDir", "where the agent keeps what it needs after a restart",
                 flags.state_directory);
   parser.String("seccompDir",
@@ -136,6 +141,12 @@ void Complete(AgentFlags& flags) {
   }
   if (flags.listen_address.empty()) flags.listen_address = alone ? "127.0.0.1" : "0.0.0.0";
   if (flags.runtime_namespaces.empty() && !alone) flags.runtime_namespaces = "k8s.io";
+  // NRI asks about containers of Kubernetes.
+  const std::vector<std::string> namespaces =
+      absl::StrSplit(flags.runtime_namespaces, ',', absl::SkipEmpty());
+  if (!namespaces.empty() && !absl::c_linear_search(namespaces, "k8s.io")) {
+    flags.nri_socket.clear();
+  }
 }
 
 void Check(const GoFlags& parser, AgentFlags& flags, std::vector<std::string>& mistakes) {

@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "nlohmann/json.hpp"
 #include "runtime/agent/control_socket.h"
+#include "runtime/container/nri/nri_plugin.h"
 #include "runtime/flags/daemon_flags.h"
 
 namespace varmor {
@@ -30,6 +31,8 @@ struct AgentFlags {
   std::string runtime_socket = "/run/containerd/containerd.sock";
   // With commas between; "": all alone, "k8s.io" in a cluster.
   std::string runtime_namespaces;
+  // Of the runtime's NRI; "": it is not used.
+  std::string nri_socket = kNriSocket;
   std::string state_directory = "/var/lib/varmor";
   // "": below the state directory alone, the kubelet's in a cluster.
   std::string seccomp_directory;

@@ -80,6 +80,24 @@ TEST(AgentFlagsTest, InTheCluster) {
   EXPECT_TRUE(with_bpf.UsesEnforcer("BPF"));
 }
 
+TEST(AgentFlagsTest, NriIsAboutTheNamespaceOfKubernetes) {
+  const std::pair<std::vector<std::string>, const char*> cases[] = {
+      {{"--policy-dir=/p"}, "/var/run/nri/nri.sock"},
+      {{"--policy-dir=/p", "--runtimeNamespaces=moby,k8s.io"}, "/var/run/nri/nri.sock"},
+      {{"--policy-dir=/p", "--runtimeNamespaces=moby"}, ""},
+      {{"--policy-dir=/p", "--nriSocket="}, ""},
+      {{"--policy-dir=/p", "--nriSocket=/run/n.sock"}, "/run/n.sock"},
+  };
+  for (const auto& [words, socket] : cases) {
+    AgentFlags flags;
+    ASSERT_EQ(Read(words, flags), absl::OkStatus());
+    EXPECT_EQ(flags.nri_socket, socket);
+  }
+  AgentFlags in_cluster;
+  ASSERT_EQ(Read({"--agent"}, in_cluster, kInPod), absl::OkStatus());
+  EXPECT_EQ(in_cluster.nri_socket, "/var/run/nri/nri.sock");
+}
+
 TEST(AgentFlagsTest, SomeEnforcers) {
   AgentFlags flags;
   ASSERT_EQ(Read({"--policy-dir=/p", "--enforcers=bpf,seccomp"}, flags), absl::OkStatus());
@@ -162,11 +180,11 @@ TEST(AgentFlagsTest, EveryFlagOfTheContractIsHonouredOrAnswered) {
 // The flags that only our agent has. A new one stands here or in the contract's table.
 TEST(AgentFlagsTest, ThereAreNoOtherFlags) {
   std::set<std::string> known = {
-      "policy-dir",    "enforcers",       "failMode",   "lenient",           "unloadBpf",
-      "stateDir",      "runtimeSocket",   "seccompDir", "runtimeNamespaces", "cgroupMount",
-      "bpfDir",        "violationLog",    "socket",     "violationFormat",   "listenAddress",
-      "metricsPort",   "readinessPort",   "managerURL", "tokenFile",         "managerCA",
-      "checkInterval", "installNamespace"};
+      "policy-dir",    "enforcers",        "failMode",   "lenient",           "unloadBpf",
+      "stateDir",      "runtimeSocket",    "seccompDir", "runtimeNamespaces", "cgroupMount",
+      "bpfDir",        "violationLog",     "socket",     "violationFormat",   "listenAddress",
+      "metricsPort",   "readinessPort",    "managerURL", "tokenFile",         "managerCA",
+      "checkInterval", "installNamespace", "nriSocket"};
   for (const FlagCase& one : kContract) known.insert(one.name);
   AgentFlags flags;
   std::string usage;

@@ -73,6 +73,19 @@ Json ContainerJson(const ContainerStatus& container) {
   return out;
 }
 
+Json NriJson(const AgentStatus& status) {
+  Json out;
+  out["used"] = status.nri_used;
+  out["registered"] = status.nri.registered;
+  if (status.nri.registered) out["runtime"] = status.nri.runtime;
+  if (!status.nri.problem.empty()) out["problem"] = status.nri.problem;
+  if (!status.nri.fix.empty()) out["fix"] = status.nri.fix;
+  out["starts"] = {{"ready", status.starts.ready},
+                   {"unconfined", status.starts.unconfined},
+                   {"refused", status.starts.refused}};
+  return out;
+}
+
 std::string Text(const Json& object, const char* key) {
   const auto found = object.find(key);
   return found != object.end() && found->is_string() ? found->get<std::string>() : "";
@@ -80,6 +93,22 @@ std::string Text(const Json& object, const char* key) {
 
 std::string Indented(const std::string& text) {
   return absl::StrReplaceAll(text, {{"\n", "\n      "}});
+}
+
+void AddNri(const Json& nri, std::string& out) {
+  if (!nri.value("used", false)) {
+    absl::StrAppend(&out, "NRI: not used\n");
+    return;
+  }
+  const Json starts = nri.value("starts", Json::object());
+  absl::StrAppend(&out, "NRI: ",
+                  nri.value("registered", false)
+                      ? absl::StrCat("registered with ", Text(nri, "runtime"))
+                      : absl::StrCat("not registered", Text(nri, "problem").empty() ? "" : ": ",
+                                     Text(nri, "problem")),
+                  "; starts: ", starts.value("ready", 0), " ready, ", starts.value("unconfined", 0),
+                  " unconfined, ", starts.value("refused", 0), " refused\n");
+  if (!Text(nri, "fix").empty()) absl::StrAppend(&out, "  fix: ", Text(nri, "fix"), "\n");
 }
 
 void AddEnforcers(const Json& enforcers, std::string& out) {
@@ -187,6 +216,8 @@ void AddAgentMetrics(const AgentStatus& status, Metrics& metrics) {
       {{"varmor_agent_ready", "1 when the agent is ready."}, status.ready ? 1.0 : 0.0},
       {{"varmor_runtime_connected", "1 while events of the container runtime are read."},
        status.watching ? 1.0 : 0.0},
+      {{"varmor_nri_registered", "1 while the container runtime asks before containers start."},
+       status.nri.registered ? 1.0 : 0.0},
       {{"varmor_bpf_subjects", "Cgroups that BPF confines."}, static_cast<double>(status.subjects)},
       {{"varmor_reports_pending", "Reports that the manager has not got yet."},
        static_cast<double>(status.reports_pending)},
@@ -214,6 +245,13 @@ void AddAgentMetrics(const AgentStatus& status, Metrics& metrics) {
   for (const auto& [name, value] : counters) {
     metrics.AddCounter(name.first, name.second).Add({}, static_cast<double>(value));
   }
+  Counter& starts = metrics.AddCounter("varmor_nri_starts_total",
+                                       "Starts that the container runtime asked about by NRI, by "
+                                       "what became of them.",
+                                       {"result"});
+  starts.Add({"ready"}, static_cast<double>(status.starts.ready));
+  starts.Add({"unconfined"}, static_cast<double>(status.starts.unconfined));
+  starts.Add({"refused"}, static_cast<double>(status.starts.refused));
   Counter& enrolled = metrics.AddCounter("varmor_containers_enrolled_total",
                                          "New containers that were confined by BPF, by whether "
                                          "before their program was executed.",
@@ -249,6 +287,7 @@ Json AgentStatusJson(const AgentStatus& status) {
   runtime["name"] = status.runtime;
   runtime["watching"] = status.watching;
   if (!status.runtime_problem.empty()) runtime["problem"] = status.runtime_problem;
+  out["nri"] = NriJson(status);
   out["enforcers"] = EnforcersJson(status);
   if (!status.audit_problem.empty()) out["auditProblem"] = status.audit_problem;
   if (!status.bpf_problem.empty()) out["bpfEventsProblem"] = status.bpf_problem;
@@ -338,6 +377,7 @@ std::string AgentStatusText(const Json& status) {
                       ? ""
                       : absl::StrCat(", NOT WATCHED: ", Text(runtime, "problem")),
                   "\n");
+  AddNri(status.value("nri", Json::object()), out);
   for (const auto& [name, one] : status["enforcers"].items()) {
     absl::StrAppend(
         &out, name, ": ",

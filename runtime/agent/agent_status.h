@@ -12,9 +12,11 @@
 #include "nlohmann/json.hpp"
 #include "runtime/agent/agent_policy.h"
 #include "runtime/agent/plan.h"
+#include "runtime/agent/start_gate.h"
 #include "runtime/agent/unenforced.h"
 #include "runtime/agent/violation_auditor.h"
 #include "runtime/container/container_runtime.h"
+#include "runtime/container/nri/nri_plugin.h"
 #include "runtime/metrics/metrics.h"
 
 namespace varmor {
@@ -68,6 +70,10 @@ struct AgentStatus {
   std::string runtime;
   bool watching = false;
   std::string runtime_problem;
+  // Whether NRI is used, and how the runtime takes it; what became of the starts it asked about.
+  bool nri_used = false;
+  NriState nri;
+  StartCounts starts;
   std::map<EnforcerKind, EnforcerSupport> enforcers;
   // Builds of the BPF programs with another ABI that are still in force, and why.
   std::vector<std::string> other_builds;

@@ -413,6 +413,81 @@ TEST_F(AgentTest, HooksWaitForTheEnrolment) {
   EXPECT_EQ(agent_->EnrollNow({"default", "d"}, 14).message(), "BPF: no room");
 }
 
+TEST_F(AgentTest, ARuntimeThatDoesNotTellTheProcess) {
+  StartWith({Policy("1", {EnforcerKind::kBpf})});
+  Container container = Web("c", 0);
+  kernel_.processes.clear();
+  runtime_.PutSilently(container);
+  Event(ContainerEvent::Kind::kDefined, "c");
+  EXPECT_EQ(agent_->EnrollNow({"default", "c"}, 0),
+            absl::UnavailableError("its process is not known yet"));
+  Run("c", 11);
+  EXPECT_EQ(agent_->EnrollNow({"default", "c"}, 0), absl::OkStatus());
+  EXPECT_EQ(kernel_.subjects.count(1011), 1u);
+}
+
+// What the cluster's network needs starts without policies; what names a profile waits for them.
+TEST_F(AgentTest, InTheClusterOnlyContainersWithAProfileWaitForPolicies) {
+  options_.in_cluster = true;
+  Restart();
+  Container container = Web("c", 11, true);
+  container.pod.annotations["container.bpf.security.beta.varmor.org/web"] =
+      "localhost/varmor-shop-web";
+  runtime_.PutSilently(container);
+  runtime_.PutSilently(Web("network", 12, true));
+  ASSERT_EQ(agent_->Start(), absl::OkStatus());
+  ASSERT_EQ(agent_->Resync(), absl::OkStatus());
+  EXPECT_EQ(agent_->EnrollNow({"default", "network"}, 12), absl::OkStatus());
+  EXPECT_EQ(agent_->EnrollNow({"default", "c"}, 11),
+            absl::UnavailableError("policies are not known yet"));
+  options_.in_cluster = false;
+  Restart();
+  ASSERT_EQ(agent_->Start(), absl::OkStatus());
+  EXPECT_EQ(agent_->EnrollNow({"default", "network"}, 12),
+            absl::UnavailableError("policies are not known yet"));
+}
+
+// The runtime asks whether a container of a pod may start: it is refused, not killed. When it
+// starts all the same, it is.
+TEST_F(AgentTest, FailClosedLeavesHeldStartsToWhoHoldsThem) {
+  options_.fail_closed = true;
+  Restart();
+  kernel_.missing = {EnforcerKind::kBpf};
+  StartWith({Policy("1", {EnforcerKind::kBpf})});
+  agent_->SetStartsHeld(true);
+  Run("outside", 10);
+  EXPECT_THAT(kernel_.killed, ElementsAre(10)) << "nobody is asked about it";
+  Container container = Web("c", 11, true);
+  container.in_pod = true;
+  container.pod.name_space = "shop";
+  container.pod.name = "web";
+  runtime_.PutSilently(container);
+  Event(ContainerEvent::Kind::kCreated, "c", 11);
+  EXPECT_EQ(agent_->EnrollNow({"default", "c"}, 11).code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(kernel_.killed.count(11), 0u);
+  Event(ContainerEvent::Kind::kStarted, "c", 11);
+  EXPECT_EQ(kernel_.killed.count(11), 1u);
+}
+
+// Nobody holds it any more.
+TEST_F(AgentTest, FailClosedKillsWhatWaitsWhenStartsAreNotHeld) {
+  options_.fail_closed = true;
+  Restart();
+  kernel_.missing = {EnforcerKind::kBpf};
+  StartWith({Policy("1", {EnforcerKind::kBpf})});
+  agent_->SetStartsHeld(true);
+  Container container = Web("c", 11, true);
+  container.in_pod = true;
+  container.pod.name_space = "shop";
+  container.pod.name = "web";
+  runtime_.PutSilently(container);
+  Event(ContainerEvent::Kind::kCreated, "c", 11);
+  EXPECT_THAT(kernel_.killed, IsEmpty());
+  agent_->SetStartsHeld(false);
+  agent_->Check();
+  EXPECT_THAT(kernel_.killed, ElementsAre(11));
+}
+
 TEST_F(AgentTest, InTheClusterAnnotationsDecide) {
   options_.in_cluster = true;
   Restart();
@@ -571,6 +646,8 @@ TEST_F(AgentTest, AContainerThatCannotBeDescribedIsTold) {
   Event(ContainerEvent::Kind::kCreated, "bad", 11);
   EXPECT_TRUE(agent_->ready());
   EXPECT_THAT(StatusOf("bad").problems, ElementsAre("its configuration is no JSON object"));
+  EXPECT_EQ(agent_->EnrollNow({"default", "bad"}, 11),
+            absl::InvalidArgumentError("its configuration is no JSON object"));
   Container known = Web("known", 10);
   known.name = "known";
   known.problem = "its pod is gone";
@@ -840,6 +917,32 @@ TEST_F(AgentTest, StatusIsReadable) {
   EXPECT_THAT(metrics, HasSubstr("varmor_profile_apply_seconds_count{enforcer=\"BPF\"} 1\n"));
   EXPECT_THAT(metrics, HasSubstr("varmor_protected_containers{enforcer=\"BPF\"} 1\n"));
   EXPECT_THAT(metrics, HasSubstr("varmor_agent_memory_bytes{part=\"all\"} "));
+}
+
+TEST_F(AgentTest, StatusSaysHowNriIsTaken) {
+  AgentStatus status = agent_->Status();
+  const auto text = [&] { return AgentStatusText(AgentStatusJson(status)); };
+  EXPECT_THAT(text(), HasSubstr("\nNRI: not used\n"));
+  status.nri_used = true;
+  EXPECT_THAT(text(), HasSubstr("\nNRI: not registered; starts: 0 ready, 0 unconfined, 0 refused"));
+  status.nri.problem = "cannot reach it";
+  status.nri.fix = "switch it on";
+  EXPECT_THAT(text(), HasSubstr("\nNRI: not registered: cannot reach it; starts: 0 ready, 0 "
+                                "unconfined, 0 refused\n  fix: switch it on\n"));
+  EXPECT_THAT(AgentMetricsText(status), HasSubstr("\nvarmor_nri_registered 0\n"));
+  status.nri = NriState();
+  status.nri.registered = true;
+  status.nri.runtime = "containerd 1.7.24";
+  status.starts = {3, 2, 1};
+  EXPECT_THAT(text(), HasSubstr("\nNRI: registered with containerd 1.7.24; starts: 3 ready, 2 "
+                                "unconfined, 1 refused\n"));
+  const std::string metrics = AgentMetricsText(status);
+  EXPECT_THAT(metrics, HasSubstr("\nvarmor_nri_registered 1\n"));
+  EXPECT_THAT(metrics, HasSubstr("varmor_nri_starts_total{result=\"ready\"} 3\n"));
+  EXPECT_THAT(metrics, HasSubstr("varmor_nri_starts_total{result=\"unconfined\"} 2\n"));
+  EXPECT_THAT(metrics, HasSubstr("varmor_nri_starts_total{result=\"refused\"} 1\n"));
+  EXPECT_THAT(AgentTroubles(AgentStatusJson(status)), ElementsAre(HasSubstr("not known")))
+      << "an agent that has only begun";
 }
 
 TEST_F(AgentTest, StatusTellsFirstWhatIsWrong) {

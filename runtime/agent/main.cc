@@ -29,8 +29,10 @@
 #include "runtime/agent/host_namespaces.h"
 #include "runtime/agent/node_kernel.h"
 #include "runtime/agent/policy_directory.h"
+#include "runtime/agent/start_gate.h"
 #include "runtime/agent/violation_auditor.h"
 #include "runtime/container/containerd/containerd_runtime.h"
+#include "runtime/container/nri/nri_plugin.h"
 #include "runtime/http/http_server.h"
 #include "runtime/log/logger.h"
 #include "runtime/metrics/metrics.h"
@@ -109,6 +111,12 @@ class Daemon {
         auditor_(AuditorOptions(flags_, log_), violation_log_),
         agent_(OptionsOfAgent(flags_), *runtime_, kernel_, auditor_, log_),
         loop_(LoopOptions(), agent_, *runtime_, log_),
+        start_gate_(
+            flags_.fail_mode == "closed",
+            [this](const ContainerId& id, pid_t pid, absl::Duration limit) {
+              return Enroll(id, pid, limit);
+            },
+            log_),
         policies_({flags_.policy_directory, flags_.lenient, flags_.install_namespace}),
         audit_files_(flags_.daemon.audit_log_paths) {}
 
@@ -131,6 +139,10 @@ class Daemon {
   void FollowBpf();
   void Leave();
   AgentStatus Status();
+  void StartNri();
+  void TakeNriState(const NriState& state);
+  // Agent::EnrollNow, asked in another thread; UNAVAILABLE as well while the loop has no time.
+  absl::Status Enroll(const ContainerId& id, pid_t pid, absl::Duration limit);
   ControlJson Answer(const ControlJson& request);
   HttpResponse AnswerHttp(const HttpRequest& request);
 
@@ -142,6 +154,9 @@ class Daemon {
   ViolationAuditor auditor_;
   Agent agent_;
   AgentLoop loop_;
+  StartGate start_gate_;
+  // Of the loop's thread.
+  NriState nri_state_;
   PolicyDirectory policies_;
   bool policies_read_ = false;
   int bpf_starts_ = 0;
@@ -157,6 +172,7 @@ class Daemon {
   std::unique_ptr<ControlServer> control_;
   std::unique_ptr<HttpServer> health_;
   std::unique_ptr<HttpServer> metrics_;
+  std::unique_ptr<NriPlugin> nri_;
 };
 
 // What the kernel and the rights of this process allow does not change while it runs.
@@ -244,6 +260,7 @@ AgentStatus Daemon::Status() {
       [this, status] {
         *status = agent_.Status();
         status->bpf_problem = bpf_problem_;
+        status->nri = nri_state_;
         if (kernel_.bpf() == nullptr) return;
         const absl::StatusOr<std::vector<BpfDrops>> drops = kernel_.bpf()->Drops();
         if (!drops.ok()) return;
@@ -259,11 +276,23 @@ AgentStatus Daemon::Status() {
     return late;
   }
   AgentStatus out = *status;
+  out.nri_used = !flags_.nri_socket.empty();
+  out.starts = start_gate_.counts();
   out.violations = auditor_.Counts();
   if (out.bpf_problem.empty()) out.bpf_problem = out.violations.bpf_problem;
   out.log_lines_lost = log_.lost();
   if (cluster_ != nullptr) out.reports_pending = cluster_->pending();
   return out;
+}
+
+absl::Status Daemon::Enroll(const ContainerId& id, pid_t pid, absl::Duration limit) {
+  // Shared, since the loop may come to it after this has given up.
+  const auto enrolled = std::make_shared<absl::Status>();
+  if (!loop_.PostAndWait([this, id, pid, enrolled] { *enrolled = agent_.EnrollNow(id, pid); },
+                         limit)) {
+    return absl::UnavailableError("the agent is busy");
+  }
+  return *enrolled;
 }
 
 ControlJson Daemon::Answer(const ControlJson& request) {
@@ -280,13 +309,9 @@ ControlJson Daemon::Answer(const ControlJson& request) {
       number != request.end() && number->is_number_integer() ? number->get<int64_t>() : 0;
   const pid_t pid = asked > 0 && asked <= kLargestPid ? static_cast<pid_t>(asked) : 0;
   if (id.id.empty() || pid <= 0) return {{"error", "enroll needs id and pid"}};
-  const auto enrolled = std::make_shared<absl::Status>();
-  if (!loop_.PostAndWait([this, id, pid, enrolled] { *enrolled = agent_.EnrollNow(id, pid); },
-                         kAskLimit)) {
-    return {{"error", "the agent is busy"}, {"wait", true}};
-  }
-  if (enrolled->ok()) return {{"ok", true}};
-  return {{"error", std::string(enrolled->message())}, {"wait", !absl::IsNotFound(*enrolled)}};
+  const absl::Status enrolled = Enroll(id, pid, kAskLimit);
+  if (enrolled.ok()) return {{"ok", true}};
+  return {{"error", std::string(enrolled.message())}, {"wait", !absl::IsNotFound(enrolled)}};
 }
 
 // Liveness is that the loop answers; readiness, that it knows policies and containers, and hears of
@@ -343,6 +368,33 @@ absl::Status Daemon::Listen() {
   return absl::OkStatus();
 }
 
+// Before policies are known too: what has to wait for them is held.
+void Daemon::StartNri() {
+  if (flags_.nri_socket.empty()) return;
+  NriPluginOptions options;
+  options.socket = flags_.nri_socket;
+  nri_ = absl::make_unique<NriPlugin>(
+      std::move(options), [this](const NriStart& start) { return start_gate_.Hold(start); },
+      [this](const NriState& state) { TakeNriState(state); });
+}
+
+// A runtime without NRI is none of the agent's troubles; one that no longer asks is.
+void Daemon::TakeNriState(const NriState& state) {
+  loop_.Post([this, state] {
+    if (state.registered) {
+      log_.Info(absl::StrCat("NRI: ", state.runtime, " asks before containers of pods start"));
+    } else if (nri_state_.registered) {
+      log_.Warning(
+          absl::StrCat("NRI: containers start without being asked about: ", state.problem));
+    } else {
+      log_.Info(absl::StrCat("NRI is not used: ", state.problem,
+                             state.fix.empty() ? "" : absl::StrCat(" (", state.fix, ")")));
+    }
+    nri_state_ = state;
+    agent_.SetStartsHeld(state.registered);
+  });
+}
+
 void Daemon::WaitForSignals() {
   sigset_t signals;
   sigemptyset(&signals);
@@ -382,10 +434,12 @@ absl::Status Daemon::Run() {
   }
   loop_.after_step = [this] { AfterStep(); };
   VARMOR_RETURN_IF_ERROR(Listen());
+  StartNri();
   std::thread signals([this] { WaitForSignals(); });
   loop_.Post([] { GiveBackMemory(); });
   loop_.Run();
   signals.join();
+  nri_.reset();
   if (cluster_ != nullptr) cluster_->Stop();
   control_.reset();
   health_.reset();

@@ -5,6 +5,7 @@
 #
 #   $VMLAB_CACHE/kernels/K/    debs/ tree/ vmlinuz version      K is 5.10, 6.1, 6.12 or 7
 #   $VMLAB_CACHE/userland/     debs/ tree/                      what the guest runs, from bookworm
+#   $VMLAB_CACHE/containerd/   debs/ tree/                      containerd 1.7, from trixie, for suites that want NRI
 
 KERNELS="5.10 6.1 6.12 7"
 USERLAND="apparmor runc crun libyajl2 bpftool"
@@ -16,7 +17,7 @@ suites_of() {
   case $1 in
     5.10) echo "$base-security bullseye-security" ;;
     6.1 | userland) printf '%s\n' "$base bookworm" "$base-security bookworm-security" ;;
-    6.12) printf '%s\n' "$base trixie" "$base-security trixie-security" ;;
+    6.12 | containerd) printf '%s\n' "$base trixie" "$base-security trixie-security" ;;
     7) echo "$base sid" ;;
     *) die "no kernel '$1': choose one of $KERNELS" ;;
   esac
@@ -91,13 +92,16 @@ fetch_kernel() {
   with_lock "kernel-$1" fetch_kernel_locked "$1"
 }
 
-fetch_userland_locked() {
-  local dir=$VMLAB_CACHE/userland
-  [ "$(cat "$dir/packages" 2>/dev/null)" != "$USERLAND" ] || return 0
-  say "fetching $USERLAND (once; kept in $dir)"
-  update_lists userland
+# fetch_programs NAME PACKAGES: the packages, unpacked in the cache.
+fetch_programs_locked() {
+  local name=$1 packages=$2 dir=$VMLAB_CACHE/$1
+  [ "$(cat "$dir/packages" 2>/dev/null)" != "$packages" ] || return 0
+  say "fetching $packages (once; kept in $dir)"
+  update_lists "$name"
   # shellcheck disable=SC2086
-  download userland "$dir" $USERLAND
-  echo "$USERLAND" >"$dir/packages"
+  download "$name" "$dir" $packages
+  echo "$packages" >"$dir/packages"
 }
-fetch_userland() { with_lock userland fetch_userland_locked; }
+fetch_userland() { with_lock userland fetch_programs_locked userland "$USERLAND"; }
+# It needs a C library of 2.34 or later, which this machine's is that the payload brings along.
+fetch_containerd() { with_lock containerd fetch_programs_locked containerd containerd; }

@@ -46,7 +46,8 @@ kill_containerd() {
 
 ctr() { command ctr --address "$socket" "$@"; }
 
-# import_busybox: an image made by hand, as `docker save` would.
+# import_busybox: an image made by hand, as `docker save` would. IMAGE_NAMESPACE is where it goes (default),
+# IMAGE_COMMAND what it runs, a list in JSON (["/bin/sh"]).
 import_busybox() {
   import_dir=$containerd_dir/image
   mkdir -p "$import_dir/layer/bin" "$import_dir/layer/tmp" "$import_dir/layer/etc" "$import_dir/layer/proc" \
@@ -57,11 +58,11 @@ import_busybox() {
   echo 'root:secret:1::::::' >"$import_dir/layer/etc/shadow"
   tar -C "$import_dir/layer" -cf "$import_dir/layer.tar" .
   digest=$(sha256sum "$import_dir/layer.tar" | cut -d ' ' -f 1)
-  printf '{"architecture":"amd64","os":"linux","config":{"Env":["PATH=/bin"],"Cmd":["/bin/sh"]},"rootfs":{"type":"layers","diff_ids":["sha256:%s"]},"history":[{"created_by":"test"}]}' \
-    "$digest" >"$import_dir/config.json"
+  printf '{"architecture":"amd64","os":"linux","config":{"Env":["PATH=/bin"],"Cmd":%s},"rootfs":{"type":"layers","diff_ids":["sha256:%s"]},"history":[{"created_by":"test"}]}' \
+    "${IMAGE_COMMAND:-[\"/bin/sh\"]}" "$digest" >"$import_dir/config.json"
   printf '[{"Config":"config.json","RepoTags":["%s"],"Layers":["layer.tar"]}]' "$image" >"$import_dir/manifest.json"
   tar -C "$import_dir" -cf "$import_dir.tar" manifest.json config.json layer.tar
-  ctr image import --snapshotter "${SNAPSHOTTER:-overlayfs}" "$import_dir.tar" >/dev/null
+  ctr -n "${IMAGE_NAMESPACE:-default}" image import --snapshotter "${SNAPSHOTTER:-overlayfs}" "$import_dir.tar" >/dev/null
 }
 
 # remove_container NAMESPACE ID: whatever state it is in.
