@@ -6,6 +6,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <memory>
@@ -208,11 +209,28 @@ bool ParseRelease(absl::string_view release, int& major, int& minor) {
   return absl::SimpleAtoi(parts[0], &major) && absl::SimpleAtoi(parts[1].substr(0, end), &minor);
 }
 
+bool IsPreemptible(absl::string_view version, absl::string_view command_line) {
+  const std::vector<absl::string_view> words = absl::StrSplit(version, ' ');
+  const auto says = [&](absl::string_view word) {
+    return std::find(words.begin(), words.end(), word) != words.end();
+  };
+  if (says("PREEMPT") || says("PREEMPT_RT")) return true;
+  if (!says("PREEMPT_DYNAMIC")) return false;
+  absl::string_view chosen;  // the last one counts
+  for (absl::string_view word : absl::StrSplit(command_line, absl::ByAnyChar(" \n"))) {
+    if (absl::ConsumePrefix(&word, "preempt=")) chosen = word;
+  }
+  return chosen == "full";
+}
+
 KernelFeatures ReadKernelFeatures(const std::string& directory, const KernelFiles& files) {
   KernelFeatures out;
   utsname system{};
   if (uname(&system) == 0) out.release = system.release;
   ParseRelease(out.release, out.major, out.minor);
+  const absl::StatusOr<std::string> command_line = ReadFileWhole(files.command_line);
+  if (absl::IsResourceExhausted(command_line.status())) out.unread.Update(command_line.status());
+  out.preemptible = IsPreemptible(system.version, command_line.ok() ? *command_line : "");
   out.root = geteuid() == 0;
   out.may_load = HasCapability(CAP_SYS_ADMIN);
   ReadBtf(files.btf, out);
@@ -263,10 +281,12 @@ std::vector<std::string> LimitsOf(const KernelFeatures& features) {
     if (features.HasHook(hook.name)) continue;
     limits.push_back(absl::StrCat(hook.what, ": ", Lacking(hook)));
   }
-  if (!features.HasHelper("task_storage_get")) {
+  if (!features.HasTaskStorage()) {
     limits.push_back(
-        "confined processes are looked up by address, which is slower: task storage needs Linux "
-        "5.11");
+        absl::StrCat("confined processes are looked up by address, which is slower: task storage ",
+                     features.HasHelper("task_storage_get")
+                         ? "of a preemptible kernel needs Linux 6.2, or boot with preempt=voluntary"
+                         : "needs Linux 5.11"));
   }
   return limits;
 }

@@ -103,7 +103,40 @@ TEST(KernelFeaturesTest, MissingHooksAreLimits) {
   features.hooks.insert("userns_create");
   EXPECT_THAT(SupportOf(features, "/d").limits, testing::Not(Contains(HasSubstr("userns_create"))));
   features.helpers.erase("task_storage_get");
-  EXPECT_THAT(SupportOf(features, "/d").limits, Contains(HasSubstr("task storage")));
+  EXPECT_FALSE(features.HasTaskStorage());
+  EXPECT_THAT(SupportOf(features, "/d").limits, Contains(HasSubstr("task storage needs Linux")));
+}
+
+TEST(KernelFeaturesTest, TaskStorageIsUsedWhereItAnswersAtAnyTime) {
+  KernelFeatures features = Good();
+  EXPECT_TRUE(features.HasTaskStorage());
+  EXPECT_THAT(SupportOf(features, "/d").limits, testing::Not(Contains(HasSubstr("task storage"))));
+  features.preemptible = true;
+  EXPECT_FALSE(features.HasTaskStorage());
+  EXPECT_THAT(SupportOf(features, "/d").limits, Contains(HasSubstr("boot with preempt=voluntary")));
+  features.minor = 2;
+  EXPECT_TRUE(features.HasTaskStorage());
+}
+
+TEST(KernelFeaturesTest, PreemptionIsToldByVersionAndCommandLine) {
+  const struct {
+    const char* version;
+    const char* command_line;
+    bool preemptible;
+  } cases[] = {
+      {"#1 SMP Debian 5.10.234-1", "quiet preempt=full\n", false},
+      {"#1 SMP PREEMPT_DYNAMIC Debian 6.1.174-1", "quiet\n", false},
+      {"#1 SMP PREEMPT_DYNAMIC Debian 6.1.174-1", "preempt=voluntary\n", false},
+      {"#1 SMP PREEMPT_DYNAMIC Debian 6.1.174-1", "quiet preempt=full\n", true},
+      {"#1 SMP PREEMPT_DYNAMIC Debian 6.1.174-1", "preempt=full preempt=none", false},
+      {"#1 SMP PREEMPT_DYNAMIC Debian 6.1.174-1", "x.preempt=full", false},
+      {"#1 SMP PREEMPT Arm", "", true},
+      {"#1 SMP PREEMPT_RT Debian 6.1.174-1", "", true},
+  };
+  for (const auto& c : cases) {
+    EXPECT_EQ(IsPreemptible(c.version, c.command_line), c.preemptible)
+        << c.version << ", " << c.command_line;
+  }
 }
 
 TEST(KernelFeaturesTest, ReleasesAreReadUpToTheMinorNumber) {

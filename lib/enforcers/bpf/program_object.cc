@@ -335,7 +335,7 @@ void SetConstant(bpf_object* object, absl::string_view name, uint32_t value) {
 
 std::vector<std::string> ConfigureObject(bpf_object* object, const KernelFeatures& features,
                                          bool test_programs, bool maps_only) {
-  const bool storage = features.HasHelper("task_storage_get");
+  const bool storage = features.HasTaskStorage();
   // The programs' constants; programs/maps.h.
   SetConstant(object, "use_task_storage", storage);
   SetConstant(object, "rename_has_flags", features.path_rename_arguments >= 5);

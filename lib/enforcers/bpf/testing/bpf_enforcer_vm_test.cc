@@ -327,7 +327,7 @@ TEST_F(EscapeTest, ANameIsNeverAMixture) {
   EXPECT_EQ(Try({"rename", "10"}), 0);
 }
 
-// With --preempt full it happens that the record of a process cannot be looked up.
+// With --preempt full, task storage of 6.1 does not always answer.
 TEST_F(EscapeTest, NoChildIsUnknown) {
   ASSERT_EQ(Try({"forks", "1"}), 1);
   ASSERT_NO_FATAL_FAILURE(Enforce({kSecretRule}));
