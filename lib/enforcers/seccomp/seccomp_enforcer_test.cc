@@ -105,7 +105,8 @@ constexpr BadCase kBad[] = {
     {"NoJson", "{",
      "INVALID_ARGUMENT: seccomp profile \"varmor-ns-web\":\nvarmor-ns-web:1:2: error: not JSON: "
      "missing a name for object member [bad-json]\n"
-     "  fix: write the profile as JSON: keys and text in double quotes, no comments, no comma behind "
+     "  fix: write the profile as JSON: keys and text in double quotes, no comments, no comma "
+     "behind "
      "the last item"},
     {"Words",
      "{\"defaultAction\": \"SCMP_ACT_ALOW\",\n \"architectures\": [\"SCMP_ARCH_X64\"],\n"
