@@ -191,7 +191,12 @@ varmor bpf status >/tmp/bpf
 [ "$(grep -c 'its cgroup is gone' /tmp/bpf)" = 0 ]
 ok $? "no subject of containers that ended meanwhile"
 
-# The build of before has another ABI, as after an upgrade: it stays in force until the new one does all that it did.
+# The build of before has another ABI, as after an upgrade: it stays in force until the new one does all that it did, and
+# until what it alone confines has ended.
+varmor run -f /tmp/flood.yaml --violations json -- sh -c 'touch /tmp/run.started; exec sleep 1000' 2>/tmp/run.err &
+varmor_run=$!
+eventually 60 [ -e /tmp/run.started ]
+ok $? "abi: a command runs under the build of before"
 stop_agent KILL
 build=$(basename /sys/fs/bpf/varmor/v*-*)
 mv "/sys/fs/bpf/varmor/$build" "/sys/fs/bpf/varmor/v0-${build#*-}"
@@ -202,6 +207,9 @@ says_status "abi: held, since a policy cannot be read" "^  build v0-${build#*-} 
 says_status "abi: the container is confined by the new one too" '^  default/before before: varmor-vm-web BPF=ok'
 expect_fail "abi: shadow is denied" 'denied\|permitted' try_in before 'cat /etc/shadow'
 rm $policies/broken.yaml
+says_status "abi: held, since a run is confined by it" "^  build v0-${build#*-} is still in force too: a \`varmor run\` may be confined by it"
+kill $varmor_run
+wait $varmor_run 2>/dev/null
 gone() { [ "$(ls /sys/fs/bpf/varmor)" = "$build" ]; }
 eventually 150 gone
 ok $? "abi: taken over"
