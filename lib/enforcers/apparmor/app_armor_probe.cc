@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <map>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -186,6 +187,8 @@ std::vector<UnenforcedRule> UnenforcedRules(const AppArmorArtifact& artifact, Ap
     return std::any_of(missing.begin(), missing.end(),
                        [&](const Feature* one) { return one->path == path; });
   };
+  // The parser is asked once about each, and only where a rule is about it.
+  std::map<const ParserFeature*, std::string> parser_limits;
   std::vector<UnenforcedRule> out;
   for (const RuleOrigin& rule : artifact.rules()) {
     if (rule.action() == "allow") continue;
@@ -198,9 +201,10 @@ std::vector<UnenforcedRule> UnenforcedRules(const AppArmorArtifact& artifact, Ap
     }
     for (const ParserFeature& feature : kParserFeatures) {
       if (!absl::StrContains(feature.rules, word)) continue;
+      const auto [asked, is_new] = parser_limits.try_emplace(&feature);
       // A parser that cannot be asked cannot load the profile either, and that is told.
-      const std::string limit = ParserLimit(feature, host, parser).value_or("");
-      if (!limit.empty()) out.push_back({rule, limit});
+      if (is_new) asked->second = ParserLimit(feature, host, parser).value_or("");
+      if (!asked->second.empty()) out.push_back({rule, asked->second});
     }
   }
   return out;
