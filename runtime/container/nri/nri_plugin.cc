@@ -3,7 +3,6 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -14,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "lib/compiler/status/status_macros.h"
+#include "lib/enforcers/bpf/unique_fd.h"
 #include "lib/enforcers/files.h"
 
 namespace varmor {
@@ -26,20 +26,6 @@ constexpr size_t kReadBytes = 64 << 10;
 constexpr char kFix[] =
     "NRI is part of containerd 1.7 and later; before 2.0 it is off until its configuration has "
     "disable = false in [plugins.\"io.containerd.nri.v1.nri\"]";
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  const int fd_;
-};
 
 absl::Status Lost(const std::string& socket, const std::string& why) {
   return absl::UnavailableError(
@@ -105,7 +91,7 @@ absl::Status NriPlugin::Serve() {
         absl::StrCat(QuotedPath(options_.socket), " is too long for the path of a socket"));
   }
   std::memcpy(address.sun_path, options_.socket.data(), options_.socket.size());
-  const Descriptor fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (fd.get() < 0 ||
       connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     return absl::NotFoundError(
