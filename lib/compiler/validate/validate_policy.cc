@@ -1,7 +1,9 @@
 #include "lib/compiler/validate/validate_policy.h"
 
+#include <algorithm>
 #include <string>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "lib/compiler/policy/enforcer_set.h"
 #include "lib/compiler/policy/profile_name.h"
@@ -40,6 +42,20 @@ void ValidateSelector(const LabelSelector& selector, const std::string& field,
   }
 }
 
+// No workload and no container has a name with a blank.
+void ValidateTargetName(absl::string_view name, absl::string_view field, Diagnostics& diagnostics) {
+  const auto has_blank = [](absl::string_view text) {
+    return std::any_of(text.begin(), text.end(), absl::ascii_isspace);
+  };
+  if (!has_blank(name)) return;
+  const absl::string_view bare = absl::StripAsciiWhitespace(name);
+  const bool repaired = !bare.empty() && !has_blank(bare);
+  diagnostics.StrictError(
+      "name-with-blank", field,
+      absl::StrCat("name ", Quoted(name), " has a blank, as no name has: it matches nothing"),
+      repaired ? absl::StrCat("write ", Quoted(bare)) : "write the name without blanks");
+}
+
 void ValidateTarget(const Target& target, Diagnostics& diagnostics) {
   const std::string field = "spec.target";
   // vArmor cannot tell an empty name from none, and charts write both.
@@ -54,10 +70,13 @@ void ValidateTarget(const Target& target, Diagnostics& diagnostics) {
   if (target.has_selector()) {
     ValidateSelector(target.selector(), "spec.target.selector", diagnostics);
   }
+  ValidateTargetName(target.name(), field + ".name", diagnostics);
   for (int i = 0; i < target.containers_size(); ++i) {
+    const std::string place = absl::StrCat(field, ".containers[", i, "]");
+    ValidateTargetName(target.containers(i), place, diagnostics);
     if (!target.containers(i).empty()) continue;
-    diagnostics.StrictError("empty-container", absl::StrCat("spec.target.containers[", i, "]"),
-                            "a container name is empty", "write the container's name");
+    diagnostics.StrictError("empty-container", place, "a container name is empty",
+                            "write the container's name");
   }
 }
 
