@@ -12,6 +12,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "lib/compiler/seccomp/errno_name.h"
 #include "lib/compiler/seccomp/placed_json.h"
 #include "lib/compiler/seccomp/syscall_tables.h"
 
@@ -40,6 +41,14 @@ const char* KindName(Kind kind) {
 
 // Members that Docker's and Moby's own format has and OCI has not.
 bool IsCondition(absl::string_view key) { return key == "includes" || key == "excludes"; }
+
+// What says in OCI's terms what Podman's "errno": "EPERM" does.
+std::string ErrnoFix(absl::string_view name, absl::string_view oci_key) {
+  for (uint32_t number = 1; number <= kMaxSeccompErrno; ++number) {
+    if (ErrnoName(number) == name) return absl::StrCat("write \"", oci_key, "\": ", number);
+  }
+  return absl::StrCat("write the error's number in \"", oci_key, "\"");
+}
 
 class Reader {
  public:
@@ -136,6 +145,12 @@ class Reader {
                                "list the architectures in \"architectures\", or leave them out to "
                                "have those of the node",
                                place);
+    } else if (const std::string oci_key = key + "Ret";
+               std::find(keys.begin(), keys.end(), oci_key) != keys.end()) {
+      diagnostics_.StrictError(
+          "podman-seccomp", field_,
+          Prefixed(path, absl::StrCat(Quoted(key), " is Podman's; an OCI runtime ignores it")),
+          ErrnoFix(value.text, oci_key), place);
     } else {
       const std::string near = NearestWord(key, keys);
       diagnostics_.StrictError("unknown-key", field_,

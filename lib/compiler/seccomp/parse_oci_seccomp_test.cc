@@ -195,6 +195,24 @@ TEST(ParseOciSeccompTest, W38_DockersConditionsAreRefused) {
       "  fix: remove it\n");
 }
 
+TEST(ParseOciSeccompTest, PodmansNamesOfErrorsAreToldAsNumbers) {
+  EXPECT_EQ(
+      Parse(R"({"defaultAction":"SCMP_ACT_ERRNO","defaultErrnoRet":38,
+"defaultErrno":"ENOSYS",
+"syscalls":[{"names":["mount"],"action":"SCMP_ACT_ERRNO",
+"errno":"EPERM"},{"names":["bpf"],"action":"SCMP_ACT_ERRNO",
+"errno":"EPREM"}]})")
+          .diagnostics,
+      "2:1 error: f: \"defaultErrno\" is Podman's; an OCI runtime ignores it [podman-seccomp]\n"
+      "  fix: write \"defaultErrnoRet\": 38\n"
+      "4:1 error: f: syscalls[0]: \"errno\" is Podman's; an OCI runtime ignores it "
+      "[podman-seccomp]\n"
+      "  fix: write \"errnoRet\": 1\n"
+      "5:1 error: f: syscalls[1]: \"errno\" is Podman's; an OCI runtime ignores it "
+      "[podman-seccomp]\n"
+      "  fix: write the error's number in \"errnoRet\"\n");
+}
+
 TEST(ParseOciSeccompTest, LenientStillRefusesConditions) {
   EXPECT_EQ(
       Parse(R"({"defaultAction":"SCMP_ACT_ERRNO","x":1,
