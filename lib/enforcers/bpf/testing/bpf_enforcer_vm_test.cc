@@ -56,9 +56,28 @@ class BpfEnforcerVmTest : public testing::Test {
     unlink("/tmp/vmtest/stop");
   }
 
-  void TearDown() override {
+  static void TearDownTestSuite() {
     EXPECT_TRUE(BpfEnforcer(BpfEnforcerOptions()).Uninstall().ok());
+  }
+
+  // The programs stay for the next test, which adopts them: loading and detaching take seconds.
+  void TearDown() override {
     for (int i = 0; i < 100 && !RemoveCgroup(cgroup_).ok(); ++i) usleep(20000);
+    BpfEnforcer enforcer{BpfEnforcerOptions()};
+    if (!enforcer.Adopt().ok()) return;
+    const auto subjects = enforcer.Subjects();
+    ASSERT_TRUE(subjects.ok()) << subjects.status();
+    for (const BpfSubject& subject : *subjects) EXPECT_TRUE(enforcer.Withdraw(subject.cgroup).ok());
+    const auto profiles = enforcer.Profiles();
+    ASSERT_TRUE(profiles.ok()) << profiles.status();
+    for (const BpfProfileState& profile : *profiles) {
+      const absl::Status status = enforcer.Remove(profile.name);
+      EXPECT_TRUE(status.ok()) << status;
+    }
+    // What nobody read is no event of the next test.
+    auto reader = BpfEventReader::Open(enforcer, [](const BpfViolation&) {});
+    ASSERT_TRUE(reader.ok()) << reader.status();
+    EXPECT_TRUE(reader->Poll(0).ok());
   }
 
   void Start(BpfEnforcerOptions options = {}) {
@@ -223,7 +242,9 @@ TEST_F(BpfEnforcerVmTest, WhoLeftACgroupIsInsideUntilTheLastOneEnds) {
   for (int i = 0; i < 100 && !(removed = RemoveCgroup(cgroup_)).ok(); ++i) usleep(20000);
   ASSERT_TRUE(removed.ok()) << removed;
   int looks = 0;
+  const auto until = std::chrono::steady_clock::now() + std::chrono::minutes(5);
   while (access("/tmp/vmtest/ended", F_OK) != 0) {
+    ASSERT_LT(std::chrono::steady_clock::now(), until) << "a process of the chain did not start";
     const auto inside = enforcer_->Inside();
     ASSERT_TRUE(inside.ok()) << inside.status();
     if (inside->count(id) > 0) {

@@ -19,6 +19,7 @@ pid_t StartInCgroup(const std::string& cgroup, const std::vector<std::string>& a
   if (fd == -1 || write(fd, "0", 1) != 1) _exit(120);
   if (unshare(CLONE_NEWNS) != 0) _exit(121);
   if (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) _exit(122);
+  alarm(300);  // so that one that hangs is a test that fails
   execvp(raw[0], raw.data());
   _exit(126);
 }
