@@ -43,7 +43,7 @@ def get(kind, name=None, namespace="default"):
     return found if name else found["items"]
 
 
-def wait(what, condition, seconds=60):
+def wait(what, condition, seconds=180):
     """What `condition` returns when that is true, asked until then. Meanwhile it may fail."""
     end = time.monotonic() + seconds
     while True:
@@ -114,7 +114,7 @@ def condition(name, kind):
     return next((c for c in status(name).get("conditions", []) if c["type"] == kind), None)
 
 
-def wait_phase(name, phase, seconds=60):
+def wait_phase(name, phase, seconds=180):
     wait(f"policy {name} is {phase}: {status(name)}", lambda: status(name).get("phase") == phase, seconds)
 
 

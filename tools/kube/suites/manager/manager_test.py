@@ -111,7 +111,7 @@ def free_port():
         return s.getsockname()[1]
 
 
-def wait(what, condition, seconds=30):
+def wait(what, condition, seconds=120):
     """What `condition` returns when that is true, asked until then."""
     end = time.monotonic() + seconds
     while True:
@@ -320,7 +320,7 @@ def condition(name, kind):
     return None
 
 
-def wait_phase(name, wanted, seconds=30):
+def wait_phase(name, wanted, seconds=120):
     wait(f"{name} is {wanted}", lambda: phase(name) == wanted, seconds)
 
 
@@ -375,7 +375,7 @@ def install():
              "-f", "runtime/deploy/rollout-rbac.yaml"])
     # Outside of a cluster the webhook configurations have names of their own.
     kubectl(["apply", "-f", "tools/kube/suites/manager/debug-rbac.yaml"])
-    kubectl(["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"])
+    kubectl(["wait", "--for=condition=Established", "--timeout=120s", "crd", "--all"])
 
 
 def doc_lines():

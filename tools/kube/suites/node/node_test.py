@@ -106,7 +106,7 @@ def test_enforcers_that_the_node_lacks_are_an_error_with_the_reason():
         assert f"unsupported: {name}: " in failed[0]["message"], failed
     # What the node has is used.
     assert os.path.exists("/var/lib/kubelet/seccomp/varmor-default-all")
-    kubectl("delete", "vpol", "all", "--timeout=60s")
+    kubectl("delete", "vpol", "all", "--timeout=150s")
     assert not os.path.exists("/var/lib/kubelet/seccomp/varmor-default-all")
 
 
@@ -160,7 +160,7 @@ def test_killed_leader_is_replaced():
     print(f"  {time.monotonic() - started:.1f} s from the kill to a new policy in force")
     assert get("lease", "varmor-manager", "varmor")["spec"]["holderIdentity"] != leader
     assert status("web")["phase"] == "Protecting"
-    kubectl("delete", "vpol", "after", "--timeout=60s")
+    kubectl("delete", "vpol", "after", "--timeout=150s")
 
 
 def test_deleted_policy_stays_until_nobody_uses_its_profile():
