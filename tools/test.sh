@@ -39,8 +39,13 @@ count() { # count NAME COMMAND...: one more check
   rm -f "$log"
 }
 
-# stage NAME: what the lines below are about.
-stage() { echo "== $1 (begun after $SECONDS s)"; }
+# stage NAME: what the lines below are about. When each began is said again at the end, as are the suites'
+# times: that is all that is left of a log that was cut.
+times=()
+stage() {
+  times+=("$SECONDS s: $1")
+  echo "== $1 (begun after $SECONDS s)"
+}
 
 stage "packages"
 tools/setup.sh test || exit 1
@@ -72,8 +77,10 @@ suites() {
   "$@" 2>&1 | tee "$log"
   status=${PIPESTATUS[0]}
   summary=$(tail -n 1 "$log")
-  mapfile -t lines < <(grep -aE '^(\[  FAILED  \]|FAIL \[)' "$log" | sort -u)
+  mapfile -t lines < <(tr -d '\r' <"$log" | grep -aE '^(\[  FAILED  \]|FAIL \[)' | sort -u)
   failures+=("${lines[@]}")
+  mapfile -t lines < <(grep -aE '^(vmlab: .*exit status|kube run: suite )' "$log" | sed 's/, log.*//')
+  times+=("${lines[@]/#/  }")
   rm -f "$log"
   if [[ $summary =~ ^[a-z-]+:\ ([0-9]+)\ passed,\ ([0-9]+)\ failed(,\ ([0-9]+)\ skipped)?$ ]]; then
     passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))
@@ -104,10 +111,11 @@ fi
 rm -f "$coverage_log"
 
 stage "fuzzing, $fuzz_seconds s each"
+fuzz_log=$(mktemp)
 mapfile -t fuzzers < <(bazel query "${bazel_flags[@]}" 'attr(tags, fuzzer, //...)' 2>/dev/null)
 if [ "${#fuzzers[@]}" = 0 ]; then
   fail "fuzzing: no targets found"
-elif bazel build "${bazel_flags[@]}" --config=fuzz "${fuzzers[@]}"; then
+elif bazel build "${bazel_flags[@]}" --config=fuzz "${fuzzers[@]}" >"$fuzz_log" 2>&1; then
   bin=$(bazel info "${bazel_flags[@]}" --config=fuzz bazel-bin 2>/dev/null)
   results=$(mktemp -d)
   # One NAME.ok or NAME.failed per target, with its output.
@@ -133,8 +141,11 @@ elif bazel build "${bazel_flags[@]}" --config=fuzz "${fuzzers[@]}"; then
   rm -rf "$results"
 else
   fail "fuzzing: the targets do not build"
+  tail -n 60 "$fuzz_log"
 fi
+rm -f "$fuzz_log"
 
+printf '== %s\n' "${times[@]}"
 if [ "${#failures[@]}" != 0 ]; then printf '== failed: %s\n' "${failures[@]}"; fi
 echo "== done after $SECONDS s"
 echo "$passed passed, $failed failed, $skipped skipped"
