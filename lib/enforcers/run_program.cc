@@ -16,35 +16,16 @@
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "lib/enforcers/unique_fd.h"
 
 namespace varmor {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// A descriptor that is closed at the end of its scope.
-class Descriptor {
- public:
-  explicit Descriptor(int fd = -1) : fd_(fd) {}
-  ~Descriptor() { Close(); }
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  int get() const { return fd_; }
-  void Close() {
-    if (fd_ >= 0) close(fd_);
-    fd_ = -1;
-  }
-
- private:
-  int fd_;
-};
-
 struct Pipe {
-  Descriptor from;
-  Descriptor to;
+  UniqueFd from;
+  UniqueFd to;
 };
 
 absl::Status Failed(absl::string_view what, int error) {
@@ -54,13 +35,13 @@ absl::Status Failed(absl::string_view what, int error) {
 absl::StatusOr<Pipe> MakePipe() {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return Failed("make a pipe", errno);
-  return Pipe{Descriptor(ends[0]), Descriptor(ends[1])};
+  return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
 // A file without a name that holds `text`, at its beginning: the program may read it at its
 // leisure.
-absl::StatusOr<Descriptor> MemoryFile(absl::string_view text) {
-  Descriptor file(memfd_create("input", MFD_CLOEXEC));
+absl::StatusOr<UniqueFd> MemoryFile(absl::string_view text) {
+  UniqueFd file(memfd_create("input", MFD_CLOEXEC));
   if (file.get() == -1) return Failed("make a file in memory", errno);
   while (!text.empty()) {
     const ssize_t written = write(file.get(), text.data(), text.size());
@@ -136,7 +117,7 @@ bool ReadSome(int fd, size_t limit, std::string& text) {
 }
 
 // Reads both outputs to their ends. False when the time is over before.
-bool ReadOutputs(Descriptor& out, Descriptor& errors, const ProgramRun& run, Clock::time_point end,
+bool ReadOutputs(UniqueFd& out, UniqueFd& errors, const ProgramRun& run, Clock::time_point end,
                  ProgramResult& result) {
   pollfd waits[] = {{out.get(), POLLIN, 0}, {errors.get(), POLLIN, 0}};
   while (waits[0].fd != -1 || waits[1].fd != -1) {
@@ -167,7 +148,7 @@ bool WaitUntil(pid_t pid, Clock::time_point end, int& status) {
 }  // namespace
 
 absl::StatusOr<ProgramResult> RunProgram(const ProgramRun& run) {
-  absl::StatusOr<Descriptor> input = MemoryFile(run.input);
+  absl::StatusOr<UniqueFd> input = MemoryFile(run.input);
   if (!input.ok()) return input.status();
   absl::StatusOr<Pipe> out = MakePipe();
   if (!out.ok()) return out.status();
@@ -178,8 +159,8 @@ absl::StatusOr<ProgramResult> RunProgram(const ProgramRun& run) {
   pid_t pid = 0;
   const int error = Spawn(run.words, input->get(), out->to.get(), errors->to.get(), &pid);
   if (error != 0) return Failed(absl::StrCat("run ", run.words[0]), error);
-  out->to.Close();
-  errors->to.Close();
+  out->to = UniqueFd();
+  errors->to = UniqueFd();
 
   ProgramResult result;
   int status = -1;

@@ -23,21 +23,6 @@ constexpr size_t kRequestLimit = 64 << 10;
 constexpr size_t kAnswerLimit = 64 << 20;
 constexpr absl::Duration kClientLimit = absl::Seconds(2);
 
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-  int release() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
-
 absl::Status Failed(const std::string& path, absl::string_view what) {
   return absl::UnavailableError(
       absl::StrCat("cannot ", what, " ", QuotedPath(path), ": ", SystemReason(errno)));
@@ -117,9 +102,9 @@ absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Start(const std::s
   if (slash != std::string::npos && slash > 0) {
     VARMOR_RETURN_IF_ERROR(EnsureDirectory(path.substr(0, slash)));
   }
-  Descriptor fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (fd.get() < 0) return Failed(path, "make");
-  const Descriptor other(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const UniqueFd other(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (connect(other.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
     return absl::UnavailableError(absl::StrCat("another agent serves ", QuotedPath(path)));
   }
@@ -128,24 +113,26 @@ absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Start(const std::s
   const int bound = bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
   umask(mask);
   if (bound != 0 || listen(fd.get(), 64) != 0) return Failed(path, "make");
-  return absl::WrapUnique(new ControlServer(path, fd.release(), std::move(handler)));
+  return absl::WrapUnique(new ControlServer(path, std::move(fd), std::move(handler)));
 }
 
-ControlServer::ControlServer(std::string path, int fd, Handler handler)
-    : path_(std::move(path)), fd_(fd), handler_(std::move(handler)), thread_([this] { Serve(); }) {}
+ControlServer::ControlServer(std::string path, UniqueFd fd, Handler handler)
+    : path_(std::move(path)),
+      fd_(std::move(fd)),
+      handler_(std::move(handler)),
+      thread_([this] { Serve(); }) {}
 
 ControlServer::~ControlServer() {
   stopping_ = true;
-  shutdown(fd_, SHUT_RDWR);
+  shutdown(fd_.get(), SHUT_RDWR);
   thread_.join();
-  close(fd_);
   unlink(path_.c_str());
 }
 
 void ControlServer::Serve() {
   while (!stopping_) {
-    if (!WaitFor(fd_, POLLIN, absl::Now() + absl::Seconds(1))) continue;
-    const Descriptor client(accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (!WaitFor(fd_.get(), POLLIN, absl::Now() + absl::Seconds(1))) continue;
+    const UniqueFd client(accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     std::string line;
     if (client.get() < 0 ||
         !ReadLine(client.get(), line, kRequestLimit, absl::Now() + kClientLimit)) {
@@ -163,7 +150,7 @@ absl::StatusOr<ControlJson> AskAgent(const std::string& path, const ControlJson&
                                      absl::Duration limit) {
   VARMOR_ASSIGN_OR_RETURN(const sockaddr_un address, AddressOf(path));
   const absl::Time end = absl::Now() + limit;
-  const Descriptor fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (fd.get() < 0 ||
       connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     return Failed(path, "reach the agent at");

@@ -16,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "lib/enforcers/unique_fd.h"
 #include "nlohmann/json.hpp"
 
 namespace varmor {
@@ -39,11 +40,11 @@ class ControlServer {
   ControlServer& operator=(const ControlServer&) = delete;
 
  private:
-  ControlServer(std::string path, int fd, Handler handler);
+  ControlServer(std::string path, UniqueFd fd, Handler handler);
   void Serve();
 
   const std::string path_;
-  const int fd_;
+  const UniqueFd fd_;
   const Handler handler_;
   std::atomic<bool> stopping_{false};
   std::thread thread_;

@@ -15,8 +15,8 @@
 #include "absl/strings/str_split.h"
 #include "lib/compiler/diagnostic/diagnostic.h"
 #include "lib/compiler/status/status_macros.h"
-#include "lib/enforcers/bpf/unique_fd.h"
 #include "lib/enforcers/files.h"
+#include "lib/enforcers/unique_fd.h"
 
 namespace varmor {
 namespace {

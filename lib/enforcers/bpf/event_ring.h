@@ -14,7 +14,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "lib/enforcers/bpf/unique_fd.h"
+#include "lib/enforcers/unique_fd.h"
 
 namespace varmor {
 

@@ -16,8 +16,8 @@
 #include "lib/compiler/status/status_macros.h"
 #include "lib/enforcers/bpf/bpf_reads.h"
 #include "lib/enforcers/bpf/programs/programs_abi.h"
-#include "lib/enforcers/bpf/unique_fd.h"
 #include "lib/enforcers/files.h"
+#include "lib/enforcers/unique_fd.h"
 
 namespace varmor {
 namespace {

@@ -20,8 +20,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "lib/enforcers/bpf/bpf_calls.h"
-#include "lib/enforcers/bpf/unique_fd.h"
 #include "lib/enforcers/files.h"
+#include "lib/enforcers/unique_fd.h"
 
 namespace varmor {
 

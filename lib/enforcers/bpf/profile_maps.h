@@ -11,7 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "lib/enforcers/bpf/bpf_calls.h"
-#include "lib/enforcers/bpf/unique_fd.h"
+#include "lib/enforcers/unique_fd.h"
 #include "proto/artifact.pb.h"
 
 namespace varmor {

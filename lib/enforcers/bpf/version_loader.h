@@ -13,7 +13,7 @@
 #include "lib/enforcers/bpf/bpf_calls.h"
 #include "lib/enforcers/bpf/kernel_features.h"
 #include "lib/enforcers/bpf/program_object.h"
-#include "lib/enforcers/bpf/unique_fd.h"
+#include "lib/enforcers/unique_fd.h"
 
 namespace varmor {
 

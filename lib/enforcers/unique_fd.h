@@ -1,6 +1,6 @@
 // A file descriptor with an owner.
-#ifndef LIB_ENFORCERS_BPF_UNIQUE_FD_H_
-#define LIB_ENFORCERS_BPF_UNIQUE_FD_H_
+#ifndef LIB_ENFORCERS_UNIQUE_FD_H_
+#define LIB_ENFORCERS_UNIQUE_FD_H_
 
 #include <unistd.h>
 
@@ -34,4 +34,4 @@ class UniqueFd {
 
 }  // namespace varmor
 
-#endif  // LIB_ENFORCERS_BPF_UNIQUE_FD_H_
+#endif  // LIB_ENFORCERS_UNIQUE_FD_H_
