@@ -93,6 +93,15 @@ suites() {
 # The flags of the tests above, so that nothing is built twice.
 export BAZEL_FLAGS="${bazel_flags[*]}"
 
+# Builds with Clang take long, and the suites that follow leave a core to them: both go on at a time, each with a
+# Bazel of its own.
+clang_bazel=(bazel --output_base="$HOME/.cache/varmor-test-clang")
+clang_flags=("${bazel_flags[@]}" --experimental_convenience_symlinks=ignore)
+coverage_log=$(mktemp)
+BAZEL="${clang_bazel[*]}" BAZEL_FLAGS="${clang_flags[*]} --jobs=1" tools/coverage.sh >"$coverage_log" 2>&1 &
+coverage=$!
+trap 'pkill -P "$coverage"; "${clang_bazel[@]}" shutdown >/dev/null 2>&1' EXIT
+
 stage "the daemons and a real API server"
 suites "the suites with a real API server" tools/kube/run --tested
 
@@ -100,8 +109,7 @@ stage "the enforcers in a real kernel"
 suites "the suites in the guest" tools/vm/run --tested
 
 stage "the suite under AddressSanitizer and UndefinedBehaviorSanitizer, and its coverage"
-coverage_log=$(mktemp)
-if tools/coverage.sh >"$coverage_log" 2>&1; then
+if wait "$coverage"; then
   passed=$((passed + 1))
   tail -n 1 "$coverage_log"
 else
@@ -115,8 +123,8 @@ fuzz_log=$(mktemp)
 mapfile -t fuzzers < <(bazel query "${bazel_flags[@]}" 'attr(tags, fuzzer, //...)' 2>/dev/null)
 if [ "${#fuzzers[@]}" = 0 ]; then
   fail "fuzzing: no targets found"
-elif bazel build "${bazel_flags[@]}" --config=fuzz "${fuzzers[@]}" >"$fuzz_log" 2>&1; then
-  bin=$(bazel info "${bazel_flags[@]}" --config=fuzz bazel-bin 2>/dev/null)
+elif "${clang_bazel[@]}" build "${clang_flags[@]}" --config=fuzz "${fuzzers[@]}" >"$fuzz_log" 2>&1; then
+  bin=$("${clang_bazel[@]}" info "${clang_flags[@]}" --config=fuzz bazel-bin 2>/dev/null)
   results=$(mktemp -d)
   # One NAME.ok or NAME.failed per target, with its output.
   printf '%s\n' "${fuzzers[@]}" | xargs -P 2 -I{} bash -c '
