@@ -109,6 +109,18 @@ class Why(MeaningTest):
         self.run_tool("why", "-f", "web.yaml", "--log-line", "-", stdin=others, code=INVALID)
         self.assertIn("standard input has no violation", self.err)
 
+    def test_a_line_that_cannot_be_read_does_not_take_the_others_their_answers(self):
+        record = ('audit: apparmor="DENIED" operation="open" profile="varmor-shop-web" name="/proc/sys/kernel/core_pattern" '
+                  'pid=1 comm="sh" requested_mask="w" denied_mask="w"')
+        bad = record.replace('"open"', '"opne"')
+        for form in ("text", "json"):
+            self.run_tool("why", "-f", "web.yaml", "--log-line", "-", "--format", form, code=INVALID,
+                          stdin="eth0: link up\n\n" + bad + "\n" + record + "\n")
+            self.assertIn(CORE, self.out)
+            self.assertIn('varmor: error: --log-line: line 3 "audit: apparmor=', self.err)
+            self.assertIn("varmor: note: skipped 1 line of standard input without a violation\n", self.err)
+        self.assertIn("line 1 ", self.errors("why", "-f", "web.yaml", "--log-line", "-", stdin=bad))
+
     def test_mistakes_are_told_with_their_column(self):
         for args, problem in [
             (["-e", "wirte /a"], '--event "wirte /a", column 1: unknown verb "wirte"\n  fix: did you mean "write"?'),

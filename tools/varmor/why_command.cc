@@ -55,11 +55,13 @@ bool AddEvent(const std::string& text, std::vector<Question>& questions, Console
   return good;
 }
 
-bool AddLogLine(absl::string_view line, std::vector<Question>& questions, Console& console) {
+// `where` stands before mistakes: "--log-line".
+bool AddLogLine(absl::string_view where, absl::string_view line, std::vector<Question>& questions,
+                Console& console) {
   Question question;
   Diagnostics mistakes;
   const bool good = ParseViolationLine(line, "", question.event, mistakes);
-  ReportMistakes("--log-line", std::string(line), mistakes, console);
+  ReportMistakes(where, std::string(line), mistakes, console);
   question.text = EventText(question.event);
   if (good) questions.push_back(std::move(question));
   return good;
@@ -72,25 +74,28 @@ bool IsForeign(absl::string_view line) {
          mistakes.list().back().code == kForeignLine;
 }
 
-// A log also has lines about other things.
-bool AddLogLines(const std::string& value, std::vector<Question>& questions, Console& console) {
-  if (value != "-") return AddLogLine(value, questions, console);
+// A log also has lines about other things. `unreadable` counts those that are about a violation and
+// cannot be read: the others have their answers all the same.
+bool AddLogInput(std::vector<Question>& questions, size_t& unreadable, Console& console) {
   const absl::StatusOr<std::string> text = ReadInput("-", DocumentLimits().bytes);
   if (!text.ok()) {
     console.Error(absl::StrCat("--log-line: ", text.status().message()));
     return false;
   }
-  bool good = true;
   const size_t before = questions.size();
+  size_t number = 0;
   size_t foreign = 0;
-  for (const absl::string_view line : absl::StrSplit(*text, '\n', absl::SkipWhitespace())) {
+  for (const absl::string_view raw : absl::StrSplit(*text, '\n')) {
+    ++number;
+    const absl::string_view line = absl::StripAsciiWhitespace(raw);
+    if (line.empty()) continue;
     if (IsForeign(line)) {
       ++foreign;
-    } else {
-      good &= AddLogLine(absl::StripAsciiWhitespace(line), questions, console);
+    } else if (!AddLogLine(absl::StrCat("--log-line: line ", number), line, questions, console)) {
+      ++unreadable;
     }
   }
-  if (good && questions.size() == before) {
+  if (unreadable == 0 && questions.size() == before) {
     console.Error("--log-line: standard input has no violation");
     return false;
   }
@@ -98,10 +103,11 @@ bool AddLogLines(const std::string& value, std::vector<Question>& questions, Con
     console.Note(absl::StrCat("skipped ", foreign, foreign == 1 ? " line" : " lines",
                               " of standard input without a violation"));
   }
-  return good;
+  return true;
 }
 
-bool ReadQuestions(const Arguments& arguments, std::vector<Question>& questions, Console& console) {
+bool ReadQuestions(const Arguments& arguments, std::vector<Question>& questions, size_t& unreadable,
+                   Console& console) {
   const std::vector<std::string> lines = arguments.All("log-line");
   if (!arguments.Has("event") && lines.empty()) {
     console.Error("no event\n  fix: say what a process does: --event 'write /etc/passwd'");
@@ -116,7 +122,10 @@ bool ReadQuestions(const Arguments& arguments, std::vector<Question>& questions,
   }
   bool good = true;
   for (const std::string& text : arguments.All("event")) good &= AddEvent(text, questions, console);
-  for (const std::string& line : lines) good &= AddLogLines(line, questions, console);
+  for (const std::string& line : lines) {
+    good &= line == "-" ? AddLogInput(questions, unreadable, console)
+                        : AddLogLine("--log-line", line, questions, console);
+  }
   return good;
 }
 
@@ -220,7 +229,8 @@ class Answers {
 
 int Run(const Arguments& arguments, Console& console) {
   std::vector<Question> questions;
-  if (!ReadQuestions(arguments, questions, console)) return kExitInvalid;
+  size_t unreadable = 0;
+  if (!ReadQuestions(arguments, questions, unreadable, console)) return kExitInvalid;
   AskedBatch asked;
   const int code = PreparePolicies(PolicyPaths(arguments), arguments, console, asked);
   if (code != kExitClean) return code;
@@ -247,7 +257,8 @@ int Run(const Arguments& arguments, Console& console) {
       answers.Add(question, policy, *verdict);
     }
   }
-  return answers.Finish();
+  const int found = answers.Finish();
+  return unreadable > 0 ? kExitInvalid : found;
 }
 
 }  // namespace
