@@ -210,6 +210,22 @@ void NoteMissingParser(const PolicyBatch& batch, const Arguments& arguments, Con
   }
 }
 
+// One note for all of them. kubectl would take the namespace from its context instead.
+void NoteAssumedNamespace(const std::vector<LoadedPolicy>& policies, Console& console) {
+  const auto without_namespace = [](const LoadedPolicy& policy) {
+    return policy.valid && policy.object.kind() == "VarmorPolicy" &&
+           policy.object.metadata().namespace_().empty();
+  };
+  const auto first = std::find_if(policies.begin(), policies.end(), without_namespace);
+  if (first == policies.end()) return;
+  const auto others = std::count_if(first + 1, policies.end(), without_namespace);
+  console.Note(absl::StrCat(
+      first->file, ": policy ", Quoted(first->object.metadata().name()),
+      others == 0 ? " has"
+                  : absl::StrCat(" and ", others, others == 1 ? " other" : " others", " have"),
+      " no metadata.namespace; profiles are named as for \"default\""));
+}
+
 }  // namespace
 
 std::vector<FlagSpec> PolicyFlags() {
@@ -288,7 +304,9 @@ bool LoadNamedPolicies(const std::vector<std::string>& paths, const LoadOptions&
 }
 
 int CompilePolicies(const Arguments& arguments, Console& console, PolicyBatch& batch) {
-  return CompilePolicyPaths(PolicyPaths(arguments), arguments, console, batch);
+  const int code = CompilePolicyPaths(PolicyPaths(arguments), arguments, console, batch);
+  if (code == kExitClean) NoteAssumedNamespace(batch.loaded.policies, console);
+  return code;
 }
 
 int CompilePolicyPaths(const std::vector<std::string>& paths, const Arguments& arguments,

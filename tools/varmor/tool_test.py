@@ -305,6 +305,23 @@ pods:
         self.run_tool("compile", "-f", SAMPLE, "-o", "out", "--no-parser-check", code=CLEAN)
         self.assertIn("varmor: note: AppArmor profiles were not checked", self.err)
 
+    def test_an_assumed_namespace_is_said_and_changes_no_exit_code(self):
+        bare = policy().replace(", namespace: shop", "")
+        said = "no metadata.namespace; profiles are named as for \"default\"\n"
+        self.path("a.yaml", bare)
+        self.run_tool("compile", "a.yaml", "-o", "out", code=CLEAN)
+        self.assertEqual("varmor: note: a.yaml: policy \"web\" has " + said + "varmor: compiled 1 of 1 policy\n", self.err)
+        self.assertIn("varmor-default-web.bpf.json", os.listdir(self.path("out")))
+        cluster = policy().replace("VarmorPolicy", "VarmorClusterPolicy").replace(", namespace: shop", "")
+        self.path("b.yaml", "---\n".join([policy("x"), bare, cluster, bare.replace("web", "api", 1)]))
+        self.run_tool("check", "b.yaml", "--fail-level", "note", "--format", "json", code=CLEAN)
+        self.assertEqual([], json.loads(self.out)["diagnostics"])
+        self.assertEqual("varmor: note: b.yaml: policy \"web\" and 1 other have " + said + "varmor: checked 4 policies\n",
+                         self.err)
+        self.path("b.yaml", policy("x") + "---\n" + cluster)
+        self.run_tool("check", "b.yaml", code=CLEAN)
+        self.assertNotIn("note", self.err)
+
     def test_write_errors_are_faults(self):
         self.path("file", "")
         self.run_tool("compile", "-f", SAMPLE, "-o", "file", code=FAULT)
