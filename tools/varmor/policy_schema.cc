@@ -155,6 +155,7 @@ class SchemaPrinter {
   // A field's schema with its description. Draft 07 ignores what stands beside "$ref".
   Value Described(const FieldDescriptor& field) {
     Value schema = Field(field);
+    if (!field.options().GetExtension(required)) schema = OrNull(std::move(schema));
     const std::string& replacement = field.options().GetExtension(replaced_by);
     std::string text(CommentOf(field.full_name()));
     if (!replacement.empty()) {
@@ -175,12 +176,29 @@ class SchemaPrinter {
     return schema;
   }
 
+  // The reader, as Kubernetes, takes a key without a value for an absent one.
+  Value OrNull(Value schema) {
+    if (schema.ObjectEmpty()) return schema;
+    Value either(kArrayType);
+    if (schema.HasMember("type") && !schema.HasMember("enum")) {
+      json_.Append(either, std::move(schema["type"]));
+      json_.Append(either, absl::string_view("null"));
+      schema["type"] = std::move(either);
+      return schema;
+    }
+    json_.Append(either, std::move(schema));
+    json_.Append(either, TypeIs("null"));
+    schema = Value(kObjectType);
+    json_.Add(schema, "anyOf", std::move(either));
+    return schema;
+  }
+
   Value Field(const FieldDescriptor& field) {
     if (field.options().GetExtension(opaque)) return Value(kObjectType);
     if (field.is_map()) {
       Value schema = TypeIs("object");
       json_.Add(schema, "additionalProperties",
-                Single(*field.message_type()->FindFieldByNumber(2)));
+                OrNull(Single(*field.message_type()->FindFieldByNumber(2))));
       return schema;
     }
     if (!field.is_repeated()) return Single(field);

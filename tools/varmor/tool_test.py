@@ -622,6 +622,36 @@ class Schema(ToolTest):
                 self.assertIn(old, good)
                 self.assertTrue(list(validator.iter_errors(yaml.safe_load(good.replace(old, new)))))
 
+    def test_keys_without_a_value_are_judged_as_by_the_reader(self):
+        validator = self.validator()
+        good = policy("web", "BPF", "disallow-insmod")
+        files = "{files: [{pattern: /x, permissions: [r], qualifiers: [deny]}]}"
+        good += "      privileged: false\n      bpfRawRules: " + files + "\n"
+        for old, new, code in [
+            ("namespace: shop", "labels: null", CLEAN),
+            ("namespace: shop", "annotations:", CLEAN),
+            ("namespace: shop", "labels: {app: }", CLEAN),
+            ("namespace: shop", "labels: [app]", FINDINGS),
+            ("namespace: shop", "namespace:", CLEAN),
+            ("namespace: shop", "finalizers: null", CLEAN),
+            ("{name: web, namespace: shop}", "null", FINDINGS),
+            ("Deployment, name: web", "Deployment, name: web, selector: null, containers: ", CLEAN),
+            ("Deployment, name: web", "Deployment, selector: {matchLabels: }", CLEAN),
+            ("Deployment, name: web", "Deployment, name: web, containers: [null]", FINDINGS),
+            ("kind: Deployment", "kind: ", FINDINGS),
+            ("mode: EnhanceProtect", "mode: null", FINDINGS),
+            ("[disallow-insmod]", "", CLEAN),
+            ("privileged: false", "privileged: ", CLEAN),
+            (files, "null", CLEAN),
+            ("[deny]", "null", CLEAN),
+            ("permissions: [r]", "permissions: null", FINDINGS),
+        ]:
+            with self.subTest(new=new):
+                self.assertIn(old, good)
+                text = good.replace(old, new)
+                self.run_tool("check", "-", "--no-lint", stdin=text, code=code)
+                self.assertEqual(code == CLEAN, validator.is_valid(yaml.safe_load(text)))
+
     def test_a_kind_of_policy_takes_only_that_kind(self):
         document = yaml.safe_load(policy())
         self.validator("--kind", "VarmorPolicy").validate(document)
