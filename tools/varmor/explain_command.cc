@@ -97,7 +97,7 @@ std::string Bounds(const FieldDescriptor& field) {
 }
 
 std::vector<std::string> AllowedWords(const FieldDescriptor& field) {
-  std::vector<std::string> words = RulesOfField(field.full_name(), BuiltinCatalogue());
+  std::vector<std::string> words = WordsOfField(field.full_name(), BuiltinCatalogue());
   const auto& options = field.options();
   for (int i = 0; i < options.ExtensionSize(one_of); ++i) {
     words.push_back(options.GetExtension(one_of, i));

@@ -432,6 +432,15 @@ class Explain(MeaningTest):
             "spec.policy.mode\n  type: text\n  required: yes\n  one of:\n"
             "    AlwaysAllow, RuntimeDefault, EnhanceProtect, BehaviorModeling, DefenseInDepth\n"), self.out)
 
+    def test_words_of_bpf_rules_are_listed(self):
+        rules = "spec.policy.enhanceProtect.bpfRawRules."
+        for field, words in [("files.permissions", "exec, x, e"), ("mounts.flags", "umount, pivot-root, unbindable"),
+                             ("network.sockets.domains", "all, *, unix, inet, ax25"),
+                             ("network.sockets.types", "rdm, seqpacket"), ("ptrace.permissions", "traceby, tracedby"),
+                             ("network.sockets.protocols", "all, *, icmp, tcp, udp")]:
+            self.run_tool("explain", rules + field, code=CLEAN)
+            self.assertIn(words, re.sub(r"\s+", " ", self.out))
+
     def test_case_and_item_numbers_do_not_matter(self):
         self.run_tool("explain", "spec.policy.enhanceProtect.attackProtectionRules.rules", code=CLEAN)
         page = self.out

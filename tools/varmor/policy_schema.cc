@@ -11,6 +11,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "absl/types/span.h"
+#include "lib/compiler/normalise/bpf_words.h"
 #include "proto/facts.pb.h"
 #include "proto/field_options.pb.h"
 #include "proto/policy.pb.h"
@@ -54,6 +56,8 @@ std::string AnyCase(absl::string_view word, bool underscores) {
                       std::string(1, absl::ascii_tolower(c)), "]");
     } else if (c == '-' && underscores) {
       out += "[-_]";
+    } else if (c == '*') {
+      out += "[*]";
     } else {
       out.push_back(c);
     }
@@ -71,6 +75,20 @@ std::optional<BuiltinRule::Category> RuleCategory(absl::string_view full_name) {
   const auto found = fields->find(std::string(full_name));
   if (found == fields->end()) return std::nullopt;
   return found->second;
+}
+
+// The compiler's table of the words of a BPF rule's field; empty for other fields.
+absl::Span<const BpfWord> BpfWords(absl::string_view full_name) {
+  static const auto* const fields = new std::map<std::string, absl::Span<const BpfWord>>{
+      {"varmor.BpfFileRule.permissions", kFilePermissionWords},
+      {"varmor.BpfSocketRule.domains", kSocketDomainWords},
+      {"varmor.BpfSocketRule.types", kSocketTypeWords},
+      {"varmor.BpfSocketRule.protocols", kSocketProtocolWords},
+      {"varmor.BpfPtraceRule.permissions", kPtracePermissionWords},
+      {"varmor.BpfMountRule.flags", kMountFlagWords},
+  };
+  const auto found = fields->find(std::string(full_name));
+  return found == fields->end() ? absl::Span<const BpfWord>() : found->second;
 }
 
 class SchemaPrinter {
@@ -235,7 +253,8 @@ class SchemaPrinter {
   }
 
   Value String(const FieldDescriptor& field) {
-    if (const auto category = RuleCategory(field.full_name())) return RuleNames(*category);
+    const std::vector<std::string> table = WordsOfField(field.full_name(), catalogue_);
+    if (!table.empty()) return TableWords(table, RuleCategory(field.full_name()).has_value());
     if (&field == PolicyBody::descriptor()->FindFieldByName("enforcer")) return Enforcers();
     Value schema = TypeIs("string");
     const int words = field.options().ExtensionSize(one_of);
@@ -247,13 +266,12 @@ class SchemaPrinter {
   }
 
   // Editors offer the enum; the pattern is for other spellings, which the reader takes too.
-  Value RuleNames(BuiltinRule::Category category) {
-    const std::vector<std::string> names = catalogue_.Names(category);
+  Value TableWords(const std::vector<std::string>& table, bool underscores) {
     Value choices(kArrayType);
     std::vector<std::string> patterns;
-    for (const std::string& name : names) {
-      json_.Append(choices, name);
-      patterns.push_back(AnyCase(name, true));
+    for (const std::string& word : table) {
+      json_.Append(choices, word);
+      patterns.push_back(AnyCase(word, underscores));
     }
     Value words(kObjectType);
     json_.Add(words, "enum", std::move(choices));
@@ -308,9 +326,9 @@ const Descriptor* SchemaMessage(absl::string_view kind) {
   return PolicyObject::descriptor();
 }
 
-std::vector<std::string> RulesOfField(absl::string_view full_name, const Catalogue& catalogue) {
+std::vector<std::string> WordsOfField(absl::string_view full_name, const Catalogue& catalogue) {
   const std::optional<BuiltinRule::Category> category = RuleCategory(full_name);
-  return category.has_value() ? catalogue.Names(*category) : std::vector<std::string>();
+  return category.has_value() ? catalogue.Names(*category) : BpfWordNames(BpfWords(full_name));
 }
 
 rapidjson::Document PolicySchema(absl::string_view kind, const Catalogue& catalogue) {

@@ -18,8 +18,9 @@ std::vector<std::string> SchemaKinds();
 // What the objects of a kind are read into; PolicyObject's for a kind that is none.
 const google::protobuf::Descriptor* SchemaMessage(absl::string_view kind);
 
-// The built-in rules that a field with this full name may hold; empty for other fields.
-std::vector<std::string> RulesOfField(absl::string_view full_name, const Catalogue& catalogue);
+// The built-in rules, or the words of BPF rules, that a field with this full name may hold, of
+// which there are other spellings; empty for other fields.
+std::vector<std::string> WordsOfField(absl::string_view full_name, const Catalogue& catalogue);
 
 // A draft-07 schema of the kind, or of either policy kind for "". Keys that the reader refuses are
 // refused here too; what needs more than one field (modes and their sections) is not checked.

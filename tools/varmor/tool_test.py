@@ -597,6 +597,11 @@ class Schema(ToolTest):
         validator = self.validator()
         for enforcer, rule in [("appArmorbpf", "disallow-insmod"), ("SECCOMPBPF", "Disallow_Insmod")]:
             validator.validate(yaml.safe_load(policy("web", enforcer, rule)))
+        mount = "      privileged: true\n      bpfRawRules: {mounts: [{sourcePattern: '**', fstype: none, flags: [%s], qualifiers: [deny]}]}\n"
+        for flag, good in [("rbind", True), ("Make-Private", True), ("*", True), ("make_private", False), ("**", False)]:
+            text = policy() + mount % ("'%s'" % flag)
+            self.run_tool("check", "-", "--no-lint", stdin=text, code=CLEAN if good else FINDINGS)
+            self.assertEqual(good, validator.is_valid(yaml.safe_load(text)), flag)
 
     def test_mistakes_do_not_validate(self):
         validator = self.validator()
