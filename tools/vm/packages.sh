@@ -6,6 +6,7 @@
 #   $VMLAB_CACHE/kernels/K/    debs/ tree/ vmlinuz version      K is 5.10, 6.1, 6.12 or 7
 #   $VMLAB_CACHE/userland/     debs/ tree/                      what the guest runs, from bookworm
 #   $VMLAB_CACHE/containerd/   debs/ tree/                      containerd 1.7, from trixie, for suites that want NRI
+#   $VMLAB_CACHE/containerd-2/ debs/ tree/                      containerd 2, from forky
 
 KERNELS="5.10 6.1 6.12 7"
 USERLAND="apparmor runc crun libyajl2 bpftool"
@@ -18,6 +19,7 @@ suites_of() {
     5.10) echo "$base-security bullseye-security" ;;
     6.1 | userland) printf '%s\n' "$base bookworm" "$base-security bookworm-security" ;;
     6.12 | containerd) printf '%s\n' "$base trixie" "$base-security trixie-security" ;;
+    containerd-2) echo "$base forky" ;;
     7) echo "$base sid" ;;
     *) die "no kernel '$1': choose one of $KERNELS" ;;
   esac
@@ -103,5 +105,6 @@ fetch_programs_locked() {
   echo "$packages" >"$dir/packages"
 }
 fetch_userland() { with_lock userland fetch_programs_locked userland "$USERLAND"; }
-# It needs a C library of 2.34 or later, which this machine's is that the payload brings along.
-fetch_containerd() { with_lock containerd fetch_programs_locked containerd containerd; }
+# fetch_containerd NAME: containerd or containerd-2. They need a C library of 2.34 or later, which this machine's is
+# that the payload brings along.
+fetch_containerd() { with_lock "$1" fetch_programs_locked "$1" containerd; }

@@ -62,7 +62,11 @@ import_busybox() {
     "${IMAGE_COMMAND:-[\"/bin/sh\"]}" "$digest" >"$import_dir/config.json"
   printf '[{"Config":"config.json","RepoTags":["%s"],"Layers":["layer.tar"]}]' "$image" >"$import_dir/manifest.json"
   tar -C "$import_dir" -cf "$import_dir.tar" manifest.json config.json layer.tar
-  ctr -n "${IMAGE_NAMESPACE:-default}" image import --snapshotter "${SNAPSHOTTER:-overlayfs}" "$import_dir.tar" >/dev/null
+  # ctr of containerd 2 lets containerd unpack, for one snapshotter of containerd's choice, unless told not to.
+  import_local=$(ctr image import --help | sed -n 's/^ *\(--local\) .*/\1/p')
+  # shellcheck disable=SC2086
+  ctr -n "${IMAGE_NAMESPACE:-default}" image import $import_local --snapshotter "${SNAPSHOTTER:-overlayfs}" \
+    "$import_dir.tar" >/dev/null
 }
 
 # remove_container NAMESPACE ID: whatever state it is in.
