@@ -3,9 +3,10 @@
 # in one directory. Started again over the same directory, it goes on with the data and the port
 # that are there.
 #
-# usage: tools/kube/up.sh [--node] DIR [API_SERVER_FLAG]...
+# usage: tools/kube/up.sh [--node|--extensions] DIR [API_SERVER_FLAG]...
 #     --node    for node_up.sh, in a network of its own: on all addresses, port 443, with service
 #               accounts, and calls of webhooks straight to their pods
+#     --extensions    custom resources come from a newer server beside it (extensions_up.sh)
 #
 # DIR/env then says where things are, as NAME=VALUE lines that a shell can source:
 #   KUBECONFIG             an administrator, by client certificate
@@ -21,17 +22,20 @@ set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
 # shellcheck source=common.sh
 . "$here/common.sh"
-node=no
-if [ "${1:-}" = --node ]; then
-  node=yes
-  shift
-fi
+node=no extensions=no
+case ${1:-} in
+  --node) node=yes; shift ;;
+  --extensions) extensions=yes; shift ;;
+esac
 [ $# -ge 1 ] || { sed -n '2,/^set /s/^# \{0,1\}//p' "$0" | sed '$d' >&2; exit 2; }
 mkdir -p "$1"/{pki,etcd,log}
 dir=$(realpath "$1")
 shift
+[ $extensions = no ] || touch "$dir/extensions"
 bin=$("$here/build.sh" kube-apiserver kubectl)
-command -v etcd >/dev/null || { echo "kube up: etcd is missing; tools/setup.sh installs etcd-server" >&2; exit 1; }
+etcd=etcd
+[ ! -e "$dir/extensions" ] || etcd=$("$here/extensions_build.sh")/etcd
+command -v "$etcd" >/dev/null || { echo "kube up: etcd is missing; tools/setup.sh installs etcd-server" >&2; exit 1; }
 cd "$dir"
 
 die() { echo "kube up: $*" >&2; exit 1; }
@@ -51,6 +55,8 @@ make_pki() {
   openssl req -x509 -new -key pki/ca.key -subj /CN=varmor-test-ca -days 30 -out pki/ca.crt
   sign server /CN=kube-apiserver IP:127.0.0.1,IP:10.0.0.1,DNS:localhost,DNS:kubernetes.default.svc
   sign admin /O=system:masters/CN=admin
+  sign extensions /CN=extensions IP:127.0.0.1,DNS:localhost,DNS:extensions.default.svc
+  sign aggregator /CN=aggregator
   openssl genrsa -out pki/service-account.key 2048
   openssl rsa -in pki/service-account.key -pubout -out pki/service-account.pub
   printf '%s\n' 'admin-token,admin,1,"system:masters"' nobody-token,nobody,2 >tokens.csv
@@ -70,7 +76,7 @@ END
 
 start_etcd() {
   # Times are those of one machine that keeps the disk busy: no waiting for the disk, and patience.
-  setsid etcd --name test --data-dir etcd --unsafe-no-fsync --logger zap --log-level warn \
+  setsid "$etcd" --name test --data-dir etcd --unsafe-no-fsync --logger zap --log-level warn \
     --heartbeat-interval 500 --election-timeout 5000 \
     --listen-client-urls "http://127.0.0.1:$etcd_port" --advertise-client-urls "http://127.0.0.1:$etcd_port" \
     --listen-peer-urls "http://127.0.0.1:$peer_port" --initial-advertise-peer-urls "http://127.0.0.1:$peer_port" \
@@ -84,6 +90,10 @@ start_server() {
   local flags=(--bind-address=127.0.0.1 --disable-admission-plugins=ServiceAccount,TaintNodesByCondition)
   [ $node = no ] || flags=(--bind-address=0.0.0.0 --disable-admission-plugins=TaintNodesByCondition
     --enable-aggregator-routing=true --kubelet-client-certificate=pki/admin.crt --kubelet-client-key=pki/admin.key)
+  [ ! -e extensions ] || flags+=(--requestheader-client-ca-file=pki/ca.crt --requestheader-allowed-names=aggregator
+    --requestheader-username-headers=X-Remote-User --requestheader-group-headers=X-Remote-Group
+    --requestheader-extra-headers-prefix=X-Remote-Extra-
+    --proxy-client-cert-file=pki/aggregator.crt --proxy-client-key-file=pki/aggregator.key)
   setsid "$bin/kube-apiserver" --etcd-servers="http://127.0.0.1:$etcd_port" \
     --advertise-address=127.0.0.1 --secure-port="$api_port" --cert-dir=pki "${flags[@]}" \
     --tls-cert-file=pki/server.crt --tls-private-key-file=pki/server.key \
@@ -124,4 +134,5 @@ until is_ready; do
   [ $SECONDS -lt $deadline ] || { "$here/down.sh" "$dir"; die "kube-apiserver was not ready in 120 s; see $dir/log"; }
   sleep 0.1
 done
+[ ! -e extensions ] || "$here/extensions_up.sh" "$dir"
 echo "kube up: ready after $((($(date +%s%N) - started) / 1000000)) ms, in $dir"
