@@ -856,7 +856,7 @@ def test_deleted_policy_goes_when_no_node_uses_it():
     api.delete(policy_path("after"))
     wait("the profile retires",
          lambda: profile_of("after")["metadata"].get("annotations", {}).get("varmor.org/retire") == "true")
-    assert condition("after", "Deleting")["status"] == "True"
+    wait("the policy says so", lambda: (condition("after", "Deleting") or {}).get("status") == "True")
     assert agents[0].status(profile, "retired")[0] == 200
     time.sleep(1)
     assert profile_of("after")
