@@ -19,6 +19,9 @@ disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.snapshotter.v1.b
   address = "$socket"
 [ttrpc]
   address = "$socket.ttrpc"
+[timeouts]
+  "io.containerd.timeout.shim.load" = "60s"
+  "io.containerd.timeout.task.state" = "30s"
 TOML
   run_containerd
 }
