@@ -114,10 +114,20 @@ mkdir -p "$deep"
 echo deep >"$deep/file"
 policy flood.yaml flood BPF '      bpfRawRules: {files: [{qualifiers: [audit, deny], pattern: "/tmp/deep/**", permissions: [read]}]}'
 mv $policies/flood.yaml /tmp/flood.yaml
+# The agent stops only once the run is under way, and goes on before that ends: it may stop with the enforcer's lock.
+rm -f /tmp/flood.began /tmp/flood.go /tmp/flood.done
+varmor run -f /tmp/flood.yaml --violations json -- sh -c "touch /tmp/flood.began; until [ -e /tmp/flood.go ]; do sleep 0.1; done
+  i=0; while [ \$i -lt 1000 ]; do true <$deep/file; i=\$((i + 1)); [ \$((i % 20)) != 0 ] || sleep 0.2; done
+  touch /tmp/flood.done" >/tmp/flood.out 2>/tmp/flood.err &
+flood=$!
+eventually 120 test -e /tmp/flood.began
 kill -STOP $agent
-varmor run -f /tmp/flood.yaml --violations json -- sh -c "i=0; while [ \$i -lt 1000 ]; do true <$deep/file; i=\$((i + 1)); [ \$((i % 20)) != 0 ] || sleep 0.2; done" >/tmp/flood.out 2>/tmp/flood.err
-echo "  $(wc -l </tmp/flood.err) lines; $(grep -a 'no room' /tmp/flood.err)"
+touch /tmp/flood.go
+eventually 300 test -e /tmp/flood.done
+ok $? "1,000 denied openings while the agent stands still"
 kill -CONT $agent
+wait $flood
+echo "  $(wc -l </tmp/flood.err) lines; $(grep -a 'no room' /tmp/flood.err)"
 metric() { curl -s http://127.0.0.1:9581/metrics | awk -v name="$1" '$1 == name {print $2}'; }
 loses() { [ "$(metric varmor_bpf_events_lost_bytes_total)" != 0 ]; }
 eventually 30 loses
