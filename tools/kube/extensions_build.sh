@@ -8,7 +8,7 @@
 #
 # Prints the directory of the programs, apiextensions-apiserver and etcd, with the packages' versions in
 # VERSIONS. It is below VARMOR_KUBE (as in build.sh); nothing is installed, nothing else changes.
-set -Eeuo pipefail  # -E: traps also in functions
+set -euo pipefail
 cache=${VARMOR_KUBE:-$HOME/.cache/varmor-kube}
 mkdir -p "$cache"
 cache=$(realpath "$cache")
@@ -49,16 +49,17 @@ build() {
   export GOROOT=${roots[0]} GOPATH=$source GOCACHE=$work/gocache GO111MODULE=off CGO_ENABLED=0 GOFLAGS='' GOTOOLCHAIN=local
   (cd "$source/src/k8s.io/apiextensions-apiserver" && "$GOROOT/bin/go" build -p 2 -ldflags '-s -w' -o "$work/programs/apiextensions-apiserver" .)
   cp "$work/root/usr/bin/etcd" "$work/programs/"
-  for package in "$work"/packages/{$library,etcd-server}_*.deb; do dpkg-deb -f "$package" Package Version; done >"$work/programs/VERSIONS"
+  for package in "$work"/packages/{"$library",etcd-server}_*.deb; do dpkg-deb -f "$package" Package Version; done >"$work/programs/VERSIONS"
 }
 
 say "building apiextensions-apiserver in $cache; this takes minutes"
 started=$SECONDS
 rm -rf "$work"
 exec 8>&2
-trap 'tail -n 20 "$log" >&8; echo "kube extensions: failed; see $log" >&8' ERR
+trap 'tail -n 20 "$log" >&8; echo "kube extensions: failed; see $log" >&8' EXIT
 fetch >"$log" 2>&1
 build >>"$log" 2>&1
+trap - EXIT
 mv "$work/programs" "$programs"
 rm -rf "$work"
 say "$((SECONDS - started)) s"
