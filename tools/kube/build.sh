@@ -9,6 +9,8 @@
 # Prints the directory of the programs. It is VARMOR_KUBE/bin; VARMOR_KUBE is ~/.cache/varmor-kube
 # unless the environment says otherwise. Nothing outside of VARMOR_KUBE changes.
 set -euo pipefail
+# shellcheck source=../debian_mirror.sh
+. "$(dirname "$(readlink -f "$0")")/../debian_mirror.sh"
 cache=${VARMOR_KUBE:-$HOME/.cache/varmor-kube}
 version=1.20.2
 programs=("$@")
@@ -52,9 +54,10 @@ export PATH=/usr/lib/go-1.19/bin:$PATH
 
 # fetch_source: a package index of our own, so that neither the machine's sources nor its lists change.
 fetch_source() {
-  local apt=$work/apt
+  local apt=$work/apt mirror
+  mirror=$(debian_mirror)
   mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
-  echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${VARMOR_DEBIAN_MIRROR:-http://deb.debian.org/debian} bookworm main" >"$apt/sources.list"
+  echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror bookworm main" >"$apt/sources.list"
   local options=(-q -o "Dir::Etc::SourceList=$apt/sources.list" -o Dir::Etc::SourceParts=/dev/null
     -o "Dir::State::Lists=$apt/lists" -o "Dir::Cache=$apt/cache" -o APT::Sandbox::User=root)
   apt-get "${options[@]}" update

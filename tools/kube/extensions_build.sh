@@ -2,13 +2,15 @@
 # Builds the newest apiextensions-apiserver that Debian has: the part of kube-apiserver that serves
 # definitions and custom resources. Debian's sources of the whole kube-apiserver end with 1.20; the
 # library is in sid, and so are Go, all that it imports, and etcd as new as it wants. Does nothing when
-# they are there. Needs the network (150 MB), 2.5 GiB of temporary disk and seven minutes of CPU time.
+# they are there. Needs the network (150 MB) and seven minutes of CPU time.
 #
 # usage: tools/kube/extensions_build.sh
 #
 # Prints the directory of the programs, apiextensions-apiserver and etcd, with the packages' versions in
 # VERSIONS. It is below VARMOR_KUBE (as in build.sh); nothing is installed, nothing else changes.
 set -euo pipefail
+# shellcheck source=../debian_mirror.sh
+. "$(dirname "$(readlink -f "$0")")/../debian_mirror.sh"
 cache=${VARMOR_KUBE:-$HOME/.cache/varmor-kube}
 mkdir -p "$cache"
 cache=$(realpath "$cache")
@@ -32,9 +34,10 @@ apt=(-q -o "Dir::Etc::SourceList=$work/sources.list" -o Dir::Etc::SourceParts=/d
 # fetch: the library, Go, etcd, and what the library's packages depend on, less what is not Go and what is
 # large and not imported.
 fetch() {
-  local packages
+  local packages mirror
+  mirror=$(debian_mirror)
   mkdir -p "$work"/{lists/partial,cache/archives/partial,packages,root,programs}
-  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${VARMOR_DEBIAN_MIRROR:-http://deb.debian.org/debian} sid main" >"$work/sources.list"
+  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror sid main" >"$work/sources.list"
   apt-get "${apt[@]}" update
   packages=$(apt-get "${apt[@]}" -s --no-install-recommends install $library |
     sed -n 's/^Inst \(golang-[^ ]*-dev\|golang-[0-9.]*-\(go\|src\)\) .*/\1/p' |

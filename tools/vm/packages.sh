@@ -8,13 +8,16 @@
 #   $VMLAB_CACHE/containerd/   debs/ tree/                      containerd 1.7, from trixie, for suites that want NRI
 #   $VMLAB_CACHE/containerd-2/ debs/ tree/                      containerd 2, from forky
 
+# shellcheck source=../debian_mirror.sh
+. "$VM_DIR/../debian_mirror.sh"
+
 KERNELS="5.10 6.1 6.12 7"
 USERLAND="apparmor runc crun libyajl2 bpftool"
 
 # suites_of KERNEL: the apt lines of the Debian release that carries it.
 suites_of() {
   local base
-  base=$(mirror)
+  base=$(debian_mirror)
   case $1 in
     5.10) echo "$base-security bullseye-security" ;;
     6.1 | userland) printf '%s\n' "$base bookworm" "$base-security bookworm-security" ;;
@@ -23,17 +26,6 @@ suites_of() {
     7) echo "$base sid" ;;
     *) die "no kernel '$1': choose one of $KERNELS" ;;
   esac
-}
-
-# mirror: the mirror this machine already uses.
-mirror() {
-  local file found
-  for file in /etc/apt/sources.list.d/*.sources /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
-    [ -f "$file" ] || continue
-    found=$(sed -nE 's#^(URIs:|deb( \[[^]]*\])?) +([^ ]*/debian)/?( .*)?$#\3#p' "$file" | head -n 1)
-    [ -z "$found" ] || { echo "$found"; return; }
-  done
-  die "no Debian mirror in /etc/apt: the packages of the guest come from Debian"
 }
 
 # private_apt NAME COMMAND...: apt with the sources of NAME, and with state of its own.
