@@ -9,8 +9,8 @@
 # Prints the directory of the programs. It is VARMOR_KUBE/bin; VARMOR_KUBE is ~/.cache/varmor-kube
 # unless the environment says otherwise. Nothing outside of VARMOR_KUBE changes.
 set -euo pipefail
-# shellcheck source=../debian_mirror.sh
-. "$(dirname "$(readlink -f "$0")")/../debian_mirror.sh"
+# shellcheck source=../vm/debian_mirror.sh
+. "$(dirname "$(readlink -f "$0")")/../vm/debian_mirror.sh"
 cache=${VARMOR_KUBE:-$HOME/.cache/varmor-kube}
 version=1.20.2
 programs=("$@")

@@ -9,8 +9,8 @@
 # Prints the directory of the programs, apiextensions-apiserver and etcd, with the packages' versions in
 # VERSIONS. It is below VARMOR_KUBE (as in build.sh); nothing is installed, nothing else changes.
 set -euo pipefail
-# shellcheck source=../debian_mirror.sh
-. "$(dirname "$(readlink -f "$0")")/../debian_mirror.sh"
+# shellcheck source=../vm/debian_mirror.sh
+. "$(dirname "$(readlink -f "$0")")/../vm/debian_mirror.sh"
 cache=${VARMOR_KUBE:-$HOME/.cache/varmor-kube}
 mkdir -p "$cache"
 cache=$(realpath "$cache")

@@ -8,8 +8,8 @@
 #   $VMLAB_CACHE/containerd/   debs/ tree/                      containerd 1.7, from trixie, for suites that want NRI
 #   $VMLAB_CACHE/containerd-2/ debs/ tree/                      containerd 2, from forky
 
-# shellcheck source=../debian_mirror.sh
-. "$VM_DIR/../debian_mirror.sh"
+# shellcheck source=debian_mirror.sh
+. "$VM_DIR/debian_mirror.sh"
 
 KERNELS="5.10 6.1 6.12 7"
 USERLAND="apparmor runc crun libyajl2 bpftool"
