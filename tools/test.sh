@@ -95,7 +95,7 @@ export BAZEL_FLAGS="${bazel_flags[*]}"
 
 # Builds with Clang take long, and the suites that follow leave a core to them: both go on at a time, each with a
 # Bazel of its own.
-clang_bazel=(bazel --output_base="$HOME/.cache/varmor-test-clang")
+clang_bazel=(bazel --output_base="$(bazel info output_base 2>/dev/null)-clang")
 clang_flags=("${bazel_flags[@]}" --experimental_convenience_symlinks=ignore)
 coverage_log=$(mktemp)
 BAZEL="${clang_bazel[*]}" BAZEL_FLAGS="${clang_flags[*]} --jobs=1" tools/coverage.sh >"$coverage_log" 2>&1 &

@@ -17,7 +17,7 @@ USERLAND="apparmor runc crun libyajl2 bpftool"
 # suites_of KERNEL: the apt lines of the Debian release that carries it.
 suites_of() {
   local base
-  base=$(debian_mirror)
+  base=$(debian_mirror) || die "the packages of the guest come from Debian"
   case $1 in
     5.10) echo "$base-security bullseye-security" ;;
     6.1 | userland) printf '%s\n' "$base bookworm" "$base-security bookworm-security" ;;
